@@ -1,0 +1,87 @@
+/*
+ * Reading and writing compressed streams, tar and zip, over libarchive, libzstd and libdeflate.
+ *
+ * Readers are hostile-input safe: they never touch the file system by themselves, the caller
+ * decides for each member what to do with it.
+ */
+#ifndef BASE_ARCHIVE_H
+#define BASE_ARCHIVE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+/* Up to n bytes into p; 0 at the end; -1 with *e set. */
+typedef ptrdiff_t stream_read(void *ctx, void *p, size_t n, struct err *e);
+
+/* --- decompression: gz, bz2, xz, zst by their magic, else the bytes as they are ---------- */
+
+struct unpacker;
+/* name stands in errors (ERR_INTEGRITY). */
+struct unpacker *unpacker_open(stream_read *read, void *ctx, const char *name, struct err *e);
+struct unpacker *unpacker_open_path(const char *path, struct err *e);
+ptrdiff_t unpacker_read(void *unpacker, void *p, size_t n, struct err *e); /* a stream_read */
+void unpacker_close(struct unpacker *u);                                   /* NULL is allowed */
+
+/* --- tar, possibly compressed ------------------------------------------------------------- */
+
+enum member_type {
+	MEMBER_FILE,
+	MEMBER_DIR,
+	MEMBER_SYMLINK,
+	MEMBER_HARDLINK,
+	MEMBER_OTHER, /* device, fifo, socket */
+};
+
+struct member {
+	struct str path; /* as stored, "./" in front removed; not checked */
+	struct str link; /* symlink target or hard link name, as stored */
+	enum member_type type;
+	uint32_t mode; /* permission bits with setuid, setgid, sticky */
+	uint64_t size; /* of a file; may be unknown in a zip: UINT64_MAX */
+	int64_t mtime; /* seconds */
+	bool has_mtime;
+};
+
+struct tar_reader; /* also reads zip: a .conda is a stored zip of two tar.zst */
+struct tar_reader *tar_open(stream_read *read, void *ctx, const char *name, struct err *e);
+struct tar_reader *tar_open_path(const char *path, struct err *e);
+struct tar_reader *tar_open_fd(int fd, const char *name, struct err *e); /* fd stays the caller's */
+struct tar_reader *zip_open(stream_read *read, void *ctx, const char *name, struct err *e);
+/* 1 and *m filled (valid until the next call), 0 at the end, -1 with *e set. */
+int tar_next(struct tar_reader *r, struct member *m, struct err *e);
+/* The current member's bytes: a stream_read. */
+ptrdiff_t tar_read(void *reader, void *p, size_t n, struct err *e);
+/* The whole current member, at most max bytes. */
+int tar_read_all(struct tar_reader *r, struct arena *a, size_t max, struct str *out, struct err *e);
+void tar_close(struct tar_reader *r); /* NULL is allowed */
+
+/* --- writing ------------------------------------------------------------------------------ */
+
+/*
+ * POSIX pax tar headers by our own writer, so that the bytes are ours to keep: a ustar header,
+ * preceded by a pax extended header only where a field does not fit (path or link over the ustar
+ * fields, size over 8 GiB).  uid = gid = 0, no names.  The caller adds the data and then
+ * tar_pad(size).
+ */
+void tar_header(struct buf *to, const struct member *m);
+void tar_pad(struct buf *to, uint64_t size);
+/* Two zero blocks. */
+void tar_end(struct buf *to);
+
+/* One whole gzip member (libdeflate, level 1-12, no name, no time) or zstd frame (with content size
+ * and checksum, level 1-19) appended to `to`.  Thread-safe; the output depends on input and level. */
+int gzip_member(struct str data, int level, struct buf *to, struct err *e);
+int zstd_frame(struct str data, int level, struct buf *to, struct err *e);
+/* Names and versions of the compressors, for segment keys: "libdeflate 1.14". */
+const char *gzip_version(void);
+const char *zstd_version(void);
+
+/* A stored (uncompressed) zip from parts, for .conda files in tests and tools. */
+struct zip_part {
+	struct str name, data;
+};
+int zip_store(const struct zip_part *parts, size_t n, struct buf *to, struct err *e);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * Fetching over http(s):// and file:// with libcurl's multi interface.
+ *
+ *	struct http *h = http_new(&options);
+ *	http_fetch(h, requests, n, &e);
+ *	http_free(h);
+ *
+ * Up to `jobs` transfers at once, fewer to one host than `per_host`; redirects are followed (10
+ * at most, never from http(s) to file); a transfer that failed for a reason that may pass (5xx,
+ * 408, 429, a dropped or stalled connection) is tried again up to `retries` times with a growing
+ * pause.  User name and password in a URL, /t/TOKEN/ and query strings never appear in a message:
+ * http_redact().
+ */
+#ifndef BASE_HTTP_H
+#define BASE_HTTP_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct http;
+
+struct http_options {
+	unsigned jobs;     /* 0: 8 */
+	unsigned per_host; /* 0: 6 */
+	unsigned retries;  /* 0: 3 */
+	unsigned stall_s;  /* no byte for so long: dropped; 0: 30 */
+	bool offline;      /* anything but file:// fails at once with ERR_NETWORK */
+};
+
+struct http_request {
+	const char *url;
+	/* Conditional: sent when not NULL. */
+	const char *if_none_match, *if_modified_since;
+	/*
+	 * Called with the body's bytes in order; -1 with *e set ends this transfer for good.  On a
+	 * retry `restart` is called first and takes everything back.
+	 */
+	int (*write)(void *ctx, const void *p, size_t n, struct err *e);
+	int (*restart)(void *ctx, struct err *e);
+	/* Called once when this transfer has ended well (also 304, 404 with allow_missing). May be NULL. */
+	int (*done)(void *ctx, struct err *e);
+	void *ctx;
+	uint64_t max_bytes; /* more is ERR_INTEGRITY; 0: no limit */
+	bool allow_missing; /* 404 and 410 (file://: absent) are an answer, not an error */
+	/* Answers, valid after http_fetch. */
+	int status;                 /* 200, 304, 404; file:// gives 200 or 404 */
+	char *etag, *last_modified; /* in the http's memory until http_free; NULL if not sent */
+};
+
+struct http *http_new(const struct http_options *options);
+void http_free(struct http *h);
+/* Runs all; ends at the first that failed for good (ERR_NETWORK; the text names URL and cause). */
+int http_fetch(struct http *h, struct http_request *requests, size_t n, struct err *e);
+/* One small body into memory. */
+int http_get(struct http *h, struct arena *a, const char *url, uint64_t max_bytes, struct str *body,
+	struct err *e);
+/* The URL without credentials. */
+char *http_redact(struct arena *a, const char *url);
+/* file:// URL of an absolute path (percent-encoded), and back (NULL if it is not file://). */
+char *url_of_path(struct arena *a, const char *absolute);
+char *path_of_url(struct arena *a, const char *url);
+/* A URL path component, percent-encoded as conda does for file names. */
+char *url_encode(struct arena *a, struct str component);
+/* dir + "/" + rel with exactly one slash between. */
+char *url_join(struct arena *a, const char *base, const char *rel);
+
+#endif

@@ -1,0 +1,20 @@
+/* `envbuild channel index DIR`: makes a folder of packages a channel (CEP 36). */
+#ifndef BUILDER_CHANNEL_INDEX_H
+#define BUILDER_CHANNEL_INDEX_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+struct channel_index_result {
+	size_t packages, subdirs;
+};
+/*
+ * DIR/SUBDIR/NAME-VERSION-BUILD.(conda|tar.bz2): reads info/index.json of each, computes size, md5
+ * and sha256, and writes SUBDIR/repodata.json and repodata.json.zst for every subdir found (noarch
+ * always).  Packages that lie in DIR itself are an error that says where to put them.
+ * The same folder gives the same bytes.
+ */
+int channel_index(const char *dir, unsigned jobs, struct channel_index_result *out, struct err *e);
+
+#endif

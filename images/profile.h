@@ -1,0 +1,45 @@
+/*
+ * Target profiles: what a production host offers.
+ *
+ * A profile says everything; nothing is inherited or guessed.  `host` is built in and read off the
+ * running machine.  Format: docs/design/profile.md.
+ */
+#ifndef IMAGES_PROFILE_H
+#define IMAGES_PROFILE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct profile {
+	struct str name;              /* "rhel6" */
+	struct str subdir;            /* "linux-64" */
+	struct str *virtual_packages; /* as written: "__glibc=2.12", "__unix=0=0" */
+	size_t n_virtual_packages;
+	struct str glibc;                 /* "2.12": the version of __glibc */
+	struct str dockerfile, reference; /* of the image; empty: none */
+	char *root; /* a root folder named in the profile (image: {root: DIR}), absolute; NULL */
+	struct str pack_format; /* "tar.gz", "tar.zst" or empty */
+	bool network;           /* false: `network: none` */
+	bool host;              /* the built-in `host` */
+	struct str text;        /* its YAML, as the archive carries it (for host: generated) */
+	const char *source;     /* path, or "built-in", for messages */
+};
+
+/*
+ * name_or_file: "host", a path (it holds a slash or ends in .yml/.yaml), or a name looked up as
+ * DIR/targets/NAME.yml in the folder of the environment file, then in the shipped profiles.
+ * ERR_INPUT with FILE:LINE:COLUMN; a profile without __glibc is an error that gives the missing
+ * line; an unknown name lists the known ones.
+ */
+int profile_find(struct arena *a, const char *name_or_file, const char *project_dir,
+	struct profile *out, struct err *e);
+/* Names of all that profile_find would find by name. */
+int profile_names(
+	struct arena *a, const char *project_dir, struct str **names, size_t *n, struct err *e);
+/* Does the running machine (or the folder, a root file system) satisfy the profile's glibc?
+ * 1 yes, 0 no with *reason, -1 error.  A root without glibc is 0. */
+int root_satisfies(struct arena *a, const char *root, const struct profile *p, struct str *reason,
+	struct err *e);
+
+#endif

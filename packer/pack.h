@@ -1,0 +1,63 @@
+/*
+ * From a built prefix to an archive (docs/design/archive.md), and back.
+ */
+#ifndef PACKER_PACK_H
+#define PACKER_PACK_H
+
+#include "builder/content.h"
+
+enum pack_format { PACK_TAR_GZ, PACK_TAR_ZST, PACK_TAR };
+
+/* -1 where the text names none; pack_format_of_path looks at the ending. */
+int pack_format_parse(struct str text, enum pack_format *out);
+int pack_format_of_path(const char *path, enum pack_format *out);
+const char *pack_format_name(enum pack_format f);
+
+/* A file that goes under conda-meta/envbuild/: environment file, lock, profile, test script. */
+struct pack_paper {
+	const char *name; /* "environment.yml" */
+	struct str text;
+};
+
+struct pack_request {
+	const struct content *content;
+	const char
+		*path; /* of the archive; written there directly: the caller gives a temporary name
+			   * and renames */
+	enum pack_format format;
+	int level; /* 0: the format's default */
+	unsigned jobs;
+	int64_t epoch;   /* mtime of generated files, seconds */
+	struct str name; /* of the environment, for the manifest and activate */
+	struct str target;
+	const struct pack_paper *papers;
+	size_t n_papers;
+};
+
+struct pack_result {
+	uint8_t sha256[32];
+	uint64_t bytes, unpacked_bytes;
+	size_t files;
+};
+
+/* The same content gives the same bytes, whatever jobs, user, path or time. */
+int pack_write(const struct pack_request *r, struct pack_result *out, struct err *e);
+
+struct unpack_request {
+	const char *archive;
+	const char *dir;    /* new or empty */
+	const char *prefix; /* relocated for this path; NULL: leave it to activate / conda-unpack */
+	unsigned jobs;
+};
+/* Every path is checked, nothing is written outside; ERR_INTEGRITY.  On failure what was made is
+ * removed. */
+int unpack(const struct unpack_request *r, struct err *e);
+
+/*
+ * Reads the papers of an archive or of an unpacked prefix: the text of conda-meta/envbuild/NAME.
+ * 1 found, 0 not there, -1 error.
+ */
+int paper_read(struct arena *a, const char *archive_or_prefix, const char *name, struct str *out,
+	struct err *e);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * Channels: from what the user wrote to a URL, and from a URL to the index on this disk.
+ */
+#ifndef SOLVER_CHANNEL_H
+#define SOLVER_CHANNEL_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/http.h"
+#include "base/str.h"
+
+enum channel_priority { PRIORITY_STRICT, PRIORITY_FLEXIBLE, PRIORITY_DISABLED };
+
+struct channel {
+	struct str name; /* as the user wrote it, no credentials: for messages */
+	struct str
+		url; /* no trailing slash, no credentials: https://conda.anaconda.org/conda-forge */
+	char *fetch_url; /* with credentials: never written anywhere */
+};
+
+struct channel_list {
+	struct channel *v;
+	size_t n, cap;
+};
+
+/*
+ * Resolves one name and appends it (several for "defaults": pkgs/main and pkgs/r).  A name
+ * ("conda-forge", "bioconda/label/x") is put behind the alias; a URL is taken as it is; "file://",
+ * an absolute path, or a path that starts with "./" or "../" is a folder, relative to base_dir.
+ * "nodefaults" adds nothing. A channel that is already in the list is not added again.
+ */
+int channel_add(struct arena *a, struct channel_list *list, struct str name, const char *alias,
+	const char *base_dir, struct err *e);
+
+/*
+ * The index of channel/subdir as plain JSON in a file of the cache, or in place for an
+ * uncompressed file:// channel.  Asks for repodata.json.zst, then .bz2, then .json; revalidates
+ * with ETag/Last-Modified; `offline` uses what the cache has.  *path is NULL where the channel has
+ * no such subdir (a missing noarch or linux-64 alone is no error; both missing is ERR_NETWORK by
+ * the caller).  Unreachable: ERR_NETWORK, and the advice names `make demo`.
+ */
+struct index_file {
+	char *path;
+};
+struct index_request {
+	const struct channel *channel;
+	struct str subdir;
+	struct index_file file; /* the answer */
+};
+/* All requests at once, in parallel. */
+int channel_fetch_indexes(struct arena *a, struct http *http, const char *cache_dir, bool offline,
+	struct index_request *requests, size_t n, struct err *e);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * envbuild.lock: a rattler lock file, version 7 (docs/design/lock.md).
+ */
+#ifndef SOLVER_LOCK_H
+#define SOLVER_LOCK_H
+
+#include "base/buf.h"
+#include "solver/channel.h"
+#include "solver/envfile.h"
+#include "solver/record.h"
+
+struct lock_target {
+	struct str name, subdir;
+	struct str *virtual_packages;
+	size_t n_virtual_packages;
+	struct record **records; /* sorted by record_cmp_name */
+	size_t n_records;
+};
+
+struct lock {
+	struct str *channels; /* URLs, in order of priority, no trailing slash */
+	size_t n_channels;
+	enum channel_priority priority;
+	struct lock_target *targets; /* sorted by name */
+	size_t n_targets, cap_targets;
+};
+
+/* Errors: "FILE:LINE:COLUMN: reason", ERR_INPUT.  Everything lives in the arena. */
+int lock_parse(struct arena *a, const char *name, struct str text, struct lock *out, struct err *e);
+int lock_read(struct arena *a, const char *path, struct lock *out, struct err *e);
+/* Byte for byte the same from the same value. */
+void lock_write(const struct lock *lock, struct buf *to);
+/* NULL where the lock does not have it. */
+struct lock_target *lock_find(const struct lock *lock, struct str name);
+/* Adds or replaces one target, keeping the others. */
+void lock_put(struct arena *a, struct lock *lock, const struct lock_target *target);
+
+/*
+ * Is the target's entry current for this request?  Its packages satisfy the specs and each
+ * other, and channels, priority and virtual packages are the same.  1 yes; 0 no, and *reason (in
+ * the arena) says why in words.
+ */
+struct solve_request;
+int lock_current(struct arena *a, const struct lock *lock, const struct solve_request *r,
+	struct str *reason);
+
+#endif

@@ -1,0 +1,40 @@
+/* A record: what a channel's index says of one package build (CEP 34 index.json, CEP 36). */
+#ifndef SOLVER_RECORD_H
+#define SOLVER_RECORD_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+enum noarch { NOARCH_NONE, NOARCH_GENERIC, NOARCH_PYTHON };
+
+struct record {
+	struct str name, version, build;
+	uint64_t build_number;
+	struct str subdir;  /* "linux-64" or "noarch": the folder of the channel it lies in */
+	struct str channel; /* the channel's URL, no credentials, no trailing slash */
+	struct str fn;      /* file name with ending: numpy-1.26.4-py312_0.conda */
+	struct str url;     /* whole, no credentials */
+	struct str *depends, *constrains;
+	size_t n_depends, n_constrains;
+	struct str track_features; /* separated by spaces; empty: none */
+	struct str features;
+	enum noarch noarch;
+	struct str python_site_packages_path; /* CEP 17; empty: not given */
+	struct str license, license_family;
+	uint8_t sha256[32], md5[16];
+	bool has_sha256, has_md5;
+	uint64_t size;      /* bytes of the file; 0: not known */
+	uint64_t timestamp; /* milliseconds; 0: not known */
+};
+
+/* "NAME-VERSION-BUILD", the dist name, in the arena. */
+struct str record_dist(struct arena *a, const struct record *r);
+/*
+ * Splits a file name NAME-VERSION-BUILD.conda|.tar.bz2 at its last two dashes.
+ * -1 where it is not one; the slices point into fn.
+ */
+int record_split_fn(struct str fn, struct str *name, struct str *version, struct str *build);
+/* By name, then version text, build, subdir: a total order for output. */
+int record_cmp_name(const struct record *a, const struct record *b);
+
+#endif
