@@ -30,8 +30,9 @@ LDFLAGS_cov     := --coverage
 
 CFLAGS  := $(CFLAGS_common) $(CFLAGS_$(MODE))
 LDFLAGS := -pthread $(LDFLAGS_$(MODE))
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
+# Asked when first needed, and once: `make deps` may have to bring pkg-config itself.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 
 # Rooms a room may use, itself included: the include direction of the house.
 USES_base    := base
@@ -41,19 +42,29 @@ USES_builder := builder solver images base
 USES_packer  := packer builder solver images base
 USES_cli     := cli packer builder solver images base
 
-SRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
-OBJ  := $(SRC:%.c=$(B)/%.o)
-LIBS := $(ROOMS:%=$(B)/lib%.a)
-UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
+SRC   := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
+OBJ   := $(SRC:%.c=$(B)/%.o)
+LIBS  := $(ROOMS:%=$(B)/lib%.a)
+UNIT  := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
+FUZZ  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))
+MAN   := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 libs_of = $(patsubst %,$(B)/lib%.a,$(USES_$(1)))
 room_of = $(firstword $(subst _, ,$(notdir $(1))))
+# The libraries of the rooms whose headers a file includes.
+libs_in = $(sort $(foreach r,$(shell sed -n 's,^\#include "\([a-z]*\)/.*,\1,p' $(1)),$(call libs_of,$(r))))
+link    = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+# A recipe's own make: in parallel unless somebody has decided.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: all
 all: $(B)/envbuild ## build the program: build/envbuild
 	@if [ $(MODE) = release ]; then ln -sf $(MODE)/envbuild $(BUILD)/envbuild; fi
 
 $(B)/envbuild: $(LIBS) $(B)/flags
-	$(CC) $(LDFLAGS) -o $@ -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS)
+	$(CC) $(LDFLAGS) -o $@ $(link) $(PKG_LIBS)
+
+include $(wildcard */module.mk)
 
 define ROOM_LIB
 $(B)/lib$(1).a: $$(patsubst %.c,$(B)/%.o,$$(wildcard $(1)/*.c))
@@ -66,19 +77,78 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
-# A unit test tests/unit/ROOM_what.c sees that room and those below it.
-.PHONY: unit
+# A unit test tests/unit/ROOM_what.c sees that room and those below it; a test tool and a fuzz
+# target those that they include.
+.PHONY: unit tools fuzz
 unit: $(UNIT) ## build the unit tests
+tools: $(TOOLS)
+fuzz: $(FUZZ) ## build the fuzz targets (MODE=fuzz: libFuzzer; else: replay of inputs)
 .SECONDEXPANSION:
 $(B)/tests/%: tests/unit/%.c $(B)/flags $$(call libs_of,$$(call room_of,$$*))
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< \
-		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(PKG_LIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(link) -lcmocka $(PKG_LIBS)
+$(B)/tools/%: tests/tools/%.c $(B)/flags $$(call libs_in,tests/tools/$$*.c)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(link) $(PKG_LIBS)
+FUZZ_MAIN := $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer,tests/fuzz/replay.c)
+$(B)/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/replay.c) $(B)/flags $$(call libs_in,tests/fuzz/$$*.c)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(link) $(PKG_LIBS)
+
+# What the set-up commands of the README do; each installs what it needs first.
+.PHONY: deps test check fuzz-run lint demo demo-target portable
+deps: ## install the Debian packages that building and testing need
+	tools/deps build test
+TEST_PROGRAMS = unit tools fuzz $(if $(wildcard cli/*.c),all)
+test: ## run every test, ending with `N passed, N failed, N skipped`
+	tools/deps build test
+	$(SUBMAKE) $(TEST_PROGRAMS)
+	@tests/run --build $(BUILD) --mode $(MODE) $(TESTS)
+check: ## the tests that are not slow, under ASan and UBSan
+	tools/deps build test
+	$(SUBMAKE) MODE=asan $(TEST_PROGRAMS)
+	@tests/run --build $(BUILD) --mode asan --short $(TESTS)
+SECONDS ?= 60
+fuzz-run: ## fuzz every target for SECONDS (60) each
+	tools/deps build fuzz
+	$(SUBMAKE) MODE=fuzz fuzz
+	tools/fuzz $(BUILD)/fuzz/fuzz $(SECONDS)
+lint: ## formatting, static analysis, include direction, banned names
+	tools/deps build lint
+	tools/lint
+demo: ## build, make the demo channel, pack examples/python, run what was packed
+	tools/deps build demo
+	$(SUBMAKE) all
+	examples/demo $(BUILD) host
+demo-target: ## the same file packed for an older host, and refused for rhel6
+	tools/deps build demo target
+	$(SUBMAKE) all
+	examples/demo $(BUILD) targets
+portable: ## build/portable/: a program for every x86_64 host from glibc 2.17 on
+	tools/deps build
+	$(SUBMAKE) all
+	portable/make $(BUILD)
+test-fresh: ## `make demo` and `make test` in a fresh Debian 12 chroot (slow)
+	tools/deps test
+	tests/scenario/chroot.sh
+
+.PHONY: man install
+man: $(MAN) ## build the manual pages
+$(BUILD)/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+install: all man ## install program, target profiles and manual pages below PREFIX
+	install -D -m 755 $(B)/envbuild $(DESTDIR)$(PREFIX)/bin/envbuild
+	install -d $(DESTDIR)$(PREFIX)/share/envbuild/targets $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 images/targets/*.yml $(DESTDIR)$(PREFIX)/share/envbuild/targets
+	install -m 644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1
 
 # Changed flags rebuild everything of their mode.
 FLAGS_NOW := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
 .PHONY: force
 $(B)/flags: force
+	@pkg-config --exists $(PKGS) 2>/dev/null && command -v $(MUSL_CC) >/dev/null || { \
+		echo "the libraries that envbuild is built with are not all here: run 'make deps'" >&2; exit 1; }
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS_NOW))' > $@
 
@@ -88,4 +158,4 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
--include $(OBJ:.o=.d) $(UNIT:=.d)
+-include $(OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d)
