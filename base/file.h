@@ -1,6 +1,9 @@
 /*
  * Files and folders.  Every file appears by write-temp, fsync, rename; descriptors are
  * close-on-exec; paths are C strings; "rel" paths are relative to a directory descriptor.
+ *
+ * ENVBUILD_NO_FSYNC=1 in the environment turns fsync off, and nothing else: for tests, where only
+ * a crash of the machine could tell the difference.
  */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
@@ -75,6 +78,7 @@ void file_abort(struct file_out *out);
 int file_write(const char *path, struct str data, mode_t mode, struct err *e);
 /* mkdir -p, mode 0777 & ~umask. */
 int dir_make(const char *path, struct err *e);
+/* The same below dirfd for paths from packages: a component that is a link is an error. */
 int dir_make_at(int dirfd, const char *rel, struct err *e);
 /* A new empty folder dir/.PREFIX.RANDOM; the path lives in the arena. dir is made if missing. */
 char *dir_temp(struct arena *a, const char *dir, const char *prefix, struct err *e);
