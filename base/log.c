@@ -1,0 +1,349 @@
+#include "base/log.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	REDRAW_NS = 1000000000 / 6,
+	BAR_CELLS = 20,
+	NAME_COLUMNS = 10,
+	TEXT_COLUMNS = 42,
+	DEFAULT_WIDTH = 80,
+};
+
+/* One state for the process, as there is one terminal. */
+static struct {
+	pthread_mutex_t lock;
+	struct log_options options;
+	bool terminal; /* stderr is one that can redraw a line */
+	bool drawn;    /* a progress line stands on the cursor's line */
+	bool mid_line; /* raw output ended without a new line */
+	struct step *step;
+	const char **warnings;
+	size_t n_warnings;
+	struct step_time *times;
+	size_t n_times;
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+char *format_bytes(uint64_t bytes, char out[24])
+{
+	static const char units[][3] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+	double v = (double)bytes / 1000;
+	size_t unit = 0;
+
+	if (bytes < 1000) {
+		snprintf(out, 24, "%u B", (unsigned)bytes);
+		return out;
+	}
+	/* 999.95 would be written as 1000.0. */
+	while (v >= 999.95 && unit + 1 < sizeof units / sizeof *units) {
+		v /= 1000;
+		unit++;
+	}
+	snprintf(out, 24, "%.1f %s", v, units[unit]);
+	return out;
+}
+
+void log_setup(struct log_options options)
+{
+	const char *term = getenv("TERM");
+
+	pthread_mutex_lock(&state.lock);
+	state.options = options;
+	state.terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+	pthread_mutex_unlock(&state.lock);
+}
+
+/* --- lines (the lock is held) ----------------------------------------------------------- */
+
+/* One write, so that lines of several processes do not mix; a closed stderr is no error. */
+static void put(struct str s)
+{
+	while (s.n) {
+		ssize_t n = write(STDERR_FILENO, s.p, s.n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		s = str_sub(s, (size_t)n, s.n);
+	}
+}
+
+static void erase(void)
+{
+	if (state.drawn)
+		put(STR("\r\033[K"));
+	else if (state.mid_line)
+		put(STR("\n"));
+	state.drawn = state.mid_line = false;
+}
+
+/* Names from packages reach messages: they must not steer the terminal. */
+static void defuse(struct buf *b, size_t from)
+{
+	for (size_t i = from; i < b->n; i++) {
+		unsigned char c = (unsigned char)b->p[i];
+
+		if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
+			b->p[i] = '?';
+	}
+}
+
+static void put_line(const char *prefix, const char *text)
+{
+	CLEANUP_BUF b = {0};
+
+	buf_puts(&b, prefix);
+	buf_puts(&b, text);
+	defuse(&b, 0);
+	buf_putc(&b, '\n');
+	erase();
+	put(buf_view(&b));
+}
+
+static void say(const char *prefix, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+static void say(const char *prefix, const char *fmt, va_list ap)
+{
+	CLEANUP_BUF b = {0};
+
+	buf_vprintf(&b, fmt, ap);
+	put_line(prefix, b.p ? b.p : "");
+}
+
+/* --- messages --------------------------------------------------------------------------- */
+
+void log_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	pthread_mutex_lock(&state.lock);
+	if (!state.options.quiet)
+		say("envbuild: ", fmt, ap);
+	pthread_mutex_unlock(&state.lock);
+	va_end(ap);
+}
+
+void log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	pthread_mutex_lock(&state.lock);
+	if (!state.options.quiet && state.options.verbose > 0)
+		say("envbuild: debug: ", fmt, ap);
+	pthread_mutex_unlock(&state.lock);
+	va_end(ap);
+}
+
+void log_warn(const char *fmt, ...)
+{
+	struct buf b = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	pthread_mutex_lock(&state.lock);
+	state.warnings = xrealloc(state.warnings, (state.n_warnings + 1) * sizeof *state.warnings);
+	state.warnings[state.n_warnings++] = b.p ? b.p : xstrdup("");
+	if (!state.options.quiet)
+		put_line("envbuild: warning: ", state.warnings[state.n_warnings - 1]);
+	pthread_mutex_unlock(&state.lock);
+}
+
+size_t log_warnings(const char *const **texts)
+{
+	size_t n;
+
+	pthread_mutex_lock(&state.lock);
+	*texts = state.warnings;
+	n = state.n_warnings;
+	pthread_mutex_unlock(&state.lock);
+	return n;
+}
+
+void log_error(const struct err *e)
+{
+	pthread_mutex_lock(&state.lock);
+	put_line("envbuild: error: ", e->text ? e->text : "unknown");
+	if (err_advice(e))
+		put_line("envbuild: hint: ", err_advice(e));
+	pthread_mutex_unlock(&state.lock);
+}
+
+void log_output(struct str bytes)
+{
+	pthread_mutex_lock(&state.lock);
+	if (!state.options.quiet && bytes.n) {
+		if (state.drawn)
+			erase();
+		put(bytes);
+		state.mid_line = bytes.p[bytes.n - 1] != '\n';
+	}
+	pthread_mutex_unlock(&state.lock);
+}
+
+/* --- steps ------------------------------------------------------------------------------ */
+
+static double seconds_since(uint64_t start_ns)
+{
+	return (double)(now_ns() - start_ns) / 1e9;
+}
+
+static size_t terminal_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return DEFAULT_WIDTH;
+	return size.ws_col;
+}
+
+static void add_bar(struct buf *b, uint64_t done, uint64_t total)
+{
+	uint64_t full =
+		done >= total ? BAR_CELLS : (uint64_t)((double)done / (double)total * BAR_CELLS);
+
+	buf_putc(b, '[');
+	for (uint64_t i = 0; i < BAR_CELLS; i++)
+		buf_putc(b, i < full ? '=' : i == full ? '>' : ' ');
+	buf_puts(b, "] ");
+}
+
+static void add_counts(struct buf *b, const struct step *s, double seconds)
+{
+	uint64_t items = s->done_items, bytes = s->done_bytes;
+	char one[24], two[24];
+
+	if (s->items)
+		buf_printf(b, "%ju/%ju", (uintmax_t)items, (uintmax_t)s->items);
+	else if (items)
+		buf_printf(b, "%ju", (uintmax_t)items);
+	if (bytes && s->bytes)
+		buf_printf(b, "  %s of %s", format_bytes(bytes, one), format_bytes(s->bytes, two));
+	else if (bytes)
+		buf_printf(b, "  %s", format_bytes(bytes, one));
+	if (bytes && seconds >= 0.5)
+		buf_printf(b, "  %s/s", format_bytes((uint64_t)((double)bytes / seconds), one));
+}
+
+static void draw(struct step *s)
+{
+	CLEANUP_BUF b = {0};
+	double seconds = seconds_since(s->start_ns);
+	size_t width = terminal_width();
+
+	if (!state.terminal || state.options.quiet || state.mid_line)
+		return;
+	buf_printf(&b, "  %-*s ", NAME_COLUMNS, s->name);
+	if (s->bytes)
+		add_bar(&b, s->done_bytes, s->bytes);
+	else if (s->items)
+		add_bar(&b, s->done_items, s->items);
+	add_counts(&b, s, seconds);
+	if (b.n >= width)
+		b.n = width - 1; /* a line that wraps cannot be redrawn */
+	put(STR("\r\033[K"));
+	put(buf_view(&b));
+	state.drawn = true;
+	atomic_store(&s->drawn_ns, now_ns());
+}
+
+void step_begin(struct step *s, const char *name, uint64_t items, uint64_t bytes)
+{
+	s->name = name;
+	s->items = items;
+	s->bytes = bytes;
+	atomic_store(&s->done_items, 0);
+	atomic_store(&s->done_bytes, 0);
+	s->start_ns = now_ns();
+	atomic_store(&s->drawn_ns, s->start_ns);
+	pthread_mutex_lock(&state.lock);
+	state.step = s;
+	draw(s);
+	pthread_mutex_unlock(&state.lock);
+}
+
+void step_tick(struct step *s, uint64_t items, uint64_t bytes)
+{
+	uint64_t drawn = atomic_load(&s->drawn_ns), now;
+
+	atomic_fetch_add(&s->done_items, items);
+	atomic_fetch_add(&s->done_bytes, bytes);
+	now = now_ns();
+	if (now - drawn < REDRAW_NS || !atomic_compare_exchange_strong(&s->drawn_ns, &drawn, now))
+		return;
+	pthread_mutex_lock(&state.lock);
+	if (state.step == s)
+		draw(s);
+	pthread_mutex_unlock(&state.lock);
+}
+
+static void finish(struct step *s, const char *text)
+{
+	double seconds = seconds_since(s->start_ns);
+	CLEANUP_BUF words = {0}, line = {0};
+	uint64_t bytes = atomic_load(&s->done_bytes);
+	char size[24];
+
+	buf_puts(&words, text);
+	if (bytes)
+		buf_printf(&words, "%s%s", words.n ? ", " : "", format_bytes(bytes, size));
+	buf_printf(&line, "%-*s %-*s %7.1f s", NAME_COLUMNS, s->name, TEXT_COLUMNS,
+		words.p ? words.p : "", seconds);
+	pthread_mutex_lock(&state.lock);
+	state.step = NULL;
+	state.times = xrealloc(state.times, (state.n_times + 1) * sizeof *state.times);
+	state.times[state.n_times++] = (struct step_time){.name = s->name, .seconds = seconds};
+	if (!state.options.quiet)
+		put_line("  ", line.p);
+	pthread_mutex_unlock(&state.lock);
+}
+
+void step_end(struct step *s, const char *fmt, ...)
+{
+	CLEANUP_BUF b = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	finish(s, b.p ? b.p : "");
+}
+
+void step_fail(struct step *s)
+{
+	finish(s, "failed");
+}
+
+size_t log_steps(const struct step_time **times)
+{
+	size_t n;
+
+	pthread_mutex_lock(&state.lock);
+	*times = state.times;
+	n = state.n_times;
+	pthread_mutex_unlock(&state.lock);
+	return n;
+}
