@@ -56,6 +56,8 @@ int json_int(const struct json *j, int64_t *out);
 int json_skip(struct json *j);
 /* Passes over the rest of the value whose first token was `type`. */
 int json_skip_rest(struct json *j, enum json_type type);
+/* How many bytes of the text have been read up to and including the last token or skip. */
+size_t json_offset(const struct json *j);
 /* Sets e (ERR_INTEGRITY) to "NAME:LINE:COLUMN: reason", or to the read error; -1. */
 int json_error(const struct json *j, struct err *e);
 /* As json_error with the caller's reason, at the last token. */
