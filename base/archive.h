@@ -35,7 +35,7 @@ enum member_type {
 };
 
 struct member {
-	struct str path; /* as stored, "./" in front removed; not checked */
+	struct str path; /* as stored, less "./" in front and a folder's "/" behind; not checked */
 	struct str link; /* symlink target or hard link name, as stored */
 	enum member_type type;
 	uint32_t mode; /* permission bits with setuid, setgid, sticky */
@@ -49,7 +49,11 @@ struct tar_reader *tar_open(stream_read *read, void *ctx, const char *name, stru
 struct tar_reader *tar_open_path(const char *path, struct err *e);
 struct tar_reader *tar_open_fd(int fd, const char *name, struct err *e); /* fd stays the caller's */
 struct tar_reader *zip_open(stream_read *read, void *ctx, const char *name, struct err *e);
-/* 1 and *m filled (valid until the next call), 0 at the end, -1 with *e set. */
+/*
+ * 1 and *m filled (valid until the next call), 0 at the end, -1 with *e set (ERR_INTEGRITY, or
+ * what the caller's read gave).  Names are bytes, whatever the locale.  The archive's own root
+ * ("./") is passed over.
+ */
 int tar_next(struct tar_reader *r, struct member *m, struct err *e);
 /* The current member's bytes: a stream_read. */
 ptrdiff_t tar_read(void *reader, void *p, size_t n, struct err *e);
@@ -60,10 +64,10 @@ void tar_close(struct tar_reader *r); /* NULL is allowed */
 /* --- writing ------------------------------------------------------------------------------ */
 
 /*
- * POSIX pax tar headers by our own writer, so that the bytes are ours to keep: a ustar header,
- * preceded by a pax extended header only where a field does not fit (path or link over the ustar
- * fields, size over 8 GiB).  uid = gid = 0, no names.  The caller adds the data and then
- * tar_pad(size).
+ * Tar headers by our own writer, so that the bytes are ours to keep: a ustar header; where a path
+ * or link does not fit its field, a GNU long name record in front; a size over 8 GiB in base 256
+ * (docs/design/tar.md says why not pax).  uid = gid = 0, no names.  A folder's path gets its
+ * slash.  MEMBER_OTHER is not written.  The caller adds the data and then tar_pad(size).
  */
 void tar_header(struct buf *to, const struct member *m);
 void tar_pad(struct buf *to, uint64_t size);
@@ -83,5 +87,8 @@ struct zip_part {
 	struct str name, data;
 };
 int zip_store(const struct zip_part *parts, size_t n, struct buf *to, struct err *e);
+
+/* CRC-32 as in gzip and zip. */
+uint32_t crc32_of(struct str data);
 
 #endif
