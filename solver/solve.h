@@ -22,6 +22,7 @@ struct solve_request {
 	const char *cache_dir;
 	struct http *http;
 	bool offline;
+	bool no_deps; /* the best record for each spec alone; dependencies are not looked at */
 };
 
 struct solution {

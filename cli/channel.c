@@ -1,0 +1,30 @@
+/* envbuild channel index. */
+#include "base/json.h"
+#include "base/log.h"
+#include "base/work.h"
+#include "builder/channel_index.h"
+#include "cli/session.h"
+
+#include <stdio.h>
+
+int command_channel_index(struct session *s, struct err *e)
+{
+	const struct options *o = &s->line.options;
+	CLEANUP_BUF text = {0};
+	struct json_out w = {.to = &text};
+	struct channel_index_result result;
+
+	if (channel_index(s->line.operands[0], o->jobs ? o->jobs : work_cores(), &result, e) < 0)
+		return -1;
+	log_note("%s: %zu packages in %zu subdirs", s->line.operands[0], result.packages,
+		result.subdirs);
+	jw_object(&w);
+	jw_key(&w, "packages");
+	jw_int(&w, (int64_t)result.packages);
+	jw_key(&w, "subdirs");
+	jw_int(&w, (int64_t)result.subdirs);
+	jw_object_end(&w);
+	if (o->json)
+		printf("%.*s\n", STR_ARG(buf_view(&text)));
+	return 0;
+}

@@ -1,0 +1,179 @@
+#include "cli/environment.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "builder/install.h"
+#include "packer/pack.h"
+
+#include <sys/stat.h>
+
+int environment_engine(
+	struct session *s, const struct profile *profile, struct engine **out, struct err *e)
+{
+	const struct options *o = &s->line.options;
+	struct engine_options options = {
+		.profile = profile,
+		.root = o->image,
+		.engine = o->engine,
+		.state_dir = path_join(&s->arena, s->work, "engine"),
+	};
+
+	return engine_open(out, &options, e);
+}
+
+int environment_install(struct session *s, const struct project *p, const struct plan *plan,
+	struct engine *engine, const char *prefix, struct err *e)
+{
+	const struct options *o = &s->line.options;
+	struct install_request r = {
+		.cache = &s->cache,
+		.records = plan->records,
+		.n_records = plan->n_records,
+		.prefix = prefix,
+		.prefix_inside = prefix,
+		.engine = engine,
+		.requested = plan->env.depends,
+		.n_requested = plan->env.n_depends,
+		.pip = plan->env.pip,
+		.n_pip = plan->env.n_pip,
+		.project_dir = p->dir,
+		.variables = plan->env.variables,
+		.n_variables = plan->env.n_variables,
+		.compile = !o->no_compile,
+		.copy = o->copy || plan->env.n_pip,
+		.network = !o->offline && plan->profile.network,
+		.jobs = s->jobs,
+		.timeout_s = o->timeout,
+	};
+
+	if (cache_fill(&s->cache, s->http, plan->records, plan->n_records, s->jobs, o->offline, e) <
+		0)
+		return -1;
+	return install(&s->arena, &r, NULL, e);
+}
+
+int environment_kind(const char *path, enum environment_kind *out, struct err *e)
+{
+	enum pack_format format;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_set(e, ERR_USAGE, "nothing stands at '%s'", path);
+	*out = ENVIRONMENT_FILE;
+	if (S_ISDIR(st.st_mode)) {
+		struct arena scratch = {0};
+
+		if (path_exists(path_join(&scratch, path, "conda-meta")))
+			*out = ENVIRONMENT_PREFIX;
+		arena_release(&scratch);
+	} else if (pack_format_of_path(path, &format) == 0) {
+		*out = ENVIRONMENT_ARCHIVE;
+	}
+	return 0;
+}
+
+/* The target an archive or prefix was made for, by the profile it carries. */
+static int carried_profile(struct session *s, const char *path, struct profile *out, struct err *e)
+{
+	struct arena *a = &s->arena;
+	char *copy = path_join(a, s->work, "profile.yml");
+	struct str text = {0};
+	int found;
+
+	if (s->line.options.targets.n)
+		return profile_find(a, s->line.options.targets.v[0], ".", out, e);
+	found = paper_read(a, path, "profile.yml", &text, e);
+	if (found < 0)
+		return -1;
+	if (!found)
+		return profile_find(a, "host", ".", out, e);
+	if (file_write(copy, text, 0644, e) < 0 || profile_find(a, copy, ".", out, e) < 0)
+		return err_wrap(e, "in the profile that '%s' carries", path);
+	if (str_is(out->name, "host"))
+		return profile_find(a, "host", ".", out, e);
+	return 0;
+}
+
+/* "/a/demo.tar.gz" and "/a/demo" are both called demo. */
+static struct str name_of(struct arena *a, const char *path)
+{
+	struct str name = str_of(path_base(path_absolute(a, path)));
+	enum pack_format format;
+
+	if (pack_format_of_path(path, &format) == 0)
+		name.n -= strlen(pack_format_name(format)) + 1;
+	return name;
+}
+
+static int open_file(struct session *s, const char *operand, struct environment *out, struct err *e)
+{
+	struct project *p = arena_new(&s->arena, struct project);
+	struct plan plan;
+
+	if (project_open(s, operand, p, e) < 0)
+		return -1;
+	if (p->n_targets > 1) {
+		err_set(e, ERR_USAGE, "'%s' names %zu targets", operand, p->n_targets);
+		return err_advise(e, "choose one with -t");
+	}
+	if (plan_make(s, p, p->targets[0], false, &plan, e) < 0 ||
+		plan_check_runnable(&plan, "run", e) < 0)
+		return -1;
+	out->profile = plan.profile;
+	out->name = plan.name.n ? plan.name : STR("env");
+	out->project_dir = p->dir;
+	out->file = p->lock_is_input ? NULL : p->path;
+	out->prefix = path_join(&s->arena, s->work, "env");
+	if (environment_engine(s, &out->profile, &out->engine, e) < 0)
+		return -1;
+	return environment_install(s, p, &plan, out->engine, out->prefix, e);
+}
+
+static int open_archive(struct session *s, const char *operand, bool relocate,
+	struct environment *out, struct err *e)
+{
+	struct unpack_request r = {.archive = operand, .jobs = s->jobs};
+	struct step step;
+
+	if (carried_profile(s, operand, &out->profile, e) < 0 ||
+		environment_engine(s, &out->profile, &out->engine, e) < 0)
+		return -1;
+	out->prefix = path_join(&s->arena, s->work, "env");
+	r.dir = out->prefix;
+	r.prefix = relocate ? out->prefix : NULL;
+	step_begin(&step, "unpack", 0, 0);
+	if (unpack(&r, e) < 0) {
+		step_fail(&step);
+		return -1;
+	}
+	step_end(&step, "%s", path_base(operand));
+	return 0;
+}
+
+int environment_open(struct session *s, const char *operand, bool relocate, struct environment *out,
+	struct err *e)
+{
+	enum environment_kind kind;
+
+	*out = (struct environment){0};
+	if (environment_kind(operand, &kind, e) < 0)
+		return -1;
+	out->name = name_of(&s->arena, operand);
+	switch (kind) {
+	case ENVIRONMENT_FILE:
+		return open_file(s, operand, out, e);
+	case ENVIRONMENT_ARCHIVE:
+		return open_archive(s, operand, relocate, out, e);
+	case ENVIRONMENT_PREFIX:
+		out->prefix = path_absolute(&s->arena, operand);
+		if (carried_profile(s, operand, &out->profile, e) < 0)
+			return -1;
+		return environment_engine(s, &out->profile, &out->engine, e);
+	}
+	return 0;
+}
+
+void environment_close(struct environment *env)
+{
+	engine_close(env->engine);
+}

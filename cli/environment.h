@@ -1,0 +1,40 @@
+/* Engines and prefixes for the commands that use an environment rather than release one. */
+#ifndef CLI_ENVIRONMENT_H
+#define CLI_ENVIRONMENT_H
+
+#include "cli/plan.h"
+#include "images/engine.h"
+
+/* The engine that -t, --image and --engine ask for; the work folder must exist. */
+int environment_engine(
+	struct session *s, const struct profile *profile, struct engine **out, struct err *e);
+/* Fills the cache and installs the plan into prefix (its path inside the engine too). */
+int environment_install(struct session *s, const struct project *p, const struct plan *plan,
+	struct engine *engine, const char *prefix, struct err *e);
+
+enum environment_kind {
+	ENVIRONMENT_FILE, /* environment.yml or a lock */
+	ENVIRONMENT_ARCHIVE,
+	ENVIRONMENT_PREFIX,
+};
+
+/* What an operand is, by what stands there; ERR_USAGE where nothing does. */
+int environment_kind(const char *path, enum environment_kind *out, struct err *e);
+
+/* An environment brought up in the work folder, ready to be used. */
+struct environment {
+	char *prefix; /* on this machine */
+	struct str name;
+	struct engine *engine;
+	struct profile profile;
+	const char *project_dir, *file; /* of an environment file; NULL otherwise */
+};
+/*
+ * Unpacks an archive (relocated for where it lies if `relocate`), installs an environment file or
+ * lock, takes a prefix as it is.  The target: -t, else the one it was made for, else host.
+ */
+int environment_open(struct session *s, const char *operand, bool relocate, struct environment *out,
+	struct err *e);
+void environment_close(struct environment *env);
+
+#endif

@@ -1,0 +1,56 @@
+/* envbuild install: an environment file or lock into a folder. */
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cli/environment.h"
+
+#include <stdio.h>
+
+static int install_plan(
+	struct session *s, struct project *p, const char *prefix, struct plan *plan, struct err *e)
+{
+	struct engine *engine = NULL;
+	int rc = -1;
+
+	if (environment_engine(s, &plan->profile, &engine, e) == 0)
+		rc = environment_install(s, p, plan, engine, prefix, e);
+	engine_close(engine);
+	return rc;
+}
+
+int command_install(struct session *s, struct err *e)
+{
+	const struct options *o = &s->line.options;
+	CLEANUP_BUF text = {0};
+	struct json_out w = {.to = &text};
+	struct project p;
+	struct plan plan;
+	const char *prefix;
+
+	if (!o->prefix)
+		return err_set(e, ERR_USAGE, "install needs a folder: -p DIR");
+	if (session_open(s, e) < 0 || session_work(s, e) < 0 ||
+		project_open(s, s->line.n_operands ? s->line.operands[0] : NULL, &p, e) < 0)
+		return -1;
+	if (p.n_targets > 1) {
+		err_set(e, ERR_USAGE, "a prefix is for one target, %zu are named", p.n_targets);
+		return err_advise(e, "choose one with -t");
+	}
+	prefix = path_absolute(&s->arena, o->prefix);
+	if (plan_make(s, &p, p.targets[0], false, &plan, e) < 0 ||
+		plan_check_runnable(&plan, "install", e) < 0 ||
+		install_plan(s, &p, prefix, &plan, e) < 0)
+		return -1;
+	log_note("%s: %zu packages", prefix, plan.n_records);
+	jw_object(&w);
+	jw_key(&w, "prefix");
+	jw_cstr(&w, prefix);
+	jw_key(&w, "target");
+	jw_str(&w, plan.profile.name);
+	jw_key(&w, "packages");
+	jw_int(&w, (int64_t)plan.n_records);
+	jw_object_end(&w);
+	if (o->json)
+		printf("%.*s\n", STR_ARG(buf_view(&text)));
+	return 0;
+}

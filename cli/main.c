@@ -1,0 +1,152 @@
+/* envbuild: finds the command, runs it, reports. */
+#include "base/log.h"
+#include "cli/session.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int command_status;
+
+static const enum option_id pack_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
+	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_NAME, OPT_OUTPUT, OPT_TEST, OPT_NO_TEST,
+	OPT_TEST_SHELL, OPT_LOCKED, OPT_FORMAT, OPT_LEVEL, OPT_NO_COMPILE, OPT_ENGINE, OPT_TIMEOUT,
+	OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id lock_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
+	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_OUTPUT, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE,
+	OPT_HELP, OPT_NONE};
+static const enum option_id install_options[] = {OPT_PREFIX, OPT_CHANNEL, OPT_OVERRIDE_CHANNELS,
+	OPT_CHANNEL_ALIAS, OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_LOCKED, OPT_NO_DEPS,
+	OPT_COPY, OPT_NO_COMPILE, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_JSON,
+	OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id test_options[] = {OPT_TEST, OPT_TEST_SHELL, OPT_TARGET, OPT_IMAGE,
+	OPT_NAME, OPT_ENGINE, OPT_TIMEOUT, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP,
+	OPT_NONE};
+static const enum option_id run_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
+	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_NAME, OPT_LOCKED, OPT_ENGINE, OPT_TIMEOUT,
+	OPT_JOBS, OPT_OFFLINE, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id unpack_options[] = {
+	OPT_PREFIX, OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id plain_options[] = {
+	OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+
+const struct command commands[] = {
+	{"pack", "[ENV]", "environment.yml to a tested, relocatable archive",
+		"Solves ENV (environment.yml) for the target, installs it in a sandbox, packs\n"
+		"it, unpacks the archive elsewhere and runs the test script there. Only then\n"
+		"does NAME.tar.gz appear, with NAME.sha256 and NAME.run.json beside it, and\n"
+		"envbuild.lock beside ENV.",
+		"envbuild pack environment.yml -t rhel7 --test run-test.sh", 0, 1, false,
+		pack_options, command_pack},
+	{"lock", "[ENV]", "solve for each target, write envbuild.lock",
+		"Solves ENV (environment.yml) for each target and writes envbuild.lock beside\n"
+		"it: a rattler lock file, version 7. Entries of other targets stay.",
+		"envbuild lock environment.yml -t rhel7 -t debian12", 0, 1, false, lock_options,
+		command_lock},
+	{"install", "[ENV]", "install an environment into a folder",
+		"Installs ENV (environment.yml, or a lock file) into the folder given with -p,\n"
+		"from the lock where it fits. The folder must be new or empty.",
+		"envbuild install environment.yml -p ./env", 0, 1, false, install_options,
+		command_install},
+	{"test", "ARCHIVE|PREFIX", "run the test script in the target's image",
+		"Unpacks the archive (or takes the installed folder) and runs the test script\n"
+		"in it, as pack does. Without --test the script in the archive is run.",
+		"envbuild test demo.tar.gz --test run-test.sh", 1, 1, false, test_options,
+		command_test},
+	{"run", "ENV|LOCK|ARCHIVE|PREFIX", "run a command in an environment",
+		"Brings the environment up in the target's image, active, with the working\n"
+		"folder, and runs COMMAND (bash, if none is given). Nothing of it is kept.",
+		"envbuild run demo.tar.gz -- python -V", 1, 1, true, run_options, command_run},
+	{"unpack", "ARCHIVE DIR", "unpack an archive and relocate it",
+		"Unpacks into DIR, which must be new or empty, and relocates the environment\n"
+		"for that path, or for the one given with --prefix.",
+		"envbuild unpack demo.tar.gz ./demo", 2, 2, false, unpack_options, command_unpack},
+	{"channel index", "DIR", "make a folder of packages a channel",
+		"Writes repodata.json and repodata.json.zst for each subdir of DIR\n"
+		"(DIR/linux-64/*.conda, DIR/noarch/*.tar.bz2 and so on).",
+		"envbuild channel index ./channel", 1, 1, false, plain_options,
+		command_channel_index},
+	{"cache info", "", "what the package cache holds",
+		"Shows where the cache is, how many packages and indexes it holds and how\n"
+		"large they are.",
+		"envbuild cache info", 0, 0, false, plain_options, command_cache_info},
+	{0}};
+
+static void help(void)
+{
+	printf("usage: envbuild COMMAND [OPTION]...\n\n"
+	       "environment.yml and a declared production target in, a tested, relocatable,\n"
+	       "reproducible release archive out.\n\n");
+	for (const struct command *c = commands; c->name; c++)
+		printf("  %-14s %s\n", c->name, c->summary);
+	printf("\n'envbuild COMMAND --help' shows a command's options.\n"
+	       "\nexample:\n  envbuild pack environment.yml -t rhel7 --test run-test.sh\n");
+}
+
+/* The command named by the first one or two words; *words says how many they were. */
+static const struct command *find_command(int argc, char **argv, int *words)
+{
+	for (const struct command *c = commands; c->name; c++) {
+		struct str rest = str_of(c->name);
+		int n = 0;
+
+		while (rest.p && n + 1 < argc && str_is(str_cut(&rest, ' '), argv[n + 1]))
+			n++;
+		if (n > 0 &&
+			str_of(c->name).n == strlen(argv[1]) + (n == 2 ? 1 + strlen(argv[2]) : 0)) {
+			*words = n;
+			return c;
+		}
+	}
+	return NULL;
+}
+
+static int dispatch(int argc, char **argv, struct session *s, struct err *e)
+{
+	const struct command *command;
+	int words = 0;
+
+	command = find_command(argc, argv, &words);
+	if (!command)
+		return err_set(e, ERR_USAGE, "no command '%s'", argv[1]);
+	if (options_parse(&s->arena, command, argc - words, argv + words, &s->line, e) < 0)
+		return -1;
+	if (s->line.options.help) {
+		options_help(command);
+		return 0;
+	}
+	log_setup((struct log_options){.quiet = s->line.options.quiet || s->line.options.json,
+		.verbose = (int)s->line.options.verbose});
+	return command->run(s, e);
+}
+
+int main(int argc, char **argv)
+{
+	struct session s = {.work_lock = -1};
+	struct err e = {0};
+	int status = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "help") == 0) {
+		help();
+		return argc < 2 ? 2 : 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("envbuild " ENVBUILD_VERSION);
+		return 0;
+	}
+	if (dispatch(argc, argv, &s, &e) < 0) {
+		log_error(&e);
+		status = err_exit_status(e.code);
+	} else {
+		status = command_status;
+	}
+	err_release(&e);
+	session_close(&s);
+	if (fflush(stdout) == EOF) {
+		perror("envbuild: cannot write to stdout");
+		return status ? status : 1;
+	}
+	return status;
+}

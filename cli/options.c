@@ -1,0 +1,216 @@
+#include "cli/options.h"
+
+#include "base/buf.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum kind { FLAG, COUNT, TEXT, LIST, NUMBER, SECONDS };
+
+struct option_info {
+	const char *name;
+	char letter;
+	enum kind kind;
+	const char *arg; /* NULL for FLAG and COUNT */
+	size_t offset;   /* in struct options */
+	const char *help;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct option_info infos[OPT_COUNT] = {
+	[OPT_CHANNEL] = {"channel", 'c', LIST, "CHANNEL", AT(channels),
+		"look here first: name, URL or folder (repeatable)"},
+	[OPT_OVERRIDE_CHANNELS] = {"override-channels", 0, FLAG, NULL, AT(override_channels),
+		"only the channels given with -c"},
+	[OPT_CHANNEL_ALIAS] = {"channel-alias", 0, TEXT, "URL", AT(channel_alias),
+		"what stands before a channel's name"},
+	[OPT_CHANNEL_PRIORITY] = {"channel-priority", 0, TEXT, "RULE", AT(channel_priority),
+		"strict (default), flexible or disabled"},
+	[OPT_TARGET] = {"target", 't', LIST, "NAME|FILE", AT(targets),
+		"production target: a profile's name or file"},
+	[OPT_IMAGE] = {"image", 0, TEXT, "DIR", AT(image), "root file system of the target"},
+	[OPT_NAME] = {"name", 'n', TEXT, "NAME", AT(name), "name of the environment"},
+	[OPT_PREFIX] = {"prefix", 'p', TEXT, "DIR", AT(prefix), "folder to install into"},
+	[OPT_OUTPUT] = {"output", 'o', TEXT, "FILE", AT(output), "file to write"},
+	[OPT_TEST] = {"test", 0, TEXT, "SCRIPT", AT(test), "test script to run"},
+	[OPT_NO_TEST] = {"no-test", 0, FLAG, NULL, AT(no_test), "make it untested"},
+	[OPT_TEST_SHELL] = {"test-shell", 0, TEXT, "COMMAND", AT(test_shell),
+		"runs the test script (default: bash -e)"},
+	[OPT_LOCKED] = {"locked", 0, FLAG, NULL, AT(locked),
+		"a lock that does not fit is an error"},
+	[OPT_FORMAT] = {"format", 0, TEXT, "FORMAT", AT(format), "tar.gz, tar.zst or tar"},
+	[OPT_LEVEL] = {"level", 0, NUMBER, "N", AT(level), "compression level"},
+	[OPT_NO_DEPS] = {"no-deps", 0, FLAG, NULL, AT(no_deps),
+		"only what is named, not what it needs"},
+	[OPT_COPY] = {"copy", 0, FLAG, NULL, AT(copy), "copy files, make no hard links"},
+	[OPT_NO_COMPILE] = {"no-compile", 0, FLAG, NULL, AT(no_compile), "make no Python bytecode"},
+	[OPT_ENGINE] = {"engine", 0, TEXT, "ENGINE", AT(engine), "builtin (sandbox) or none"},
+	[OPT_TIMEOUT] = {"timeout", 0, SECONDS, "TIME", AT(timeout),
+		"for each script: 90, 30m, 2h"},
+	[OPT_JOBS] = {"jobs", 'j', NUMBER, "N", AT(jobs), "threads (default: cores)"},
+	[OPT_OFFLINE] = {"offline", 0, FLAG, NULL, AT(offline), "use no network"},
+	[OPT_JSON] = {"json", 0, FLAG, NULL, AT(json), "one JSON document on stdout"},
+	[OPT_QUIET] = {"quiet", 'q', FLAG, NULL, AT(quiet), "say nothing but errors"},
+	[OPT_VERBOSE] = {"verbose", 'v', COUNT, NULL, AT(verbose), "say more"},
+	[OPT_HELP] = {"help", 'h', FLAG, NULL, AT(help), "show this help"},
+};
+
+int parse_seconds(const char *text, unsigned *out)
+{
+	struct str s = str_of(text);
+	uint64_t unit = 1, n;
+
+	if (str_ends(s, STR("h")))
+		unit = 3600;
+	else if (str_ends(s, STR("m")))
+		unit = 60;
+	if (unit > 1 || str_ends(s, STR("s")))
+		s.n--;
+	if (str_u64(s, 1000000, &n) < 0 || n == 0)
+		return -1;
+	*out = (unsigned)(n * unit);
+	return 0;
+}
+
+static int set_value(
+	struct arena *a, struct options *o, enum option_id id, const char *text, struct err *e)
+{
+	const struct option_info *info = &infos[id];
+	void *field = (char *)o + info->offset;
+	uint64_t n;
+
+	switch (info->kind) {
+	case FLAG:
+		*(bool *)field = true;
+		return 0;
+	case COUNT:
+		++*(unsigned *)field;
+		return 0;
+	case TEXT:
+		*(const char **)field = text;
+		return 0;
+	case LIST:
+		*VEC_PUSH(a, (struct text_list *)field) = text;
+		return 0;
+	case NUMBER:
+		if (str_u64(str_of(text), 1024, &n) < 0 || n == 0)
+			return err_set(e, ERR_USAGE, "--%s takes a whole number from 1, not '%s'",
+				info->name, text);
+		*(unsigned *)field = (unsigned)n;
+		return 0;
+	case SECONDS:
+		if (parse_seconds(text, field) < 0)
+			return err_set(e, ERR_USAGE,
+				"--%s takes a time such as 90, 30m or 2h, not '%s'", info->name,
+				text);
+		return 0;
+	}
+	return 0;
+}
+
+/* getopt's two descriptions of the options that this command takes. */
+static void describe(const struct command *command, struct option *longs, struct buf *shorts)
+{
+	buf_putc(shorts, ':');
+	for (const enum option_id *id = command->options; *id; id++) {
+		const struct option_info *info = &infos[*id];
+
+		*longs++ = (struct option){info->name, info->arg ? required_argument : no_argument,
+			NULL, 256 + (int)*id};
+		if (info->letter)
+			buf_printf(shorts, "%c%s", info->letter, info->arg ? ":" : "");
+	}
+	*longs = (struct option){0};
+}
+
+static enum option_id id_of(int value)
+{
+	if (value >= 256)
+		return (enum option_id)(value - 256);
+	for (int i = 1; i < OPT_COUNT; i++)
+		if (infos[i].letter == value)
+			return (enum option_id)i;
+	return OPT_NONE;
+}
+
+static int bad_option(const struct command *command, int value, char **argv, struct err *e)
+{
+	const char *word = argv[optind - 1];
+
+	if (value == ':')
+		err_set(e, ERR_USAGE, "option '%s' needs a value", word);
+	else if (optopt && optopt < 256)
+		err_set(e, ERR_USAGE, "no option '-%c' in 'envbuild %s'", optopt, command->name);
+	else
+		err_set(e, ERR_USAGE, "no option '%s' in 'envbuild %s'", word, command->name);
+	return err_advise(e, "see 'envbuild %s --help'", command->name);
+}
+
+static int check_operands(const struct command_line *line, struct err *e)
+{
+	const struct command *c = line->command;
+
+	if (line->options.help)
+		return 0;
+	if (line->n_operands < c->min_operands)
+		err_set(e, ERR_USAGE, "'envbuild %s' needs %s", c->name, c->operands);
+	else if (line->n_operands > c->max_operands)
+		err_set(e, ERR_USAGE, "'%s' is one word too many for 'envbuild %s'",
+			line->operands[c->max_operands], c->name);
+	else if (line->program && !c->takes_command)
+		err_set(e, ERR_USAGE, "'envbuild %s' takes no command behind '--'", c->name);
+	else
+		return 0;
+	return err_advise(e, "see 'envbuild %s --help'", c->name);
+}
+
+int options_parse(struct arena *a, const struct command *command, int argc, char **argv,
+	struct command_line *out, struct err *e)
+{
+	struct option longs[OPT_COUNT];
+	CLEANUP_BUF shorts = {0};
+	int words = argc, value;
+
+	*out = (struct command_line){.command = command};
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--") == 0) {
+			words = i;
+			out->program = (const char **)(argv + i + 1);
+			break;
+		}
+	describe(command, longs, &shorts);
+	opterr = 0;
+	optind = 0;
+	while ((value = getopt_long(words, argv, shorts.p, longs, NULL)) != -1) {
+		if (value == '?' || value == ':')
+			return bad_option(command, value, argv, e);
+		if (set_value(a, &out->options, id_of(value), optarg, e) < 0)
+			return err_advise(e, "see 'envbuild %s --help'", command->name);
+	}
+	out->operands = (const char **)(argv + optind);
+	out->n_operands = (size_t)(words - optind);
+	return check_operands(out, e);
+}
+
+/* One line of help: the option in a column of its own. */
+static void help_line(const struct option_info *info)
+{
+	char left[64];
+
+	snprintf(left, sizeof left, "%s%c%s--%s%s%s", info->letter ? "-" : " ",
+		info->letter ? info->letter : ' ', info->letter ? ", " : "  ", info->name,
+		info->arg ? " " : "", info->arg ? info->arg : "");
+	printf("  %-27s %s\n", left, info->help);
+}
+
+void options_help(const struct command *command)
+{
+	printf("usage: envbuild %s%s%s [OPTION]...%s\n\n%s\n\n", command->name,
+		*command->operands ? " " : "", command->operands,
+		command->takes_command ? " [-- COMMAND...]" : "", command->about);
+	for (const enum option_id *id = command->options; *id; id++)
+		help_line(&infos[*id]);
+	printf("\nexample:\n  %s\n", command->example);
+}

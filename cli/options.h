@@ -1,0 +1,94 @@
+/*
+ * The command line: one table of options, one list of them per command.
+ *
+ * Options are named as conda users know them.  An option is described once (cli/options.c) and
+ * a command names those it takes, so that help, parsing and the man pages cannot disagree.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct text_list {
+	const char **v;
+	size_t n, cap;
+};
+
+struct options {
+	struct text_list channels, targets;
+	const char *channel_alias, *channel_priority;
+	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell;
+	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
+		no_compile;
+	unsigned verbose, jobs, level, timeout;
+};
+
+enum option_id {
+	OPT_NONE, /* ends a command's list */
+	OPT_CHANNEL,
+	OPT_OVERRIDE_CHANNELS,
+	OPT_CHANNEL_ALIAS,
+	OPT_CHANNEL_PRIORITY,
+	OPT_TARGET,
+	OPT_IMAGE,
+	OPT_NAME,
+	OPT_PREFIX,
+	OPT_OUTPUT,
+	OPT_TEST,
+	OPT_NO_TEST,
+	OPT_TEST_SHELL,
+	OPT_LOCKED,
+	OPT_FORMAT,
+	OPT_LEVEL,
+	OPT_NO_DEPS,
+	OPT_COPY,
+	OPT_NO_COMPILE,
+	OPT_ENGINE,
+	OPT_TIMEOUT,
+	OPT_JOBS,
+	OPT_OFFLINE,
+	OPT_JSON,
+	OPT_QUIET,
+	OPT_VERBOSE,
+	OPT_HELP,
+	OPT_COUNT
+};
+
+struct session;
+
+struct command {
+	const char *name;     /* "pack", "channel index" */
+	const char *operands; /* "[ENV]" */
+	const char *summary;  /* one line of `envbuild --help` */
+	const char *about;    /* a paragraph of its own help */
+	const char *example;  /* one command line */
+	size_t min_operands, max_operands;
+	bool takes_command; /* operands may be followed by -- CMD ARG... */
+	const enum option_id *options;
+	int (*run)(struct session *s, struct err *e);
+};
+
+struct command_line {
+	const struct command *command;
+	struct options options;
+	const char **operands;
+	size_t n_operands;
+	const char **program; /* what stood after "--", NULL-terminated; NULL: nothing */
+};
+
+/*
+ * Parses the words behind the command's name.  ERR_USAGE names the word that is wrong and the
+ * command's help.  Texts point into argv.
+ */
+int options_parse(struct arena *a, const struct command *command, int argc, char **argv,
+	struct command_line *out, struct err *e);
+/* A command's help, in lines of at most 80 columns, on stdout. */
+void options_help(const struct command *command);
+/* "90", "90s", "30m", "2h" in seconds; -1 where it is none of them. */
+int parse_seconds(const char *text, unsigned *out);
+
+#endif

@@ -1,0 +1,182 @@
+#include "cli/output.h"
+
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* The temporary of this process, for the handler below. */
+static char unfinished[4096];
+
+static void remove_unfinished(int signal_number)
+{
+	if (unfinished[0])
+		unlink(unfinished);
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+/* Removes temporaries of path that no living run holds a lock on. */
+static void sweep(struct arena *a, const char *path)
+{
+	char *dir_path = path_dir(a, path);
+	char *start = arena_printf(a, ".%s.", path_base(path));
+	DIR *dir = opendir(dir_path);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		struct str name = str_of(entry->d_name);
+		CLEANUP_FD fd = -1;
+
+		if (!str_starts(name, str_of(start)) || !str_ends(name, STR(".tmp")))
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	closedir(dir);
+}
+
+static int choose_format(
+	const struct options *o, const struct plan *plan, struct output *out, struct err *e)
+{
+	enum pack_format asked = PACK_TAR_GZ;
+	const char *given = o->format;
+
+	if (given && pack_format_parse(str_of(given), &asked) < 0)
+		return err_set(
+			e, ERR_USAGE, "no format '%s': there are tar.gz, tar.zst and tar", given);
+	if (o->output) {
+		if (pack_format_of_path(o->output, &out->format) < 0) {
+			err_set(e, ERR_USAGE, "'%s' has no ending of an archive", o->output);
+			return err_advise(e, "end it in .tar.gz, .tar.zst or .tar");
+		}
+		if (given && asked != out->format)
+			return err_set(e, ERR_USAGE, "--format %s and the name '%s' disagree",
+				given, o->output);
+		return 0;
+	}
+	if (!given && plan->profile.pack_format.n &&
+		pack_format_parse(plan->profile.pack_format, &asked) < 0)
+		return err_set(e, ERR_INPUT, "%s: no format '%.*s'", plan->profile.source,
+			STR_ARG(plan->profile.pack_format));
+	out->format = asked;
+	return 0;
+}
+
+static char *default_path(
+	struct arena *a, const struct plan *plan, bool several, enum pack_format format)
+{
+	if (several)
+		return arena_printf(a, "%.*s-%.*s.%s", STR_ARG(plan->name),
+			STR_ARG(plan->profile.name), pack_format_name(format));
+	return arena_printf(a, "%.*s.%s", STR_ARG(plan->name), pack_format_name(format));
+}
+
+static int open_temp(struct arena *a, struct output *out, struct err *e)
+{
+	char *full = path_absolute(a, out->path);
+
+	out->temp = path_join(a, path_dir(a, full),
+		arena_printf(a, ".%s.%d.tmp", path_base(full), (int)getpid()));
+	out->lock = open(out->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (out->lock < 0 || flock(out->lock, LOCK_EX | LOCK_NB) < 0) {
+		err_sys(e, "cannot write '%s'", out->path);
+		return err_advise(
+			e, "the folder must exist and be writable; -o names another place");
+	}
+	snprintf(unfinished, sizeof unfinished, "%s", out->temp);
+	for (int i = 0; i < 3; i++)
+		signal((int[]){SIGINT, SIGTERM, SIGHUP}[i], remove_unfinished);
+	return 0;
+}
+
+int output_begin(
+	struct session *s, const struct plan *plan, bool several, struct output *out, struct err *e)
+{
+	const struct options *o = &s->line.options;
+	struct str path;
+
+	*out = (struct output){.lock = -1};
+	if (choose_format(o, plan, out, e) < 0)
+		return -1;
+	out->path = o->output ? arena_strdup(&s->arena, o->output)
+			      : default_path(&s->arena, plan, several, out->format);
+	path = str_of(out->path);
+	path.n -= strlen(pack_format_name(out->format)) + 1;
+	out->stem = arena_cstr(&s->arena, path);
+	sweep(&s->arena, out->path);
+	return open_temp(&s->arena, out, e);
+}
+
+int output_release(struct output *out, struct err *e)
+{
+	CLEANUP_FD fd = open(out->temp, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0 || rename(out->temp, out->path) < 0)
+		return err_sys(e, "cannot finish '%s'", out->path);
+	unfinished[0] = '\0';
+	fd_cleanup(&out->lock);
+	out->lock = -1;
+	out->temp = NULL;
+	return 0;
+}
+
+void output_abort(struct output *out)
+{
+	if (!out->temp)
+		return;
+	unlink(out->temp);
+	unfinished[0] = '\0';
+	fd_cleanup(&out->lock);
+	*out = (struct output){.lock = -1};
+}
+
+char *output_beside(struct arena *a, const struct output *out, const char *ending)
+{
+	return arena_printf(a, "%s.%s", out->stem, ending);
+}
+
+char *output_work_path(struct arena *a, const struct session *s, const char *name)
+{
+	return path_join(a, s->work, name);
+}
+
+char *output_padded_prefix(struct arena *a, const char *dir, size_t length)
+{
+	size_t n = strlen(dir);
+	char *padded;
+
+	if (n + 2 > length)
+		return arena_strdup(a, dir);
+	padded = arena_alloc(a, length + 1);
+	memset(padded, '_', length);
+	memcpy(padded, dir, n);
+	padded[n] = '/';
+	return padded;
+}
+
+void output_json_documents(struct str lines, size_t n)
+{
+	bool first = true;
+
+	if (n == 1) {
+		printf("%.*s", STR_ARG(lines));
+		return;
+	}
+	putchar('[');
+	while (lines.n) {
+		struct str line = str_cut(&lines, '\n');
+
+		printf("%s%.*s", first ? "" : ",\n", STR_ARG(line));
+		first = false;
+	}
+	puts("]");
+}

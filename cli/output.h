@@ -1,0 +1,38 @@
+/*
+ * Where a release appears: its name, its temporary, the files beside it.
+ */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include "cli/plan.h"
+#include "packer/pack.h"
+
+struct output {
+	char *path; /* NAME.tar.gz as the user will see it */
+	char *temp; /* written and tested under this name, in the same folder */
+	char *stem; /* path without the format's ending: NAME.sha256 stands beside NAME.tar.gz */
+	enum pack_format format;
+	int lock; /* of the temporary: tells the living from what a killed run left; -1: none */
+};
+
+/*
+ * -o, else NAME.tar.gz (NAME-TARGET.tar.gz for several targets) in the working folder.  The ending
+ * decides the format; a --format that disagrees is ERR_USAGE.  Removes temporaries of the same
+ * name that killed runs left; an interrupt removes ours.
+ */
+int output_begin(struct session *s, const struct plan *plan, bool several, struct output *out,
+	struct err *e);
+/* The temporary becomes the archive. */
+int output_release(struct output *out, struct err *e);
+/* Removes the temporary if it is still there.  A zeroed or released output is fine. */
+void output_abort(struct output *out);
+/* Path of NAME.ENDING beside the archive. */
+char *output_beside(struct arena *a, const struct output *out, const char *ending);
+/* A path in the session's work folder. */
+char *output_work_path(struct arena *a, const struct session *s, const char *name);
+/* dir/_... padded to exactly `length` characters; dir itself where it is too long for that. */
+char *output_padded_prefix(struct arena *a, const char *dir, size_t length);
+/* Prints documents that stand one to a line: alone as it is, several as a JSON array. */
+void output_json_documents(struct str lines, size_t n);
+
+#endif

@@ -1,0 +1,433 @@
+/*
+ * envbuild pack: the whole way from environment.yml to a tested archive.
+ *
+ * pack_target() is the list of stages.  Everything is made in the work folder; the archive is
+ * written under a temporary name in the folder where it will stand, tested, and renamed only then.
+ */
+#include "packer/pack.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "builder/install.h"
+#include "builder/test.h"
+#include "cli/output.h"
+#include "cli/plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* One target on its way. */
+struct pack_run {
+	struct session *s;
+	struct project *project;
+	struct plan plan;
+	struct engine *engine;
+	struct content content;
+	struct output output;
+	struct pack_result packed;
+	struct test_result tested;
+	const char *script; /* on this machine; NULL: not tested */
+	bool has_test;
+	time_t started;
+};
+
+/* --- what is asked for ---------------------------------------------------------------------- */
+
+static bool is_safe_name(struct str name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+
+	if (name.n == 0 || name.n > 200 || name.p[0] == '.' || name.p[0] == '-')
+		return false;
+	for (size_t i = 0; i < name.n; i++)
+		if (!memchr(allowed, name.p[i], sizeof allowed - 1))
+			return false;
+	return true;
+}
+
+static int check_name(const struct pack_run *run, struct err *e)
+{
+	struct str name = run->plan.name;
+
+	if (name.n == 0) {
+		err_set(e, ERR_INPUT, "%s: the environment has no name", run->project->path);
+		return err_advise(e, "add a line 'name: NAME' to it, or give -n NAME");
+	}
+	if (!is_safe_name(name))
+		return err_set(e, ERR_INPUT,
+			"the name '%.*s' cannot be a file's name: letters, digits, '.', '_' "
+			"and '-' can",
+			STR_ARG(name));
+	return 0;
+}
+
+/* --test, else envbuild.yml's; relative to the working folder and to the file's folder. */
+static int choose_script(struct pack_run *run, struct err *e)
+{
+	const struct options *o = &run->s->line.options;
+	struct str set = run->project->settings.test_script;
+
+	if (o->test && o->no_test)
+		return err_set(e, ERR_USAGE, "--test and --no-test exclude each other");
+	if (o->no_test)
+		return 0;
+	if (o->test)
+		run->script = path_absolute(&run->s->arena, o->test);
+	else if (set.n)
+		run->script = path_join(
+			&run->s->arena, run->project->dir, arena_cstr(&run->s->arena, set));
+	if (run->script && !path_exists(run->script))
+		return err_set(e, ERR_USAGE, "no test script '%s'", run->script);
+	run->has_test = run->script != NULL;
+	return 0;
+}
+
+static int open_engine(struct pack_run *run, struct err *e)
+{
+	const struct options *o = &run->s->line.options;
+	struct engine_options options = {
+		.profile = &run->plan.profile,
+		.root = o->image,
+		.engine = o->engine,
+		.state_dir = path_join(&run->s->arena, run->s->work, "engine"),
+	};
+
+	return engine_open(&run->engine, &options, e);
+}
+
+/* --- stages --------------------------------------------------------------------------------- */
+
+static bool has_link_scripts(struct pack_run *run)
+{
+	struct arena scratch = {0};
+	bool found = false;
+
+	for (size_t i = 0; i < run->plan.n_records && !found; i++) {
+		struct err ignored = {0};
+		struct package p;
+
+		if (package_load(&scratch, &run->s->cache, run->plan.records[i], &p, &ignored) < 0)
+			err_release(&ignored);
+		else
+			found = p.pre_link.n || p.post_link.n;
+	}
+	arena_release(&scratch);
+	return found;
+}
+
+static int build(struct pack_run *run, struct err *e)
+{
+	const struct options *o = &run->s->line.options;
+	struct arena *a = &run->s->arena;
+	struct plan *plan = &run->plan;
+	char *prefix = path_join(a, run->s->work, "build");
+	struct install_request r = {
+		.cache = &run->s->cache,
+		.records = plan->records,
+		.n_records = plan->n_records,
+		.prefix = prefix,
+		.prefix_inside = BUILD_PREFIX,
+		.engine = run->engine,
+		.requested = plan->env.depends,
+		.n_requested = plan->env.n_depends,
+		.pip = plan->env.pip,
+		.n_pip = plan->env.n_pip,
+		.project_dir = run->project->dir,
+		.variables = plan->env.variables,
+		.n_variables = plan->env.n_variables,
+		.compile = !o->no_compile,
+		.for_pack = true,
+		/* Scripts may write into what they find; a hard link would carry that into the
+			 * cache. */
+		.copy = plan->env.n_pip || has_link_scripts(run),
+		.network = !o->offline && plan->profile.network,
+		.jobs = run->s->jobs,
+		.timeout_s = o->timeout,
+	};
+
+	if (engine_kind(run->engine) == ENGINE_NONE) {
+		/* Without a sandbox the prefix has the path it lies at; its length is the build
+		 * prefix's, so that the archive does not depend on the engine. */
+		r.prefix = output_padded_prefix(a, prefix, strlen(BUILD_PREFIX));
+		r.prefix_inside = r.prefix;
+	}
+	return install(a, &r, &run->content, e);
+}
+
+static int64_t source_date(const struct plan *plan)
+{
+	const char *given = getenv("SOURCE_DATE_EPOCH");
+	uint64_t newest = 0;
+
+	if (given && str_u64(str_of(given), INT64_MAX, &newest) == 0)
+		return (int64_t)newest;
+	for (size_t i = 0; i < plan->n_records; i++)
+		if (plan->records[i]->timestamp > newest)
+			newest = plan->records[i]->timestamp;
+	return (int64_t)(newest / 1000);
+}
+
+static int add_papers(struct pack_run *run, struct pack_paper papers[4], size_t *n, struct err *e)
+{
+	struct arena *a = &run->s->arena;
+	struct str script;
+
+	*n = 0;
+	if (!run->project->lock_is_input)
+		papers[(*n)++] = (struct pack_paper){"environment.yml", run->plan.env.text};
+	papers[(*n)++] = (struct pack_paper){
+		"envbuild.lock", plan_lock_text(run->s, run->project, &run->plan)};
+	papers[(*n)++] = (struct pack_paper){"profile.yml", run->plan.profile.text};
+	if (!run->script)
+		return 0;
+	if (file_read(a, run->script, 64 << 20, &script, e) < 0)
+		return -1;
+	papers[(*n)++] = (struct pack_paper){"run-test.sh", script};
+	return 0;
+}
+
+static int write_archive(struct pack_run *run, struct err *e)
+{
+	const struct options *o = &run->s->line.options;
+	struct pack_paper papers[4];
+	struct pack_request r = {
+		.content = &run->content,
+		.path = run->output.temp,
+		.format = run->output.format,
+		.level = (int)o->level,
+		.jobs = run->s->jobs,
+		.epoch = source_date(&run->plan),
+		.name = run->plan.name,
+		.target = run->plan.profile.name,
+		.papers = papers,
+	};
+
+	if (add_papers(run, papers, &r.n_papers, e) < 0)
+		return -1;
+	return pack_write(&r, &run->packed, e);
+}
+
+/* The archive, as a user would have it: unpacked at another path, in a fresh root. */
+static int test_archive(struct pack_run *run, struct err *e)
+{
+	const struct options *o = &run->s->line.options;
+	struct arena *a = &run->s->arena;
+	char *name = arena_cstr(a, run->plan.name);
+	char *copy = path_join(a, run->s->work, "test");
+	struct unpack_request unpacked = {
+		.archive = run->output.temp, .dir = copy, .jobs = run->s->jobs};
+	struct test_request r = {
+		.engine = run->engine,
+		.prefix = copy,
+		.name = name,
+		.project_dir = run->project->dir,
+		.environment_file = run->project->lock_is_input ? NULL : run->project->path,
+		.script = run->script,
+		.shell = o->test_shell,
+		.log_path = output_work_path(a, run->s, "test.log"),
+		.network = !o->offline && run->plan.profile.network,
+		.timeout_s = o->timeout ? o->timeout : run->project->settings.test_timeout,
+	};
+	int rc;
+
+	if (!run->has_test) {
+		log_warn("not tested: %s", o->no_test ? "--no-test was given"
+						      : "no test script was given with --test");
+		return 0;
+	}
+	if (unpack(&unpacked, e) < 0)
+		return err_wrap(e, "while unpacking the archive for its test");
+	rc = test_run(a, &r, &run->tested, e);
+	if (dir_remove(copy, rc < 0 ? NULL : e) < 0)
+		return -1;
+	return rc;
+}
+
+/* --- papers beside the archive -------------------------------------------------------------- */
+
+static void json_list(struct json_out *w, const char *key, const struct str *v, size_t n)
+{
+	jw_key(w, key);
+	jw_array(w);
+	for (size_t i = 0; i < n; i++)
+		jw_str(w, v[i]);
+	jw_array_end(w);
+}
+
+static void json_test(struct json_out *w, const struct pack_run *run)
+{
+	const struct test_result *t = &run->tested;
+
+	jw_key(w, "test");
+	if (!run->has_test) {
+		jw_null(w);
+		return;
+	}
+	jw_object(w);
+	jw_key(w, "status");
+	jw_int(w, t->status);
+	jw_key(w, "seconds");
+	jw_double(w, t->seconds);
+	json_list(w, "changed_environment", t->changed_environment, t->n_changed_environment);
+	json_list(w, "changed_project", t->changed_project, t->n_changed_project);
+	jw_object_end(w);
+}
+
+static void json_run(struct json_out *w, const struct pack_run *run)
+{
+	const struct step_time *steps;
+	const char *const *warnings;
+	size_t n;
+
+	jw_key(w, "started");
+	jw_int(w, run->started);
+	jw_key(w, "engine");
+	jw_cstr(w, engine_kind(run->engine) == ENGINE_NONE ? "none" : "builtin");
+	jw_key(w, "steps");
+	jw_object(w);
+	n = log_steps(&steps);
+	for (size_t i = 0; i < n; i++) {
+		jw_key(w, steps[i].name);
+		jw_double(w, steps[i].seconds);
+	}
+	jw_object_end(w);
+	jw_key(w, "warnings");
+	jw_array(w);
+	n = log_warnings(&warnings);
+	for (size_t i = 0; i < n; i++)
+		jw_cstr(w, warnings[i]);
+	jw_array_end(w);
+}
+
+static void describe(const struct pack_run *run, bool whole, struct buf *to, int indent)
+{
+	struct json_out w = {.to = to, .indent = indent};
+	char hex[SHA256_HEX + 1];
+
+	hex_encode(run->packed.sha256, SHA256_LEN, hex);
+	jw_object(&w);
+	jw_key(&w, "envbuild");
+	jw_cstr(&w, ENVBUILD_VERSION);
+	jw_key(&w, "archive");
+	jw_cstr(&w, whole ? path_base(run->output.path) : run->output.path);
+	jw_key(&w, "format");
+	jw_cstr(&w, pack_format_name(run->output.format));
+	jw_key(&w, "sha256");
+	jw_cstr(&w, hex);
+	jw_key(&w, "bytes");
+	jw_int(&w, (int64_t)run->packed.bytes);
+	jw_key(&w, "unpacked_bytes");
+	jw_int(&w, (int64_t)run->packed.unpacked_bytes);
+	jw_key(&w, "target");
+	jw_str(&w, run->plan.profile.name);
+	jw_key(&w, "packages");
+	jw_int(&w, (int64_t)run->plan.n_records);
+	jw_key(&w, "tested");
+	jw_bool(&w, run->has_test);
+	json_test(&w, run);
+	if (whole)
+		json_run(&w, run);
+	jw_object_end(&w);
+	buf_putc(to, '\n');
+}
+
+/*
+ * All appear together, the archive last but for its lock: whoever sees it sees its papers too.
+ */
+static int release(struct pack_run *run, struct err *e)
+{
+	struct arena *a = &run->s->arena;
+	CLEANUP_BUF text = {0};
+	char hex[SHA256_HEX + 1];
+	struct str log = {0};
+
+	hex_encode(run->packed.sha256, SHA256_LEN, hex);
+	buf_printf(&text, "%s  %s\n", hex, path_base(run->output.path));
+	if (file_write(output_beside(a, &run->output, "sha256"), buf_view(&text), 0644, e) < 0)
+		return -1;
+	buf_clear(&text);
+	describe(run, true, &text, 2);
+	if (file_write(output_beside(a, &run->output, "run.json"), buf_view(&text), 0644, e) < 0)
+		return -1;
+	if (run->has_test) {
+		if (file_read(a, output_work_path(a, run->s, "test.log"), SIZE_MAX, &log, e) < 0 ||
+			file_write(output_beside(a, &run->output, "test.log"), log, 0644, e) < 0)
+			return -1;
+	}
+	return output_release(&run->output, e);
+}
+
+static void say_result(const struct pack_run *run)
+{
+	char size[24];
+
+	log_note("%s: %s, %zu packages for %.*s%s", run->output.path,
+		format_bytes(run->packed.bytes, size), run->plan.n_records,
+		STR_ARG(run->plan.profile.name), run->has_test ? ", tested" : ", not tested");
+	if (run->content.longest_prefix != SIZE_MAX)
+		log_note("it can be unpacked to paths of at most %zu characters ('%.*s' sets that)",
+			run->content.longest_prefix, STR_ARG(run->content.longest_prefix_path));
+}
+
+/* The way.  The audit has its place between the built prefix and the archive. */
+static int walk(struct pack_run *run, struct err *e)
+{
+	struct session *s = run->s;
+	char *build_dir = path_join(&s->arena, s->work, "build");
+
+	if (open_engine(run, e) < 0 ||
+		cache_fill(&s->cache, s->http, run->plan.records, run->plan.n_records, s->jobs,
+			s->line.options.offline, e) < 0 ||
+		build(run, e) < 0 || write_archive(run, e) < 0)
+		return -1;
+	if (dir_remove(build_dir, e) < 0)
+		return -1;
+	return test_archive(run, e);
+}
+
+static int pack_target(
+	struct session *s, struct project *p, const char *target, struct buf *json, struct err *e)
+{
+	struct pack_run run = {.s = s, .project = p, .started = time(NULL)};
+	bool changed;
+	int rc = -1;
+
+	if (plan_make(s, p, target, false, &run.plan, e) < 0 ||
+		plan_check_runnable(&run.plan, "pack", e) < 0 || check_name(&run, e) < 0 ||
+		choose_script(&run, e) < 0 ||
+		output_begin(s, &run.plan, p->n_targets > 1, &run.output, e) < 0)
+		return -1;
+	if (walk(&run, e) == 0 && release(&run, e) == 0) {
+		plan_enter_lock(s, p, &run.plan);
+		rc = project_write_lock(s, p, p->lock_path, &changed, e);
+		say_result(&run);
+		describe(&run, false, json, 0);
+	}
+	engine_close(run.engine);
+	output_abort(&run.output);
+	return rc;
+}
+
+int command_pack(struct session *s, struct err *e)
+{
+	CLEANUP_BUF json = {0};
+	struct project project;
+
+	if (session_open(s, e) < 0 || session_work(s, e) < 0 ||
+		project_open(s, s->line.n_operands ? s->line.operands[0] : NULL, &project, e) < 0)
+		return -1;
+	if (s->line.options.output && project.n_targets > 1)
+		return err_set(e, ERR_USAGE, "-o names one file, but there are %zu targets",
+			project.n_targets);
+	for (size_t i = 0; i < project.n_targets; i++)
+		if (pack_target(s, &project, project.targets[i], &json, e) < 0)
+			return -1;
+	if (s->line.options.json)
+		output_json_documents(buf_view(&json), project.n_targets);
+	return 0;
+}

@@ -1,0 +1,315 @@
+#include "cli/plan.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <sys/utsname.h>
+
+enum { LOCK_MAX = 256 << 20 };
+
+static bool is_lock_file(struct str path)
+{
+	return str_ends(path, STR(".lock"));
+}
+
+static char *find_env(struct arena *a, const char *env)
+{
+	struct stat st;
+
+	if (!env)
+		return arena_strdup(a, "environment.yml");
+	if (stat(env, &st) == 0 && S_ISDIR(st.st_mode))
+		return path_join(a, env, "environment.yml");
+	return arena_strdup(a, env);
+}
+
+static void choose_targets(struct session *s, struct project *p)
+{
+	static const char *const only_host[] = {"host"};
+	const struct text_list *given = &s->line.options.targets;
+	const struct settings *set = &p->settings;
+
+	if (given->n) {
+		p->targets = given->v;
+		p->n_targets = given->n;
+	} else if (set->n_targets) {
+		p->targets = arena_array(&s->arena, const char *, set->n_targets);
+		for (size_t i = 0; i < set->n_targets; i++)
+			p->targets[i] = arena_cstr(&s->arena, set->targets[i]);
+		p->n_targets = set->n_targets;
+	} else if (p->lock_is_input && p->lock.n_targets == 1) {
+		p->targets = arena_array(&s->arena, const char *, 1);
+		p->targets[0] = arena_cstr(&s->arena, p->lock.targets[0].name);
+		p->n_targets = 1;
+	} else {
+		log_note("no target given, packages are chosen for this machine ('host')");
+		p->targets = (const char **)only_host;
+		p->n_targets = 1;
+	}
+}
+
+int project_open(struct session *s, const char *env, struct project *out, struct err *e)
+{
+	struct arena *a = &s->arena;
+	const char *path = find_env(a, env);
+	char *full = path_absolute(a, path);
+
+	*out = (struct project){.path = path, .dir = path_dir(a, full)};
+	out->lock_is_input = is_lock_file(str_of(path));
+	out->lock_path = out->lock_is_input ? full : path_join(a, out->dir, "envbuild.lock");
+	if (settings_read(a, path_join(a, out->dir, "envbuild.yml"), &out->settings, e) < 0)
+		return -1;
+	out->has_lock = path_exists(out->lock_path);
+	if (out->lock_is_input && !out->has_lock)
+		return err_set(e, ERR_INPUT, "no lock file '%s'", path);
+	if (out->has_lock && lock_read(a, out->lock_path, &out->lock, e) < 0) {
+		if (!out->lock_is_input)
+			err_advise(e, "mend or remove '%s'; it will then be made anew",
+				out->lock_path);
+		return -1;
+	}
+	choose_targets(s, out);
+	return 0;
+}
+
+/* --- channels ------------------------------------------------------------------------------- */
+
+static int parse_priority(const char *text, enum channel_priority *out, struct err *e)
+{
+	static const char *const names[] = {[PRIORITY_STRICT] = "strict",
+		[PRIORITY_FLEXIBLE] = "flexible",
+		[PRIORITY_DISABLED] = "disabled"};
+
+	*out = PRIORITY_STRICT;
+	if (!text)
+		return 0;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(text, names[i]) == 0) {
+			*out = (enum channel_priority)i;
+			return 0;
+		}
+	return err_set(
+		e, ERR_USAGE, "--channel-priority is strict, flexible or disabled, not '%s'", text);
+}
+
+/* -c first, then the environment file's, then envbuild.yml's; conda-forge where there is none. */
+static int collect_channels(
+	struct session *s, const struct project *p, struct plan *plan, struct err *e)
+{
+	static bool said;
+	struct arena *a = &s->arena;
+	const struct options *o = &s->line.options;
+	const char *alias = o->channel_alias;
+
+	for (size_t i = 0; i < o->channels.n; i++)
+		if (channel_add(a, &plan->channels, str_of(o->channels.v[i]), alias, ".", e) < 0)
+			return -1;
+	if (o->override_channels && plan->channels.n == 0)
+		return err_set(e, ERR_USAGE, "--override-channels needs a channel with -c");
+	for (size_t i = 0; !o->override_channels && i < plan->env.n_channels; i++) {
+		const struct spec_line *c = &plan->env.channels[i];
+
+		if (channel_add(a, &plan->channels, c->text, alias, p->dir, e) < 0)
+			return err_wrap(e, "%s:%d:%d", p->path, c->line, c->column);
+	}
+	for (size_t i = 0; !o->override_channels && i < p->settings.n_channels; i++)
+		if (channel_add(a, &plan->channels, p->settings.channels[i], alias, p->dir, e) < 0)
+			return err_wrap(e, "%s", p->settings.path);
+	if (plan->channels.n)
+		return 0;
+	if (!said)
+		log_note("no channel given, 'conda-forge' is used");
+	said = true;
+	return channel_add(a, &plan->channels, STR("conda-forge"), alias, ".", e);
+}
+
+/* --- records -------------------------------------------------------------------------------- */
+
+static void fill_request(struct session *s, const struct project *p, struct plan *plan)
+{
+	plan->request = (struct solve_request){
+		.channels = plan->channels.v,
+		.n_channels = plan->channels.n,
+		.priority = plan->request.priority,
+		.subdir = plan->profile.subdir,
+		.virtual_packages = plan->profile.virtual_packages,
+		.n_virtual_packages = plan->profile.n_virtual_packages,
+		.specs = plan->env.depends,
+		.n_specs = plan->env.n_depends,
+		.file = p->path,
+		.target = arena_cstr(&s->arena, plan->profile.name),
+		.cache_dir = s->cache_dir,
+		.http = s->http,
+		.offline = s->line.options.offline,
+		.no_deps = s->line.options.no_deps,
+	};
+}
+
+static void take_locked(struct session *s, struct plan *plan, const struct lock_target *locked)
+{
+	plan->locked = *locked;
+	plan->n_records = locked->n_records;
+	plan->records = arena_array(&s->arena, struct record *, locked->n_records);
+	memcpy(plan->records, locked->records, locked->n_records * sizeof *plan->records);
+	records_topological(plan->records, plan->n_records);
+	plan->from_lock = true;
+}
+
+static int cmp_record(const void *a, const void *b)
+{
+	return record_cmp_name(*(struct record *const *)a, *(struct record *const *)b);
+}
+
+static int solve_fresh(struct session *s, struct plan *plan, struct err *e)
+{
+	struct solution solution;
+	struct record **sorted;
+	struct step step;
+
+	step_begin(&step, "solve", 0, 0);
+	if (solve(&s->arena, &plan->request, &solution, e) < 0) {
+		step_fail(&step);
+		return -1;
+	}
+	step_end(&step, "%zu packages for %.*s, of %zu records", solution.n,
+		STR_ARG(plan->profile.name), solution.n_index_records);
+	plan->records = solution.records;
+	plan->n_records = solution.n;
+	sorted = arena_array(&s->arena, struct record *, solution.n);
+	memcpy(sorted, solution.records, solution.n * sizeof *sorted);
+	qsort(sorted, solution.n, sizeof *sorted, cmp_record);
+	plan->locked = (struct lock_target){.name = plan->profile.name,
+		.subdir = plan->profile.subdir,
+		.virtual_packages = plan->profile.virtual_packages,
+		.n_virtual_packages = plan->profile.n_virtual_packages,
+		.records = sorted,
+		.n_records = solution.n};
+	return 0;
+}
+
+static int settle_records(
+	struct session *s, struct project *p, bool fresh, struct plan *plan, struct err *e)
+{
+	const struct lock_target *locked = lock_find(&p->lock, plan->profile.name);
+	const bool must = s->line.options.locked;
+	struct str reason = STR("the lock has no entry for this target");
+
+	if (locked && !fresh && !s->line.options.no_deps &&
+		lock_current(&s->arena, &p->lock, &plan->request, &reason)) {
+		take_locked(s, plan, locked);
+		log_note("%zu packages for %s, as locked", plan->n_records, plan->request.target);
+		return 0;
+	}
+	if (must)
+		return err_set(e, ERR_STALE, "the lock '%s' does not fit target '%s': %.*s",
+			p->lock_path, plan->request.target, STR_ARG(reason));
+	if (p->has_lock && !fresh)
+		log_note("solving anew for %s: %.*s", plan->request.target, STR_ARG(reason));
+	return solve_fresh(s, plan, e);
+}
+
+static int plan_from_lock(struct session *s, struct project *p, struct plan *plan, struct err *e)
+{
+	const struct lock_target *locked = lock_find(&p->lock, plan->profile.name);
+
+	if (!locked)
+		return err_set(e, ERR_INPUT, "the lock '%s' has no target '%.*s'", p->path,
+			STR_ARG(plan->profile.name));
+	take_locked(s, plan, locked);
+	fill_request(s, p, plan);
+	return 0;
+}
+
+int plan_make(struct session *s, struct project *p, const char *target, bool fresh,
+	struct plan *out, struct err *e)
+{
+	const struct options *o = &s->line.options;
+	enum channel_priority priority;
+
+	*out = (struct plan){0};
+	if (profile_find(&s->arena, target, p->dir, &out->profile, e) < 0)
+		return -1;
+	if (p->lock_is_input) {
+		out->name = str_of(o->name);
+		return plan_from_lock(s, p, out, e);
+	}
+	if (envfile_read(&s->arena, p->path, arena_cstr(&s->arena, out->profile.subdir), &out->env,
+		    e) < 0)
+		return -1;
+	out->name = o->name ? str_of(o->name) : out->env.name;
+	if (parse_priority(o->channel_priority, &priority, e) < 0 ||
+		collect_channels(s, p, out, e) < 0)
+		return -1;
+	out->request.priority = priority;
+	fill_request(s, p, out);
+	return settle_records(s, p, fresh, out, e);
+}
+
+int plan_check_runnable(const struct plan *plan, const char *what, struct err *e)
+{
+	struct utsname machine;
+	const char *subdir = "another machine";
+
+	if (uname(&machine) == 0 && strcmp(machine.machine, "x86_64") == 0)
+		subdir = "linux-64";
+	if (str_is(plan->profile.subdir, subdir))
+		return 0;
+	err_set(e, ERR_USAGE, "target '%.*s' is for %.*s, which this machine cannot %s",
+		STR_ARG(plan->profile.name), STR_ARG(plan->profile.subdir), what);
+	return err_advise(e, "'envbuild lock' works for it");
+}
+
+/* --- the lock file -------------------------------------------------------------------------- */
+
+static void set_channels(struct arena *a, struct lock *lock, const struct plan *plan)
+{
+	lock->priority = plan->request.priority;
+	lock->n_channels = plan->channels.n;
+	lock->channels = arena_array(a, struct str, plan->channels.n);
+	for (size_t i = 0; i < plan->channels.n; i++)
+		lock->channels[i] = plan->channels.v[i].url;
+}
+
+void plan_enter_lock(struct session *s, struct project *p, const struct plan *plan)
+{
+	if (p->lock_is_input)
+		return;
+	set_channels(&s->arena, &p->lock, plan);
+	lock_put(&s->arena, &p->lock, &plan->locked);
+}
+
+int project_write_lock(
+	struct session *s, const struct project *p, const char *path, bool *changed, struct err *e)
+{
+	CLEANUP_BUF text = {0};
+	struct str old = {0};
+
+	*changed = false;
+	if (p->lock_is_input)
+		return 0;
+	lock_write(&p->lock, &text);
+	if (path_exists(path) && file_read(&s->arena, path, LOCK_MAX, &old, e) < 0)
+		return -1;
+	if (old.p && str_eq(old, buf_view(&text)))
+		return 0;
+	*changed = true;
+	return file_write(path, buf_view(&text), 0644, e);
+}
+
+struct str plan_lock_text(struct session *s, const struct project *p, const struct plan *plan)
+{
+	struct lock one = {0};
+	CLEANUP_BUF text = {0};
+
+	if (p->lock_is_input) {
+		one = p->lock;
+		one.targets = NULL;
+		one.n_targets = one.cap_targets = 0;
+	} else {
+		set_channels(&s->arena, &one, plan);
+	}
+	lock_put(&s->arena, &one, &plan->locked);
+	lock_write(&one, &text);
+	return arena_str(&s->arena, buf_view(&text));
+}

@@ -1,0 +1,58 @@
+/*
+ * From the words of a command line to the records of one target: environment file, envbuild.yml,
+ * profile, channels, lock or solve.
+ */
+#ifndef CLI_PLAN_H
+#define CLI_PLAN_H
+
+#include "cli/session.h"
+#include "images/profile.h"
+#include "solver/envfile.h"
+#include "solver/lock.h"
+#include "solver/solve.h"
+
+/* The file that ENV names, what stands beside it, and the lock as it was found. */
+struct project {
+	const char *path; /* of the environment file, as given */
+	char *dir;        /* its folder, absolute */
+	char *lock_path;
+	bool lock_is_input; /* ENV itself is a lock file: there is no environment file */
+	struct settings settings;
+	struct lock lock; /* empty where there was none */
+	bool has_lock;
+	const char **targets; /* those to work for: -t, else envbuild.yml, else host */
+	size_t n_targets;
+};
+
+/* env: environment.yml, a folder that holds one, a lock file, or NULL for ./environment.yml. */
+int project_open(struct session *s, const char *env, struct project *out, struct err *e);
+
+/* One target of a project. */
+struct plan {
+	struct profile profile;
+	struct envfile env; /* zeroed where the lock is the input */
+	struct str name;    /* of the environment: -n, else the file's; empty: none */
+	struct channel_list channels;
+	struct solve_request request;
+	struct record **records; /* dependencies first */
+	size_t n_records;
+	struct lock_target locked;
+	bool from_lock; /* the lock was current */
+};
+
+/*
+ * Reads the profile and the environment file for it and settles the records: those of the lock
+ * where it is current, else solved (ERR_STALE under --locked).  `fresh`: solve in any case.
+ */
+int plan_make(struct session *s, struct project *p, const char *target, bool fresh,
+	struct plan *out, struct err *e);
+/* Exit 2 where the target is of another machine than this one. */
+int plan_check_runnable(const struct plan *plan, const char *what, struct err *e);
+/* Enters the plan into the project's lock; plan_write_lock writes the file if it changed. */
+void plan_enter_lock(struct session *s, struct project *p, const struct plan *plan);
+int project_write_lock(
+	struct session *s, const struct project *p, const char *path, bool *changed, struct err *e);
+/* The lock reduced to this plan's target, as an archive carries it. */
+struct str plan_lock_text(struct session *s, const struct project *p, const struct plan *plan);
+
+#endif

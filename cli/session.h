@@ -1,0 +1,48 @@
+/*
+ * What a command works with: its options, the places on this machine, the network, and a private
+ * work folder that is gone when the command ends.
+ */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include "base/http.h"
+#include "builder/package.h"
+#include "cli/options.h"
+
+struct session {
+	struct arena arena;
+	struct command_line line;
+	char *cache_dir; /* $ENVBUILD_CACHE, $XDG_CACHE_HOME/envbuild, ~/.cache/envbuild */
+	struct cache cache;
+	struct http *http;
+	char *work; /* empty folder on the cache's file system; NULL until session_work */
+	int work_lock;
+	unsigned jobs;
+};
+
+/* Opens the package cache and the network. */
+int session_open(struct session *s, struct err *e);
+/*
+ * Makes s->work.  It holds a locked file, by which later runs tell the folders of the living from
+ * those a killed run left behind; the latter are removed here.
+ */
+int session_work(struct session *s, struct err *e);
+/* Removes the work folder and everything else. */
+void session_close(struct session *s);
+
+/* The commands, ended by a NULL name. */
+extern const struct command commands[];
+
+int command_pack(struct session *s, struct err *e);
+int command_lock(struct session *s, struct err *e);
+int command_install(struct session *s, struct err *e);
+int command_test(struct session *s, struct err *e);
+int command_run(struct session *s, struct err *e);
+int command_unpack(struct session *s, struct err *e);
+int command_channel_index(struct session *s, struct err *e);
+int command_cache_info(struct session *s, struct err *e);
+
+/* Status that `envbuild run` hands on from its command; other commands leave it at 0. */
+extern int command_status;
+
+#endif

@@ -1,0 +1,81 @@
+/* envbuild test: the test script on an archive or a prefix, as pack runs it. */
+#include "builder/test.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cli/environment.h"
+#include "packer/pack.h"
+
+#include <stdio.h>
+
+/* --test, else the script that the archive or prefix carries, copied into the work folder. */
+static int find_script(struct session *s, const char *operand, const char **out, struct err *e)
+{
+	struct arena *a = &s->arena;
+	char *copy = path_join(a, s->work, "run-test.sh");
+	struct str text;
+	int found;
+
+	if (s->line.options.test) {
+		*out = path_absolute(a, s->line.options.test);
+		if (!path_exists(*out))
+			return err_set(e, ERR_USAGE, "no test script '%s'", *out);
+		return 0;
+	}
+	found = paper_read(a, operand, "run-test.sh", &text, e);
+	if (found < 0)
+		return -1;
+	if (!found)
+		return err_set(
+			e, ERR_USAGE, "'%s' carries no test script: give one with --test", operand);
+	*out = copy;
+	return file_write(copy, text, 0755, e);
+}
+
+static void say(const struct session *s, const struct test_result *t)
+{
+	CLEANUP_BUF text = {0};
+	struct json_out w = {.to = &text};
+
+	log_note("test passed in %.1f s", t->seconds);
+	jw_object(&w);
+	jw_key(&w, "status");
+	jw_int(&w, t->status);
+	jw_key(&w, "seconds");
+	jw_double(&w, t->seconds);
+	jw_object_end(&w);
+	if (s->line.options.json)
+		printf("%.*s\n", STR_ARG(buf_view(&text)));
+}
+
+int command_test(struct session *s, struct err *e)
+{
+	const struct options *o = &s->line.options;
+	const char *operand = s->line.operands[0];
+	enum environment_kind kind;
+	struct environment env = {0};
+	struct test_request r = {.shell = o->test_shell, .timeout_s = o->timeout};
+	struct test_result result;
+	int rc = -1;
+
+	if (environment_kind(operand, &kind, e) < 0)
+		return -1;
+	if (kind == ENVIRONMENT_FILE)
+		return err_set(e, ERR_USAGE, "'%s' is neither an archive nor a prefix", operand);
+	if (session_open(s, e) < 0 || session_work(s, e) < 0 ||
+		find_script(s, operand, &r.script, e) < 0)
+		return -1;
+	if (environment_open(s, operand, false, &env, e) == 0) {
+		r.engine = env.engine;
+		r.prefix = env.prefix;
+		r.name = o->name ? o->name : arena_cstr(&s->arena, env.name);
+		r.project_dir = path_absolute(&s->arena, ".");
+		r.network = !o->offline && env.profile.network;
+		rc = test_run(&s->arena, &r, &result, e);
+	}
+	environment_close(&env);
+	if (rc == 0)
+		say(s, &result);
+	return rc;
+}
