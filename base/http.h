@@ -9,7 +9,13 @@
  * at most, never from http(s) to file); a transfer that failed for a reason that may pass (5xx,
  * 408, 429, a dropped or stalled connection) is tried again up to `retries` times with a growing
  * pause.  User name and password in a URL, /t/TOKEN/ and query strings never appear in a message:
- * http_redact().
+ * http_redact().  A refused connection or an unknown host is tried again only where this http has
+ * had an answer before, so that a machine without network hears it at once.  From https no redirect
+ * leads to http.
+ *
+ * Credentials come from the URL or from netrc ($NETRC, else ~/.netrc); proxies from the usual
+ * variables; certificates from $SSL_CERT_FILE, $CURL_CA_BUNDLE or $REQUESTS_CA_BUNDLE, else the
+ * system's.  One thread at a time.
  */
 #ifndef BASE_HTTP_H
 #define BASE_HTTP_H
@@ -44,7 +50,8 @@ struct http_request {
 	uint64_t max_bytes; /* more is ERR_INTEGRITY; 0: no limit */
 	bool allow_missing; /* 404 and 410 (file://: absent) are an answer, not an error */
 	/* Answers, valid after http_fetch. */
-	int status;                 /* 200, 304, 404; file:// gives 200 or 404 */
+	bool failed;                /* this is the one that ended the fetch */
+	int status;                 /* 200, 304, 404; file:// gives 200 or 404; 0: not ended */
 	char *etag, *last_modified; /* in the http's memory until http_free; NULL if not sent */
 };
 
@@ -55,9 +62,9 @@ int http_fetch(struct http *h, struct http_request *requests, size_t n, struct e
 /* One small body into memory. */
 int http_get(struct http *h, struct arena *a, const char *url, uint64_t max_bytes, struct str *body,
 	struct err *e);
-/* The URL without credentials. */
+/* The URL without credentials and query; a file:// URL and what is no URL are left as they are. */
 char *http_redact(struct arena *a, const char *url);
-/* file:// URL of an absolute path (percent-encoded), and back (NULL if it is not file://). */
+/* file:// URL of an absolute path (percent-encoded), and back (NULL if it is not file:// or relative). */
 char *url_of_path(struct arena *a, const char *absolute);
 char *path_of_url(struct arena *a, const char *url);
 /* A URL path component, percent-encoded as conda does for file names. */
