@@ -8,7 +8,8 @@
  * The reader takes its bytes from memory or from a callback, so that an index of any size is read
  * in constant memory.  Text that is not JSON, deeper than JSON_MAX_DEPTH or with a string over
  * JSON_MAX_STRING yields JSON_ERROR, and so does every later call; json_error() then has
- * line:column and the reason.
+ * line:column (in bytes, from 1) and the reason.  Invalid UTF-8 is an error, half a surrogate pair
+ * becomes U+FFFD, and a string with \u0000 holds a NUL byte.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -51,7 +52,8 @@ struct str json_text(const struct json *j);
 int json_int(const struct json *j, int64_t *out);
 /*
  * Skips the value that comes next (after JSON_KEY or within an array); when the last token was
- * JSON_OBJECT or JSON_ARRAY, the rest of that value.  -1 on error.
+ * JSON_OBJECT or JSON_ARRAY, the rest of that value.  -1 on error.  What lies inside a skipped
+ * object or array is looked at for its strings and for the nesting of its brackets only.
  */
 int json_skip(struct json *j);
 /* Passes over the rest of the value whose first token was `type`. */

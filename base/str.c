@@ -100,6 +100,28 @@ int str_u64(struct str s, uint64_t max, uint64_t *out)
 	return 0;
 }
 
+size_t utf8_sequence(struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t n;
+
+	if (s.n == 0)
+		return 0;
+	if (p[0] < 0x80)
+		return 1;
+	n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+	if (p[0] < 0xc2 || p[0] > 0xf4 || s.n < n)
+		return 0;
+	/* The second byte tells overlong forms, surrogates and what lies beyond U+10FFFF. */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+		(p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
 uint64_t str_hash(struct str s)
 {
 	uint64_t h = 0xcbf29ce484222325u;

@@ -82,6 +82,9 @@ struct str str_cut(struct str *rest, char c);
  * (*out is then untouched).
  */
 int str_u64(struct str s, uint64_t max, uint64_t *out);
+/* Bytes of the UTF-8 character that s begins with (RFC 3629: shortest form, no surrogate, at most
+ * U+10FFFF), 0 where it begins with none. */
+size_t utf8_sequence(struct str s);
 /* A 64-bit hash for tables (FNV-1a, finalised); not for hostile-collision resistance. */
 uint64_t str_hash(struct str s);
 
