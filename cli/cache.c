@@ -1,6 +1,7 @@
 /* envbuild cache info. */
 #include "base/json.h"
 #include "base/log.h"
+#include "cli/output.h"
 #include "cli/session.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ static void print_json(const struct session *s, const struct cache_info *info)
 	jw_key(&w, "index_bytes");
 	jw_int(&w, (int64_t)info->index_bytes);
 	jw_object_end(&w);
-	printf("%.*s\n", STR_ARG(buf_view(&text)));
+	output_document(&s->line.options, &text);
 }
 
 int command_cache_info(struct session *s, struct err *e)

@@ -3,9 +3,8 @@
 #include "base/log.h"
 #include "base/work.h"
 #include "builder/channel_index.h"
+#include "cli/output.h"
 #include "cli/session.h"
-
-#include <stdio.h>
 
 int command_channel_index(struct session *s, struct err *e)
 {
@@ -24,7 +23,6 @@ int command_channel_index(struct session *s, struct err *e)
 	jw_key(&w, "subdirs");
 	jw_int(&w, (int64_t)result.subdirs);
 	jw_object_end(&w);
-	if (o->json)
-		printf("%.*s\n", STR_ARG(buf_view(&text)));
+	output_document(&s->line.options, &text);
 	return 0;
 }

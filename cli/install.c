@@ -3,8 +3,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/environment.h"
-
-#include <stdio.h>
+#include "cli/output.h"
 
 static int install_plan(
 	struct session *s, struct project *p, const char *prefix, struct plan *plan, struct err *e)
@@ -50,7 +49,6 @@ int command_install(struct session *s, struct err *e)
 	jw_key(&w, "packages");
 	jw_int(&w, (int64_t)plan.n_records);
 	jw_object_end(&w);
-	if (o->json)
-		printf("%.*s\n", STR_ARG(buf_view(&text)));
+	output_document(&s->line.options, &text);
 	return 0;
 }

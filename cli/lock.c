@@ -4,8 +4,6 @@
 #include "cli/output.h"
 #include "cli/plan.h"
 
-#include <stdio.h>
-
 static void json_target(struct json_out *w, const struct plan *plan)
 {
 	jw_object(w);
@@ -56,7 +54,6 @@ int command_lock(struct session *s, struct err *e)
 	jw_bool(&w, changed);
 	jw_object_end(&w);
 	log_note("%s: %s", path, changed ? "written" : "unchanged");
-	if (s->line.options.json)
-		printf("%.*s\n", STR_ARG(buf_view(&text)));
+	output_document(&s->line.options, &text);
 	return 0;
 }

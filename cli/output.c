@@ -163,6 +163,12 @@ char *output_padded_prefix(struct arena *a, const char *dir, size_t length)
 	return padded;
 }
 
+void output_document(const struct options *o, const struct buf *text)
+{
+	if (o->json)
+		printf("%.*s\n", STR_ARG(buf_view(text)));
+}
+
 void output_json_documents(struct str lines, size_t n)
 {
 	bool first = true;

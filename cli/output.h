@@ -32,6 +32,8 @@ char *output_beside(struct arena *a, const struct output *out, const char *endin
 char *output_work_path(struct arena *a, const struct session *s, const char *name);
 /* dir/_... padded to exactly `length` characters; dir itself where it is too long for that. */
 char *output_padded_prefix(struct arena *a, const char *dir, size_t length);
+/* Under --json: prints the document and a newline on stdout. */
+void output_document(const struct options *o, const struct buf *text);
 /* Prints documents that stand one to a line: alone as it is, several as a JSON array. */
 void output_json_documents(struct str lines, size_t n);
 

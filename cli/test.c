@@ -5,9 +5,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/environment.h"
+#include "cli/output.h"
 #include "packer/pack.h"
-
-#include <stdio.h>
 
 /* --test, else the script that the archive or prefix carries, copied into the work folder. */
 static int find_script(struct session *s, const char *operand, const char **out, struct err *e)
@@ -45,8 +44,7 @@ static void say(const struct session *s, const struct test_result *t)
 	jw_key(&w, "seconds");
 	jw_double(&w, t->seconds);
 	jw_object_end(&w);
-	if (s->line.options.json)
-		printf("%.*s\n", STR_ARG(buf_view(&text)));
+	output_document(&s->line.options, &text);
 }
 
 int command_test(struct session *s, struct err *e)

@@ -2,10 +2,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "cli/output.h"
 #include "cli/session.h"
 #include "packer/pack.h"
-
-#include <stdio.h>
 
 int command_unpack(struct session *s, struct err *e)
 {
@@ -30,7 +29,6 @@ int command_unpack(struct session *s, struct err *e)
 	jw_key(&w, "prefix");
 	jw_cstr(&w, r.prefix);
 	jw_object_end(&w);
-	if (o->json)
-		printf("%.*s\n", STR_ARG(buf_view(&text)));
+	output_document(&s->line.options, &text);
 	return 0;
 }

@@ -1,0 +1,1 @@
+"$ENVBUILD" pack --timeout soon

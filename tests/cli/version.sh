@@ -1,0 +1,1 @@
+"$ENVBUILD" --version | sed "s/ [0-9].*/ VERSION/"

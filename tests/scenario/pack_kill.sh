@@ -1,0 +1,45 @@
+#!/bin/bash
+# slow
+# timeout: 500
+# A run killed at any moment: the next one works, with the right bytes, and clears what was left.
+. "$(dirname "$0")/../lib.sh"
+[ -n "$ENVBUILD_SHARED_DATA" ] || skip_all "no real packages (ENVBUILD_SHARED_DATA)"
+
+mkdir "$T/project" && cd "$T/project" || exit 1
+cat >environment.yml <<EOF
+name: small
+channels: [file://$ENVBUILD_SHARED_DATA/channel]
+dependencies: [python=3.7.0, requests]
+EOF
+printf 'python -c "import requests, ssl"\n' >run-test.sh
+export ENVBUILD_CACHE=$T/cache
+start=$(date +%s%N)
+expect 0 "a run that is left alone" "$ENVBUILD" pack --test run-test.sh -o "$T/good.tar.gz"
+took=$((($(date +%s%N) - start) / 1000000))
+
+rounds=12 killed=0 half=0
+for round in $(seq "$rounds"); do
+  # Every second round begins with an empty cache, so that download and extraction are hit too.
+  [ $((round % 2)) = 0 ] || rm -rf "$ENVBUILD_CACHE"
+  "$ENVBUILD" pack --test run-test.sh -q 2>/dev/null &
+  pid=$!
+  sleep "$(awk "BEGIN { print $took * $round / $rounds / 1000 }")"
+  if kill -KILL $pid 2>/dev/null; then
+    killed=$((killed + 1))
+  fi
+  wait $pid 2>/dev/null
+  if [ -e small.tar.gz ]; then
+    cmp -s small.tar.gz "$T/good.tar.gz" || half=$((half + 1))
+    rm -f small.*
+  fi
+done
+check "some runs were killed ($killed of $rounds)" test "$killed" -ge 3
+same "no archive is half or wrong" "$half" 0
+expect 0 "the next run works" "$ENVBUILD" pack --test run-test.sh
+check "with the same bytes" cmp small.tar.gz "$T/good.tar.gz"
+same "nothing is left beside it" "$(ls -A | tr '\n' ' ')" \
+  "envbuild.lock environment.yml run-test.sh small.run.json small.sha256 small.tar.gz small.test.log "
+same "nothing is left in the work folder" "$(ls -A "$ENVBUILD_CACHE/work")" ""
+check "no mount is left" sh -c "! grep -q '$T' /proc/self/mounts"
+check "no process is left" sh -c "! pgrep -f '$T/project'"
+done_testing
