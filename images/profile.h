@@ -34,6 +34,9 @@ struct profile {
  */
 int profile_find(struct arena *a, const char *name_or_file, const char *project_dir,
 	struct profile *out, struct err *e);
+/* A profile's text; name stands in errors and `image: {root: DIR}` is relative to its folder. */
+int profile_parse(
+	struct arena *a, const char *name, struct str text, struct profile *out, struct err *e);
 /* Names of all that profile_find would find by name. */
 int profile_names(
 	struct arena *a, const char *project_dir, struct str **names, size_t *n, struct err *e);

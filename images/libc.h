@@ -1,0 +1,27 @@
+/* The C library of a root file system, and opening files inside a root. */
+#ifndef IMAGES_LIBC_H
+#define IMAGES_LIBC_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+/*
+ * Opens `path` (absolute or not) as a process whose root is root_fd would: symlinks, absolute
+ * ones and ".." included, never lead out of it.  openat2(RESOLVE_IN_ROOT) where the kernel has it
+ * (5.6), else component by component.  A close-on-exec descriptor, or -1 with errno.
+ */
+int open_in_root(int root_fd, const char *path, int flags);
+
+/*
+ * The glibc of a root folder, read from its libc.so.6 itself: from the banner ("stable release
+ * version 2.17"), else from the newest GLIBC_2.N in its version definitions.
+ * 1: *version is "2.17"; 0: none there, *reason says why (musl, no C library at all); -1: error.
+ */
+int root_glibc(
+	struct arena *a, const char *root, struct str *version, struct str *reason, struct err *e);
+
+/* Compares "2.9" and "2.17" by their numbers: <0, 0, >0. */
+int glibc_cmp(struct str a, struct str b);
+
+#endif
