@@ -24,6 +24,7 @@ void *arena_calloc(struct arena *a, size_t n, size_t size);
 void arena_release(struct arena *a);
 /* Bytes handed out so far. */
 size_t arena_used(const struct arena *a);
+#define CLEANUP_ARENA __attribute__((cleanup(arena_release))) struct arena
 
 /* Copies, with a NUL behind the text that the length does not count. */
 char *arena_strdup(struct arena *a, const char *c_string);
