@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "solver/record.h"
+#include "solver/strmatch.h"
 #include "solver/version.h"
 
 struct matchspec {
@@ -17,17 +18,32 @@ struct matchspec {
 	struct str version_text, build_text;
 	const struct strmatch *build; /* NULL: any; glob, ^regex$ or equality */
 	bool has_build_number;
-	struct str build_number_text; /* "3", ">=2" */
+	struct str build_number_text; /* "3", ">=2", "!=4", ">2,<5" */
+	uint64_t build_number_min, build_number_max;
+	bool build_number_not; /* anything but the range */
 	/* Brackets: empty where not given. */
-	struct str fn, url, md5, sha256, license, track_features, features;
+	struct str fn, url, md5, sha256, license, license_family, track_features, features;
+	const struct strmatch *name_match; /* where exact_name is false; NULL: any ("*") */
+	bool plain;                        /* nothing is asked beyond name, version and build */
 };
 
 /*
- * Errors are ERR_INPUT and point at the character: "invalid spec 'numpy >=1.': ... at 8".
- * `>=2.7 # comment` is not a spec: comments are the file's business.
+ * The text is copied.  Errors are ERR_INPUT and point at the character, counted from 1:
+ * "invalid spec 'numpy >=1..2': empty component at 11".  `>=2.7 # comment` is not a spec: comments
+ * are the file's business.
  */
 int matchspec_parse(struct arena *a, struct str text, struct matchspec *out, struct err *e);
-/* v is the record's parsed version (the caller keeps it, since parsing is what costs). */
+/*
+ * v is the record's parsed version (the caller keeps it, since parsing is what costs); NULL, for a
+ * version that cannot be read, matches only where no version is asked for.
+ */
 bool matchspec_match(const struct matchspec *spec, const struct record *r, const struct version *v);
+/*
+ * The name alone, of a spec in any of its forms, without parsing the rest: what an index is
+ * searched for.  A slice of text, not lowered; empty where there is none.
+ */
+struct str matchspec_name(struct str text);
+/* Does a channel's URL answer to what a spec calls it: a name, "name/label/x", or a URL? */
+bool channel_matches(struct str wanted, struct str url);
 
 #endif

@@ -3,6 +3,7 @@
 #define SOLVER_RECORD_H
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/str.h"
 
 enum noarch { NOARCH_NONE, NOARCH_GENERIC, NOARCH_PYTHON };
@@ -36,5 +37,14 @@ struct str record_dist(struct arena *a, const struct record *r);
 int record_split_fn(struct str fn, struct str *name, struct str *version, struct str *build);
 /* By name, then version text, build, subdir: a total order for output. */
 int record_cmp_name(const struct record *a, const struct record *b);
+/* Is it a subdir of conda's (CEP 26), such as "linux-64" or "noarch"? */
+bool subdir_is_known(struct str s);
+/*
+ * A virtual package as target profiles and locks write it: "NAME", "NAME=VERSION" or
+ * "NAME=VERSION=BUILD"; version and build are "0" where not given.  Also read: "NAME==VERSION" and
+ * spaces for the "=".  The slices point into text.  Only name, version, build and build_number 0
+ * are filled in.  ERR_INPUT.
+ */
+int virtual_package_parse(struct arena *a, struct str text, struct record *out, struct err *e);
 
 #endif

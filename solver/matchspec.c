@@ -1,0 +1,505 @@
+#include "solver/matchspec.h"
+
+#include "base/hash.h"
+#include "solver/version_key.h"
+
+enum { SPEC_MAX = 8192 };
+
+/*
+ *	spec     = [ channel [ "/" subdir ] ":" [ namespace ] ":" ] name [ version [ build ] ]
+ *	           [ "[" key "=" value { ("," | " ") key "=" value } "]" ]
+ *	         | URL or path of a package file [ "#" md5 or sha256 ] [ "[" ... "]" ]
+ *
+ * All slices point into the copy of the text, so that a place in an error is a difference of
+ * pointers.
+ */
+struct parser {
+	struct arena *a;
+	struct matchspec *m;
+	struct str text;
+};
+
+static int fail(const struct parser *p, struct err *e, const char *at, const char *what)
+{
+	return err_set(e, ERR_INPUT, "%s at %zu", what, (size_t)(at - p->text.p) + 1);
+}
+
+static bool space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static struct str skip_space(struct str s)
+{
+	while (s.n && space(s.p[0]))
+		s = str_sub(s, 1, s.n);
+	return s;
+}
+
+static struct str lowered(struct arena *a, struct str s)
+{
+	char *p;
+	size_t i;
+
+	for (i = 0; i < s.n && !(s.p[i] >= 'A' && s.p[i] <= 'Z'); i++)
+		;
+	if (i == s.n)
+		return s;
+	p = arena_cstr(a, s);
+	for (; i < s.n; i++)
+		if (p[i] >= 'A' && p[i] <= 'Z')
+			p[i] = (char)(p[i] - 'A' + 'a');
+	return str_n(p, s.n);
+}
+
+/* --- version and build -------------------------------------------------------------------- */
+
+static bool operator_char(char c)
+{
+	return c == '=' || c == '<' || c == '>' || c == '!' || c == '~';
+}
+
+static bool joins(char c)
+{
+	return c == ',' || c == '|' || c == '(' || c == ')';
+}
+
+/* The end of one operand, from its operator on; a regular expression may hold anything. */
+static size_t operand_end(struct str s, size_t i)
+{
+	while (i < s.n && (operator_char(s.p[i]) || space(s.p[i]) || s.p[i] == '('))
+		i++;
+	if (i < s.n && s.p[i] == '^') {
+		while (i < s.n && s.p[i] != '$')
+			i++;
+		return i < s.n ? i + 1 : i;
+	}
+	while (i < s.n && !operator_char(s.p[i]) && !space(s.p[i]) && !joins(s.p[i]))
+		i++;
+	return i;
+}
+
+/* Where the version ends: behind the first operand that no "," or "|" carries on. */
+static size_t version_end(struct str s)
+{
+	size_t i = 0, next;
+
+	for (;;) {
+		i = operand_end(s, i);
+		for (next = i; next < s.n && (space(s.p[next]) || s.p[next] == ')'); next++)
+			if (s.p[next] == ')')
+				i = next + 1;
+		if (next >= s.n || (s.p[next] != ',' && s.p[next] != '|'))
+			return i;
+		i = next + 1;
+	}
+}
+
+static int set_version(struct parser *p, struct str text, struct err *e)
+{
+	text = str_trim(text);
+	p->m->version_text = text;
+	p->m->version = NULL;
+	if (!text.n || str_is(text, "*"))
+		return 0;
+	return version_spec_parse_at(p->a, text, p->text.p, &p->m->version, e);
+}
+
+static int set_build(struct parser *p, struct str text, struct err *e)
+{
+	text = str_trim(text);
+	p->m->build_text = text;
+	p->m->build = NULL;
+	if (!text.n || str_is(text, "*"))
+		return 0;
+	return strmatch_parse(p->a, text, &p->m->build, e);
+}
+
+static int read_build(struct parser *p, struct str text, struct err *e)
+{
+	size_t i;
+
+	if (text.n && text.p[0] == '=')
+		text = skip_space(str_sub(text, 1, text.n));
+	if (!text.n)
+		return 0;
+	for (i = 0; i < text.n && text.p[0] != '^'; i++) {
+		if (space(text.p[i]))
+			return fail(p, e, text.p + i, "nothing may follow the build:");
+		if (operator_char(text.p[i]))
+			return fail(p, e, text.p + i, "',' or '|' is missing before the operator");
+		if (joins(text.p[i]))
+			return fail(p, e, text.p + i, "unexpected character in the build");
+	}
+	return set_build(p, text, e);
+}
+
+/*
+ * `name=1.8` and `name =1.8` are 1.8.*; `name=1.8=build` is exactly 1.8, but `name =1.8 build` is
+ * 1.8.* again (CEP 29; conda takes it for exact).
+ */
+static int read_version(struct parser *p, struct str rest, struct err *e)
+{
+	bool glued = rest.n && rest.p[0] == '=';
+	struct str version, build;
+	size_t end;
+
+	rest = str_trim(rest);
+	if (!rest.n || str_is(rest, "="))
+		return 0;
+	end = version_end(rest);
+	version = str_sub(rest, 0, end);
+	build = skip_space(str_sub(rest, end, rest.n));
+	if (build.n && (glued || build.p[0] == '=') && version.n > 1 && version.p[0] == '=' &&
+		version.p[1] != '=' && str_chr(version, ',') < 0 && str_chr(version, '|') < 0)
+		version = str_sub(version, 1, version.n);
+	if (read_build(p, build, e) < 0)
+		return -1;
+	return set_version(p, version, e);
+}
+
+/* --- name and channel --------------------------------------------------------------------- */
+
+static bool name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("._-+*", c));
+}
+
+static bool ends_name(char c)
+{
+	return space(c) || operator_char(c);
+}
+
+static int set_name(struct parser *p, struct str name, struct err *e)
+{
+	struct matchspec *m = p->m;
+	size_t i;
+
+	m->name = lowered(p->a, name);
+	if (name.p[0] == '^' || str_chr(name, '*') >= 0) {
+		m->exact_name = false;
+		if (str_is(name, "*"))
+			return 0;
+		return strmatch_parse(p->a, name, &m->name_match, e);
+	}
+	for (i = 0; i < name.n; i++)
+		if (!name_char(name.p[i]))
+			return fail(p, e, name.p + i, "unexpected character in the name");
+	m->exact_name = true;
+	return 0;
+}
+
+static int read_name(struct parser *p, struct str s, struct err *e)
+{
+	size_t n = 0;
+
+	s = skip_space(s);
+	if (s.n && s.p[0] == '^')
+		n = (size_t)(str_chr(s, '$') + 1);
+	while (n < s.n && !ends_name(s.p[n]))
+		n++;
+	if (!n)
+		return fail(p, e, s.p, "a package name is missing");
+	if (set_name(p, str_sub(s, 0, n), e) < 0)
+		return -1;
+	return read_version(p, str_sub(s, n, s.n), e);
+}
+
+/* "conda-forge/linux-64" into channel and subdir, where the last part is a known subdir. */
+static void set_channel(struct matchspec *m, struct str s)
+{
+	ptrdiff_t slash;
+
+	s = str_trim(s);
+	while (s.n && s.p[s.n - 1] == '/')
+		s.n--;
+	slash = str_rchr(s, '/');
+	if (slash >= 0 && subdir_is_known(str_sub(s, (size_t)slash + 1, s.n))) {
+		m->subdir = str_sub(s, (size_t)slash + 1, s.n);
+		s = str_sub(s, 0, (size_t)slash);
+	}
+	m->channel = str_is(s, "*") ? str_n(NULL, 0) : s;
+}
+
+static int read_positional(struct parser *p, struct str s, struct err *e)
+{
+	ptrdiff_t colon = str_rchr(s, ':'), before;
+
+	/* A regular expression may hold colons of its own. */
+	if (colon < 0 || str_chr(s, '^') >= 0)
+		return read_name(p, s, e);
+	before = str_rchr(str_sub(s, 0, (size_t)colon), ':');
+	/* What stands between the two colons is a namespace: read and ignored (CEP 29). */
+	if (before > 0)
+		set_channel(p->m, str_sub(s, 0, (size_t)before));
+	return read_name(p, str_sub(s, (size_t)colon + 1, s.n), e);
+}
+
+/* --- brackets ----------------------------------------------------------------------------- */
+
+static int clause_number(struct str s, uint64_t *out)
+{
+	return str_u64(str_trim(s), UINT64_MAX - 1, out);
+}
+
+/* One of "3", "==3", "!=3", ">=3", ">3", "<=3", "<3": narrows the range. */
+static int narrow(struct matchspec *m, struct str s)
+{
+	static const char *const operators[] = {"==", "!=", ">=", "<=", "=", ">", "<", ""};
+	uint64_t n;
+	size_t i;
+
+	for (i = 0; !str_starts(s, str_of(operators[i])); i++)
+		;
+	if (clause_number(str_sub(s, strlen(operators[i]), s.n), &n) < 0)
+		return -1;
+	if (operators[i][0] == '>') {
+		n += operators[i][1] != '=';
+		m->build_number_min = n > m->build_number_min ? n : m->build_number_min;
+		return 0;
+	}
+	if (operators[i][0] == '<') {
+		if (!operators[i][1] && n == 0)
+			m->build_number_min = UINT64_MAX;
+		n -= !operators[i][1] && n;
+		m->build_number_max = n < m->build_number_max ? n : m->build_number_max;
+		return 0;
+	}
+	m->build_number_not = operators[i][0] == '!';
+	m->build_number_min = m->build_number_max = n;
+	return 0;
+}
+
+static int set_build_number(struct parser *p, struct str text, struct err *e)
+{
+	struct matchspec *m = p->m;
+	struct str rest = text, one;
+
+	m->has_build_number = !str_is(text, "*");
+	m->build_number_text = text;
+	m->build_number_min = 0;
+	m->build_number_max = UINT64_MAX;
+	while (m->has_build_number && rest.p) {
+		one = str_trim(str_cut(&rest, ','));
+		if (narrow(m, one) < 0 || (m->build_number_not && one.n != text.n))
+			return fail(p, e, text.p, "build_number is not a number or range");
+	}
+	return 0;
+}
+
+static int unknown_key(struct parser *p, struct str key, struct err *e)
+{
+	if (str_is(key, "when") || str_is(key, "extras") || str_is(key, "flags"))
+		return err_set(e, ERR_INPUT, "'%.*s' (CEP 43 to 45) is not supported at %zu",
+			STR_ARG(key), (size_t)(key.p - p->text.p) + 1);
+	err_set(e, ERR_INPUT, "unknown key '%.*s' at %zu", STR_ARG(key),
+		(size_t)(key.p - p->text.p) + 1);
+	return err_advise(e, "the keys are version, build, build_number, channel, subdir, fn, url, "
+			     "md5, sha256, license, license_family, track_features and features");
+}
+
+static int set_key(struct parser *p, struct str key, struct str value, struct err *e)
+{
+	struct matchspec *m = p->m;
+	const struct {
+		const char *key;
+		struct str *to;
+	} plain[] = {
+		{"fn", &m->fn},
+		{"url", &m->url},
+		{"md5", &m->md5},
+		{"sha256", &m->sha256},
+		{"license", &m->license},
+		{"license_family", &m->license_family},
+		{"track_features", &m->track_features},
+		{"features", &m->features},
+		{"subdir", &m->subdir},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
+		if (str_is(key, plain[i].key)) {
+			*plain[i].to = value;
+			return 0;
+		}
+	}
+	if (str_is(key, "version"))
+		return set_version(p, value, e);
+	if (str_is(key, "build") || str_is(key, "build_string"))
+		return set_build(p, value, e);
+	if (str_is(key, "build_number"))
+		return set_build_number(p, value, e);
+	if (str_is(key, "channel")) {
+		set_channel(m, value);
+		return 0;
+	}
+	/* A name in brackets never overrides the one before them (CEP 29). */
+	return str_is(key, "name") ? 0 : unknown_key(p, key, e);
+}
+
+static int read_value(struct parser *p, struct str *rest, struct str *value, struct err *e)
+{
+	char quote = rest->n ? rest->p[0] : 0;
+	size_t n;
+
+	if (quote == '\'' || quote == '"') {
+		ptrdiff_t end = str_chr(str_sub(*rest, 1, rest->n), quote);
+
+		if (end < 0)
+			return fail(p, e, rest->p, "the quote is not closed:");
+		*value = str_sub(*rest, 1, (size_t)end + 1);
+		*rest = str_sub(*rest, (size_t)end + 2, rest->n);
+		return 0;
+	}
+	for (n = 0; n < rest->n && rest->p[n] != ',' && !space(rest->p[n]); n++)
+		if (rest->p[n] == '[' || rest->p[n] == '\'' || rest->p[n] == '"')
+			return fail(p, e, rest->p + n, "unexpected character, quote the value:");
+	*value = str_sub(*rest, 0, n);
+	*rest = str_sub(*rest, n, rest->n);
+	return 0;
+}
+
+static int read_brackets(struct parser *p, struct str rest, struct err *e)
+{
+	struct str key, value = {NULL, 0};
+	size_t n;
+
+	for (;;) {
+		while (rest.n && (space(rest.p[0]) || rest.p[0] == ','))
+			rest = str_sub(rest, 1, rest.n);
+		if (!rest.n)
+			return 0;
+		for (n = 0; n < rest.n && (name_char(rest.p[n]) && rest.p[n] != '*'); n++)
+			;
+		key = str_sub(rest, 0, n);
+		if (!n || n == rest.n || rest.p[n] != '=')
+			return fail(p, e, rest.p + n, "a key, '=' and a value were expected");
+		rest = str_sub(rest, n + 1, rest.n);
+		if (read_value(p, &rest, &value, e) < 0)
+			return -1;
+		if (!value.n)
+			return fail(p, e, value.p, "a value is missing");
+		if (set_key(p, key, value, e) < 0)
+			return -1;
+		if (rest.n && rest.p[0] != ',' && !space(rest.p[0]))
+			return fail(p, e, rest.p, "',' was expected");
+	}
+}
+
+/* --- package files ------------------------------------------------------------------------ */
+
+static bool package_file(struct str s)
+{
+	ptrdiff_t hash = str_rchr(s, '#');
+
+	if (hash >= 0)
+		s = str_sub(s, 0, (size_t)hash);
+	return (str_ends(s, STR(".conda")) || str_ends(s, STR(".tar.bz2"))) &&
+	       str_chr(s, '/') >= 0 && str_find(s, STR("::")) < 0;
+}
+
+static int read_hash(struct parser *p, struct str hash, struct err *e)
+{
+	if (str_starts(hash, STR("sha256:")))
+		hash = str_sub(hash, 7, hash.n);
+	if (hash.n == MD5_HEX)
+		p->m->md5 = hash;
+	else if (hash.n == SHA256_HEX)
+		p->m->sha256 = hash;
+	else
+		return fail(p, e, hash.p, "neither an MD5 nor a SHA-256 sum");
+	return 0;
+}
+
+static int read_package_file(struct parser *p, struct str s, struct err *e)
+{
+	struct str url = s, name, version, build;
+	struct matchspec *m = p->m;
+	ptrdiff_t hash = str_rchr(s, '#');
+
+	if (hash >= 0) {
+		url = str_sub(s, 0, (size_t)hash);
+		if (read_hash(p, str_sub(s, (size_t)hash + 1, s.n), e) < 0)
+			return -1;
+	}
+	m->url = url;
+	m->fn = str_sub(url, (size_t)str_rchr(url, '/') + 1, url.n);
+	if (record_split_fn(m->fn, &name, &version, &build) < 0)
+		return fail(p, e, m->fn.p, "the file is not called NAME-VERSION-BUILD");
+	/* "%21" for "!" and the like: then the URL itself is what has to match. */
+	if (set_name(p, name, e) < 0)
+		return -1;
+	if (str_chr(m->fn, '%') >= 0)
+		return 0;
+	return set_version(p, version, e) < 0 ? -1 : set_build(p, build, e);
+}
+
+/* --- the whole ---------------------------------------------------------------------------- */
+
+static int parse(struct parser *p, struct err *e)
+{
+	struct str s = p->text;
+	ptrdiff_t open = str_chr(s, '[');
+
+	if (!s.n)
+		return err_set(e, ERR_INPUT, "nothing is there");
+	if (s.p[0] == '^' && open >= 0 && open < str_chr(s, '$'))
+		open = -1;
+	if (open >= 0) {
+		if (s.p[s.n - 1] != ']')
+			return fail(p, e, s.p + open, "']' is missing at the end for the '['");
+		s = str_trim(str_sub(s, 0, (size_t)open));
+	}
+	if (package_file(s) ? read_package_file(p, s, e) < 0 : read_positional(p, s, e) < 0)
+		return -1;
+	if (open < 0)
+		return 0;
+	return read_brackets(p, str_sub(p->text, (size_t)open + 1, p->text.n - 1), e);
+}
+
+static bool is_plain(const struct matchspec *m)
+{
+	return m->exact_name && !m->channel.n && !m->subdir.n && !m->has_build_number && !m->fn.n &&
+	       !m->url.n && !m->md5.n && !m->sha256.n && !m->license.n && !m->license_family.n &&
+	       !m->track_features.n && !m->features.n;
+}
+
+int matchspec_parse(struct arena *a, struct str text, struct matchspec *out, struct err *e)
+{
+	struct parser p = {.a = a, .m = out};
+
+	*out = (struct matchspec){0};
+	text = str_trim(text);
+	if (text.n > SPEC_MAX)
+		return err_set(e, ERR_INPUT, "invalid spec: over %d characters", SPEC_MAX);
+	p.text = out->text = arena_str(a, text);
+	if (parse(&p, e) < 0)
+		return err_wrap(e, "invalid spec '%.*s'", STR_ARG(text));
+	out->plain = is_plain(out);
+	return 0;
+}
+
+struct str matchspec_name(struct str text)
+{
+	ptrdiff_t open, colon;
+	struct str version, build, name, fn;
+	size_t n = 0;
+
+	text = str_trim(text);
+	open = str_chr(text, '[');
+	if (open >= 0)
+		text = str_trim(str_sub(text, 0, (size_t)open));
+	if (package_file(text)) {
+		ptrdiff_t hash = str_rchr(text, '#');
+
+		text = hash < 0 ? text : str_sub(text, 0, (size_t)hash);
+		fn = str_sub(text, (size_t)str_rchr(text, '/') + 1, text.n);
+		return record_split_fn(fn, &name, &version, &build) < 0 ? str_n(NULL, 0) : name;
+	}
+	colon = str_rchr(text, ':');
+	text = skip_space(str_sub(text, (size_t)(colon + 1), text.n));
+	while (n < text.n && !ends_name(text.p[n]))
+		n++;
+	return str_sub(text, 0, n);
+}
