@@ -31,6 +31,7 @@ struct json {
 	const char *keep;  /* the part of a token in work that must stay in the window */
 	const char *token; /* where the last token began; NULL: token_at has it already */
 	struct position start_at, token_at;
+	size_t start_offset; /* bytes of the text before the window */
 	char *name;
 	json_read *read; /* NULL: the window is the whole text */
 	void *ctx;
@@ -125,6 +126,7 @@ static void slide(struct json *j)
 		j->token_at = position_of(j, j->token);
 	j->token = NULL;
 	j->start_at = position_of(j, keep);
+	j->start_offset += (size_t)(keep - j->start);
 	memmove(j->window, keep, kept);
 	if (kept > j->cap / 2) {
 		j->cap *= 2;
@@ -729,6 +731,11 @@ int json_skip(struct json *j)
 	if (type == JSON_OBJECT_END || type == JSON_ARRAY_END || type == JSON_END)
 		fail(j, "there is no value to pass over");
 	return json_skip_rest(j, type);
+}
+
+size_t json_offset(const struct json *j)
+{
+	return j->start_offset + (size_t)(j->p - j->start);
 }
 
 /* --- errors ----------------------------------------------------------------------------- */

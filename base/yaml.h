@@ -2,8 +2,9 @@
  * YAML 1.1 as a tree with line and column, over libyaml's event API.
  *
  * Used for environment.yml, envbuild.yml, target profiles and locks.  Limits: 64 MiB of text,
- * 64 levels, aliases are resolved but a document whose aliases expand to more than 1,000,000
- * nodes is refused, as are duplicate keys and multiple documents.
+ * 64 levels, aliases and merge keys (<<) are resolved but a document whose aliases expand to more
+ * than 1,000,000 nodes is refused, as are duplicate keys, multiple documents and tags other than
+ * YAML's own.  Aliased nodes are shared: the tree is to be read, not changed.
  */
 #ifndef BASE_YAML_H
 #define BASE_YAML_H
@@ -39,7 +40,8 @@ int yaml_fail(const char *name, const struct yaml *at, struct err *e, const char
 	__attribute__((format(printf, 4, 5)));
 /*
  * Writes a scalar so that YAML 1.1 and 1.2 readers read it back as the same string: plain where
- * that is safe, else single- or double-quoted.
+ * that is safe in block style, else single- or double-quoted on one line.  Invalid UTF-8 becomes
+ * U+FFFD.
  */
 struct buf;
 void yaml_write_scalar(struct buf *to, struct str s);
