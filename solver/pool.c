@@ -1,0 +1,224 @@
+#include "solver/pool.h"
+
+#include <solv/evr.h>
+#include <solv/pool.h>
+#include <solv/poolarch.h>
+#include <solv/queue.h>
+#include <solv/repo.h>
+#include <solv/solver.h>
+
+#include <stdio.h>
+
+struct solving {
+	struct universe *u;
+	Pool *pool;
+	Repo *repo;
+	struct candidate **of;           /* by solvable */
+	struct requirement_list entered; /* that have an id or a conflict_id */
+};
+
+/* A requirement that every candidate left would meet by its presence alone keeps its own id. */
+static Id name_of_requirement(struct solving *s, struct requirement *r)
+{
+	char text[32];
+
+	if (!r->id) {
+		if (!r->conflict_id)
+			*VEC_PUSH(&s->u->arena, &s->entered) = r;
+		snprintf(text, sizeof text, "need %zu", s->entered.n);
+		r->id = pool_str2id(s->pool, text, 1);
+	}
+	return r->id;
+}
+
+static Id name_of_conflict(struct solving *s, struct requirement *r)
+{
+	char text[32];
+
+	if (!r->conflict_id) {
+		if (!r->id)
+			*VEC_PUSH(&s->u->arena, &s->entered) = r;
+		snprintf(text, sizeof text, "limit %zu", s->entered.n);
+		r->conflict_id = pool_str2id(s->pool, text, 1);
+	}
+	return r->conflict_id;
+}
+
+static void add_dependencies(struct solving *s, const struct candidate *c, Solvable *to)
+{
+	for (size_t i = 0; i < c->n_depends; i++)
+		if (!c->depends[i]->package->is_virtual)
+			to->requires = repo_addid_dep(s->repo, to->requires,
+				name_of_requirement(s, c->depends[i]), 0);
+	for (size_t i = 0; i < c->n_constrains; i++) {
+		struct requirement *r = c->constrains[i];
+
+		/* Itself is no conflict, and what all match excludes nothing. */
+		if (r->package != c->package && r->package->visited && r->left < r->package->left)
+			to->conflicts = repo_addid_dep(
+				s->repo, to->conflicts, name_of_conflict(s, r), 0);
+	}
+}
+
+/* The best of n candidates has the highest number. */
+static void add_candidate(struct solving *s, struct candidate *c, size_t rank)
+{
+	Id id = repo_add_solvable(s->repo);
+	Solvable *to = pool_id2solvable(s->pool, id);
+	char text[32];
+
+	c->solvable = id;
+	to->name = pool_strn2id(s->pool, c->package->name.p, (unsigned)c->package->name.n, 1);
+	snprintf(text, sizeof text, "%zu", rank);
+	to->evr = pool_str2id(s->pool, text, 1);
+	to->arch = ARCH_NOARCH;
+	/* Its own name: else two builds of one name could be chosen together. */
+	to->provides = repo_addid_dep(s->repo, to->provides,
+		pool_rel2id(s->pool, to->name, to->evr, REL_EQ, 1), 0);
+	add_dependencies(s, c, pool_id2solvable(s->pool, id));
+}
+
+static void add_package(struct solving *s, const struct package *p)
+{
+	for (size_t i = 0; i < p->candidates.n; i++)
+		if (candidate_live(p->candidates.v[i]))
+			add_candidate(s, p->candidates.v[i], p->candidates.n - i);
+}
+
+static void set_providers(struct solving *s, const struct requirement *r, Id id, bool matching)
+{
+	Queue q;
+
+	queue_init(&q);
+	for (size_t i = 0; i < r->package->candidates.n; i++) {
+		const struct candidate *c = r->package->candidates.v[i];
+
+		if (c->solvable && requirement_matches(r, c) == matching)
+			queue_push(&q, c->solvable);
+	}
+	pool_set_whatprovides(s->pool, id, pool_queuetowhatprovides(s->pool, &q));
+	queue_free(&q);
+}
+
+static void add_jobs(struct solving *s, Queue *jobs)
+{
+	for (size_t i = 0; i < s->u->n_wishes; i++) {
+		const struct wish *w = &s->u->wishes[i];
+
+		if (!w->off && !w->requirement->package->is_virtual)
+			queue_push2(jobs, SOLVER_INSTALL | SOLVER_SOLVABLE_PROVIDES,
+				name_of_requirement(s, w->requirement));
+	}
+}
+
+static void fill_pool(struct solving *s, Queue *jobs)
+{
+	struct universe *u = s->u;
+
+	pool_setdisttype(s->pool, DISTTYPE_RPM);
+	s->repo = repo_create(s->pool, "channels");
+	for (size_t i = 0; i < u->visited.n; i++)
+		add_package(s, u->visited.v[i]);
+	add_jobs(s, jobs);
+	s->of = arena_array(&u->arena, struct candidate *, (size_t)s->pool->nsolvables);
+	for (size_t i = 0; i < u->visited.n; i++)
+		for (size_t k = 0; k < u->visited.v[i]->candidates.n; k++) {
+			struct candidate *c = u->visited.v[i]->candidates.v[k];
+
+			s->of[c->solvable] = c;
+		}
+	/* This computes the providers from the names, so ours come after it. */
+	pool_createwhatprovides(s->pool);
+	for (size_t i = 0; i < s->entered.n; i++) {
+		const struct requirement *r = s->entered.v[i];
+
+		if (r->id)
+			set_providers(s, r, r->id, true);
+		if (r->conflict_id)
+			set_providers(s, r, r->conflict_id, false);
+	}
+}
+
+static void take_solution(struct solving *s, Solver *solver, struct candidate_list *chosen)
+{
+	Queue q;
+
+	queue_init(&q);
+	solver_get_decisionqueue(solver, &q);
+	for (int i = 0; i < q.count; i++) {
+		Id id = q.elements[i];
+
+		if (id > 0 && id < s->pool->nsolvables && s->of[id])
+			*VEC_PUSH(&s->u->arena, chosen) = s->of[id];
+	}
+	queue_free(&q);
+}
+
+static const struct requirement *requirement_by_id(const struct solving *s, Id id)
+{
+	for (size_t i = 0; id && i < s->entered.n; i++)
+		if (s->entered.v[i]->id == id || s->entered.v[i]->conflict_id == id)
+			return s->entered.v[i];
+	return NULL;
+}
+
+static const struct candidate *candidate_by_id(const struct solving *s, Id id)
+{
+	return id > 0 && id < s->pool->nsolvables ? s->of[id] : NULL;
+}
+
+static void take_rule(struct solving *s, Solver *solver, Id rule, struct conflict_list *why)
+{
+	Id source, target, dep;
+	SolverRuleinfo type = solver_ruleinfo(solver, rule, &source, &target, &dep);
+	struct conflict c = {.candidate = candidate_by_id(s, source),
+		.other = candidate_by_id(s, target),
+		.requirement = requirement_by_id(s, dep)};
+
+	if (type == SOLVER_RULE_PKG_REQUIRES || type == SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP)
+		c.kind = CONFLICT_NEEDS;
+	else if (type == SOLVER_RULE_PKG_CONFLICTS)
+		c.kind = CONFLICT_LIMITS;
+	else if (type == SOLVER_RULE_PKG_SAME_NAME)
+		c.kind = CONFLICT_SAME;
+	else
+		return;
+	if (c.candidate)
+		*VEC_PUSH(&s->u->arena, why) = c;
+}
+
+static void take_conflict(struct solving *s, Solver *solver, struct conflict_list *why)
+{
+	Queue rules;
+
+	queue_init(&rules);
+	for (Id problem = 1; problem <= (Id)solver_problem_count(solver); problem++) {
+		queue_empty(&rules);
+		solver_findallproblemrules(solver, problem, &rules);
+		for (int i = 0; i < rules.count; i++)
+			take_rule(s, solver, rules.elements[i], why);
+	}
+	queue_free(&rules);
+}
+
+int pool_choose(struct universe *u, struct candidate_list *chosen, struct conflict_list *why)
+{
+	struct solving s = {.u = u, .pool = pool_create()};
+	Solver *solver;
+	Queue jobs;
+	int problems;
+
+	queue_init(&jobs);
+	fill_pool(&s, &jobs);
+	solver = solver_create(s.pool);
+	solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, 1);
+	problems = solver_solve(solver, &jobs);
+	if (problems == 0)
+		take_solution(&s, solver, chosen);
+	else if (why)
+		take_conflict(&s, solver, why);
+	solver_free(solver);
+	queue_free(&jobs);
+	pool_free(s.pool);
+	return problems == 0;
+}

@@ -1,0 +1,187 @@
+/*
+ * Reach: breadth first over the names that the wishes can lead to.
+ *
+ * Candidates are dropped as early as possible, so that what only they need is never loaded: the
+ * wishes' own packages come first, and a candidate is followed only if each of its dependencies
+ * that are known by then has something left.
+ */
+#include "solver/universe.h"
+
+void candidate_drop(struct universe *u, struct candidate *c, struct drop why)
+{
+	if (!candidate_live(c))
+		return;
+	c->drop = why;
+	c->package->left--;
+	c->package->changed = true;
+	*VEC_PUSH(&u->arena, &u->dropped) = c;
+}
+
+static void drop_users(struct universe *u, const struct requirement *r)
+{
+	const struct drop needs = {.kind = DROP_NEEDS, .requirement = r};
+	const struct drop conflict = {.kind = DROP_CONFLICT, .requirement = r};
+	const struct package *p = r->package;
+
+	for (size_t i = 0; i < r->users.n; i++)
+		candidate_drop(u, r->users.v[i], needs);
+	if (!p->required && !(p->is_virtual && p->candidates.n))
+		return;
+	for (size_t i = 0; i < r->holders.n; i++)
+		candidate_drop(u, r->holders.v[i], conflict);
+}
+
+void drops_carry_on(struct universe *u)
+{
+	while (u->dropped.n) {
+		const struct candidate *c = u->dropped.v[--u->dropped.n];
+		const struct requirement_list *list = &c->package->requirements;
+
+		for (size_t i = 0; i < list->n; i++)
+			if (requirement_matches(list->v[i], c) && --list->v[i]->left == 0)
+				drop_users(u, list->v[i]);
+	}
+}
+
+void package_require(struct universe *u, struct package *p)
+{
+	if (p->required || p->is_virtual)
+		return;
+	p->required = p->changed = true;
+	for (size_t i = 0; i < p->requirements.n; i++)
+		if (p->requirements.v[i]->left == 0)
+			drop_users(u, p->requirements.v[i]);
+	drops_carry_on(u);
+}
+
+/* The first requirement of a candidate for which nothing is left. */
+static bool find_lack(const struct candidate *c, struct drop *why)
+{
+	for (size_t i = 0; i < c->n_depends; i++) {
+		const struct requirement *r = c->depends[i];
+
+		if (r->package->loaded && r->left == 0) {
+			*why = (struct drop){.kind = DROP_NEEDS, .requirement = r};
+			return true;
+		}
+	}
+	for (size_t i = 0; i < c->n_constrains; i++) {
+		const struct requirement *r = c->constrains[i];
+
+		if (r->package->is_virtual && r->package->candidates.n && r->left == 0) {
+			*why = (struct drop){.kind = DROP_CONFLICT, .requirement = r};
+			return true;
+		}
+	}
+	return false;
+}
+
+static void enqueue(struct universe *u, struct package_list *queue, struct package *p)
+{
+	if (p->queued || p->is_virtual)
+		return;
+	p->queued = true;
+	*VEC_PUSH(&u->arena, queue) = p;
+}
+
+/* Is there still a candidate that depends on it? */
+static bool is_wanted(const struct package *p)
+{
+	if (p->required)
+		return true;
+	for (size_t i = 0; i < p->requirements.n; i++) {
+		const struct candidate_list *users = &p->requirements.v[i]->users;
+
+		for (size_t k = 0; k < users->n; k++)
+			if (candidate_live(users->v[k]) && users->v[k]->package->visited)
+				return true;
+	}
+	return false;
+}
+
+static void drop_what_lacks(struct universe *u, const struct package *p)
+{
+	struct drop why;
+
+	for (size_t i = 0; i < p->requirements.n; i++)
+		if (p->requirements.v[i]->left == 0)
+			drop_users(u, p->requirements.v[i]);
+	for (size_t i = 0; i < p->candidates.n; i++)
+		if (find_lack(p->candidates.v[i], &why))
+			candidate_drop(u, p->candidates.v[i], why);
+	drops_carry_on(u);
+}
+
+static int visit(struct universe *u, struct package *p, struct err *e)
+{
+	if (package_load(u, p, e) < 0)
+		return -1;
+	p->visited = true;
+	*VEC_PUSH(&u->arena, &u->visited) = p;
+	drop_what_lacks(u, p);
+	return 0;
+}
+
+static void follow(struct universe *u, struct package_list *queue, const struct package *p)
+{
+	for (size_t i = 0; i < p->candidates.n; i++) {
+		const struct candidate *c = p->candidates.v[i];
+
+		if (!candidate_live(c))
+			continue;
+		for (size_t k = 0; k < c->n_depends; k++)
+			enqueue(u, queue, c->depends[k]->package);
+	}
+}
+
+/* A wish binds its package before anything else is looked at. */
+static int visit_wish(struct universe *u, const struct wish *w, struct err *e)
+{
+	struct requirement *r = w->requirement;
+	struct package *p = r->package;
+	const struct drop why = {.kind = DROP_REQUEST, .requirement = r};
+
+	if (w->off || p->is_virtual)
+		return 0;
+	if (!p->visited && visit(u, p, e) < 0)
+		return -1;
+	for (size_t i = 0; i < p->candidates.n; i++)
+		if (!requirement_matches(r, p->candidates.v[i]))
+			candidate_drop(u, p->candidates.v[i], why);
+	drops_carry_on(u);
+	package_require(u, p);
+	return 0;
+}
+
+int reach(struct universe *u, struct err *e)
+{
+	struct package_list queue = {0};
+
+	for (size_t i = 0; i < u->n_wishes; i++)
+		if (visit_wish(u, &u->wishes[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < u->visited.n; i++)
+		u->visited.v[i]->queued = true;
+	for (size_t i = 0, n = u->visited.n; i < n; i++)
+		follow(u, &queue, u->visited.v[i]);
+	for (size_t i = 0; i < queue.n; i++) {
+		struct package *p = queue.v[i];
+
+		if (!is_wanted(p)) {
+			p->queued = false;
+			continue;
+		}
+		if (visit(u, p, e) < 0)
+			return -1;
+		follow(u, &queue, p);
+	}
+	return 0;
+}
+
+struct wish *wish_hopeless(const struct universe *u)
+{
+	for (size_t i = 0; i < u->n_wishes; i++)
+		if (!u->wishes[i].off && u->wishes[i].requirement->left == 0)
+			return &u->wishes[i];
+	return NULL;
+}

@@ -1,0 +1,154 @@
+/* Order for installing: what a record depends on comes first. */
+#include "base/table.h"
+#include "solver/solve.h"
+
+#include <stdlib.h>
+
+/* Nodes stand in the order of record_cmp_name(), so a lower index is an earlier name. */
+struct node {
+	struct record *record;
+	uint32_t *needs; /* indexes of nodes */
+	size_t n_needs;
+	bool done;
+	uint32_t seen; /* by which walk */
+};
+
+struct sorting {
+	struct arena arena;
+	struct node *v;
+	size_t n;
+	uint32_t walks;
+	uint32_t *stack;
+};
+
+static int cmp_record(const void *a, const void *b)
+{
+	return record_cmp_name(*(struct record *const *)a, *(struct record *const *)b);
+}
+
+/* "conda-forge::numpy >=1" is numpy. */
+static struct str name_in(struct str spec)
+{
+	ptrdiff_t channel = str_find(spec, STR("::"));
+	size_t n = 0;
+
+	if (channel >= 0)
+		spec = str_sub(spec, (size_t)channel + 2, spec.n);
+	spec = str_trim(spec);
+	while (n < spec.n && !strchr(" =<>!~[", spec.p[n]))
+		n++;
+	return str_sub(spec, 0, n);
+}
+
+static void find_needs(struct sorting *s, const struct table *by_name, size_t at)
+{
+	struct node *node = &s->v[at];
+	const struct record *r = node->record;
+
+	node->needs = arena_array(&s->arena, uint32_t, r->n_depends);
+	for (size_t i = 0; i < r->n_depends; i++) {
+		struct str name = name_in(r->depends[i]);
+		union table_value *v = table_get(by_name, name);
+
+		/* python <-> pip is the one common cycle: as in conda, python comes first. */
+		if (v && v->num != at && !(str_is(r->name, "python") && str_is(name, "pip")))
+			node->needs[node->n_needs++] = (uint32_t)v->num;
+	}
+}
+
+static size_t waits_for(const struct sorting *s, const struct node *node)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < node->n_needs; i++)
+		n += !s->v[node->needs[i]].done;
+	return n;
+}
+
+/* How many nodes that are not done it waits for, at any distance, itself included. */
+static size_t walk(struct sorting *s, uint32_t from)
+{
+	size_t n = 0, depth = 0;
+
+	s->v[from].seen = ++s->walks;
+	s->stack[depth++] = from;
+	while (depth) {
+		const struct node *node = &s->v[s->stack[--depth]];
+
+		n++;
+		for (size_t i = 0; i < node->n_needs; i++) {
+			struct node *need = &s->v[node->needs[i]];
+
+			if (need->done || need->seen == s->walks)
+				continue;
+			need->seen = s->walks;
+			s->stack[depth++] = node->needs[i];
+		}
+	}
+	return n;
+}
+
+/*
+ * Nothing is ready, so there is a cycle.  The node that waits for fewest at any distance lies in one
+ * that waits for nothing outside; of that cycle goes first who waits directly for fewest, then
+ * by name.
+ */
+static struct node *break_cycle(struct sorting *s)
+{
+	size_t fewest = SIZE_MAX;
+	uint32_t in = 0;
+	struct node *best = NULL;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		size_t n = s->v[i].done ? SIZE_MAX : walk(s, i);
+
+		if (n < fewest) {
+			fewest = n;
+			in = i;
+		}
+	}
+	walk(s, in);
+	fewest = SIZE_MAX;
+	for (size_t i = 0; i < s->n; i++) {
+		struct node *node = &s->v[i];
+
+		if (node->done || node->seen != s->walks || waits_for(s, node) >= fewest)
+			continue;
+		fewest = waits_for(s, node);
+		best = node;
+	}
+	return best;
+}
+
+static struct node *next_node(struct sorting *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->v[i].done && waits_for(s, &s->v[i]) == 0)
+			return &s->v[i];
+	return break_cycle(s);
+}
+
+void records_topological(struct record **records, size_t n)
+{
+	struct sorting s = {.n = n};
+	struct table by_name = {.arena = &s.arena};
+
+	if (n == 0)
+		return;
+	qsort(records, n, sizeof *records, cmp_record);
+	s.v = arena_array(&s.arena, struct node, n);
+	s.stack = arena_array(&s.arena, uint32_t, n);
+	for (size_t i = 0; i < n; i++) {
+		s.v[i].record = records[i];
+		table_put(&by_name, records[i]->name)->num = i;
+	}
+	for (size_t i = 0; i < n; i++)
+		find_needs(&s, &by_name, i);
+	for (size_t i = 0; i < n; i++) {
+		struct node *node = next_node(&s);
+
+		node->done = true;
+		records[i] = node->record;
+	}
+	arena_release(&s.arena);
+}

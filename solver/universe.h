@@ -1,0 +1,164 @@
+/*
+ * The part of the channels that a request can reach, and what is known of each build in it.
+ *
+ *	universe_init(&u, request, index, e);
+ *	attempt_begin(&u, requests, n); reach(&u, e); prune(&u); rank(&u); pool_solve(&u, ...);
+ *	universe_release(&u);
+ *
+ * A package is a name, a candidate one build of it, a requirement one distinct text of `depends`,
+ * `constrains` or of the user.  Packages are loaded once, when first reached; an attempt then
+ * drops candidates that no solution for its requests can contain, each with the reason.
+ * Invariant: requirement.left is how many of its matches are not dropped.
+ */
+#ifndef SOLVER_UNIVERSE_H
+#define SOLVER_UNIVERSE_H
+
+#include "solver/index.h"
+#include "solver/matchspec.h"
+#include "solver/solve.h"
+
+struct package;
+struct requirement;
+
+/* Why a candidate is out. */
+enum drop_kind {
+	DROP_NOT,
+	DROP_REQUEST,  /* the user's requirement on the same name does not match */
+	DROP_NEEDS,    /* nothing is left that this dependency matches */
+	DROP_CONFLICT, /* its constraint excludes all that is left of a name that must be there */
+	DROP_NARROWED, /* each candidate left of a package that must be there asks for others */
+	DROP_PRIORITY, /* strict channel priority: a channel before this one has the name */
+	DROP_INVALID,  /* its version or a dependency cannot be read */
+};
+
+struct drop {
+	enum drop_kind kind;
+	const struct requirement *requirement; /* REQUEST, NEEDS, CONFLICT, INVALID */
+	const struct package *package;         /* NARROWED: by which */
+};
+
+struct candidate {
+	struct record *record;
+	const struct version *version;
+	struct package *package;
+	const struct index_source *source; /* NULL: a virtual package */
+	struct requirement **depends, **constrains;
+	uint32_t n_depends, n_constrains;
+	uint32_t at; /* its bit in requirement.bits */
+	bool barred; /* out in every attempt, for the reason in `bar` */
+	bool features;
+	struct drop bar, drop;
+	int solvable; /* libsolv's number in the current attempt; 0: none */
+};
+
+struct candidate_list {
+	struct candidate **v;
+	size_t n, cap;
+};
+
+struct requirement {
+	struct str text;
+	struct matchspec spec;
+	bool valid;
+	struct package *package;
+	uint64_t *bits; /* which candidates of the package match; NULL: it is not loaded */
+	size_t matches, left;
+	struct {
+		bool known, all_features; /* every match left has track_features */
+		const struct version *version;
+	} best; /* of what is left; scratch of rank() */
+	struct candidate_list users;   /* candidates that have it among their `depends` */
+	struct candidate_list holders; /* the same of `constrains` */
+	int id;                      /* libsolv's string in the current attempt; 0: none */
+	int conflict_id;             /* the same for "all that it does not match" */
+};
+
+struct requirement_list {
+	struct requirement **v;
+	size_t n, cap;
+};
+
+struct package {
+	struct str name;
+	bool is_virtual, loaded;
+	struct candidate_list candidates; /* in the order of rank once ranked */
+	struct requirement_list requirements;
+	/* The current attempt: */
+	bool queued, visited, required, changed;
+	size_t left;
+	struct {
+		uint64_t *bits; /* union of what the other's candidates allow */
+		size_t needed, named;
+		const struct candidate *needed_by, *named_by;
+		bool must;
+	} narrow; /* scratch of prune() */
+};
+
+struct package_list {
+	struct package **v;
+	size_t n, cap;
+};
+
+/* One line of the user. */
+struct wish {
+	const struct spec_line *line;
+	struct requirement *requirement;
+	bool off; /* left out of the current attempt */
+};
+
+struct universe {
+	struct arena arena;
+	const struct solve_request *request;
+	const struct index *index;
+	struct table packages, requirements;
+	struct package_list visited; /* of the current attempt, in the order of reach */
+	struct wish *wishes;
+	size_t n_wishes;
+	struct candidate_list dropped; /* work list: dropped, not yet carried on */
+};
+
+/*
+ * The index must outlive the universe.  ERR_INPUT names the line of a bad spec, or the bad virtual
+ * package.
+ */
+int universe_init(struct universe *u, const struct solve_request *request,
+	const struct index *index, struct err *e);
+void universe_release(struct universe *u);
+
+/* Forgets what the attempt before dropped. */
+void attempt_begin(struct universe *u);
+/* Every package that a solution for the wishes that are not off could contain. */
+int reach(struct universe *u, struct err *e);
+/* Loads a package's candidates, unless that was done. */
+int package_load(struct universe *u, struct package *p, struct err *e);
+/* Takes a candidate out for the reason given, and with it whatever cannot be without it. */
+void candidate_drop(struct universe *u, struct candidate *c, struct drop why);
+void drops_carry_on(struct universe *u);
+/* Every solution of the attempt contains this package. */
+void package_require(struct universe *u, struct package *p);
+
+/*
+ * Packages that every solution contains restrict what they depend on, to a fixpoint
+ * (docs/design/solving.md).
+ */
+void prune(struct universe *u);
+/* The first wish with nothing left, or NULL. */
+struct wish *wish_hopeless(const struct universe *u);
+/* Sorts the candidates of every visited package, the best first (docs/design/solving.md). */
+void rank(struct universe *u);
+
+/* solve() with an index that is already there. */
+int solve_index(struct arena *a, const struct solve_request *r, const struct index *ix,
+	struct solution *out, struct err *e);
+
+static inline bool requirement_matches(const struct requirement *r, const struct candidate *c)
+{
+	return r->bits && (r->bits[c->at / 64] >> c->at % 64 & 1);
+}
+
+static inline bool candidate_live(const struct candidate *c)
+{
+	return c->drop.kind == DROP_NOT;
+}
+
+#endif
