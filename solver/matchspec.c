@@ -59,6 +59,14 @@ static bool operator_char(char c)
 	return c == '=' || c == '<' || c == '>' || c == '!' || c == '~';
 }
 
+/* An operator at s[i]?  A "!" that no "=" follows belongs to a version: an epoch. */
+static bool at_operator(struct str s, size_t i)
+{
+	if (s.p[i] == '!')
+		return i + 1 < s.n && s.p[i + 1] == '=';
+	return operator_char(s.p[i]);
+}
+
 static bool joins(char c)
 {
 	return c == ',' || c == '|' || c == '(' || c == ')';
@@ -74,7 +82,7 @@ static size_t operand_end(struct str s, size_t i)
 			i++;
 		return i < s.n ? i + 1 : i;
 	}
-	while (i < s.n && !operator_char(s.p[i]) && !space(s.p[i]) && !joins(s.p[i]))
+	while (i < s.n && !at_operator(s, i) && !space(s.p[i]) && !joins(s.p[i]))
 		i++;
 	return i;
 }
@@ -89,19 +97,42 @@ static size_t version_end(struct str s)
 		for (next = i; next < s.n && (space(s.p[next]) || s.p[next] == ')'); next++)
 			if (s.p[next] == ')')
 				i = next + 1;
+		if (next < s.n && s.p[next] == '!' && !at_operator(s, next)) {
+			i = next;
+			continue;
+		}
 		if (next >= s.n || (s.p[next] != ',' && s.p[next] != '|'))
 			return i;
 		i = next + 1;
 	}
 }
 
+/* conda drops every space, and conda-forge holds ">=1 !164.3095" for ">=1!164.3095". */
+static struct str join_epoch(struct arena *a, struct str text)
+{
+	char *p;
+	size_t i, n = 0;
+
+	if (str_find(text, STR(" !")) < 0)
+		return text;
+	p = arena_cstr(a, text);
+	for (i = 0; i < text.n; i++)
+		if (!space(p[i]))
+			p[n++] = p[i];
+	return str_n(p, n);
+}
+
 static int set_version(struct parser *p, struct str text, struct err *e)
 {
+	struct str joined = join_epoch(p->a, str_trim(text));
+
 	text = str_trim(text);
 	p->m->version_text = text;
 	p->m->version = NULL;
 	if (!text.n || str_is(text, "*"))
 		return 0;
+	if (joined.p != text.p)
+		return version_spec_parse_at(p->a, joined, joined.p, &p->m->version, e);
 	return version_spec_parse_at(p->a, text, p->text.p, &p->m->version, e);
 }
 
@@ -126,7 +157,7 @@ static int read_build(struct parser *p, struct str text, struct err *e)
 	for (i = 0; i < text.n && text.p[0] != '^'; i++) {
 		if (space(text.p[i]))
 			return fail(p, e, text.p + i, "nothing may follow the build:");
-		if (operator_char(text.p[i]))
+		if (at_operator(text, i))
 			return fail(p, e, text.p + i, "',' or '|' is missing before the operator");
 		if (joins(text.p[i]))
 			return fail(p, e, text.p + i, "unexpected character in the build");

@@ -228,7 +228,7 @@ static int read_clause(struct parser *p, const struct version_spec **out, struct
 
 	skip_space(p);
 	c = peek(p);
-	if (op != OP_NONE && (c == '=' || c == '<' || c == '>' || c == '!' || c == '~'))
+	if (op != OP_NONE && c && strchr("=<>!~", c))
 		return fail(p, e, p->at, "unknown operator");
 	from = p->at;
 	while (p->at < p->text.n && !ends_clause(p->text.p[p->at]))
