@@ -21,6 +21,8 @@ struct unpacker;
 /* name stands in errors (ERR_INTEGRITY). */
 struct unpacker *unpacker_open(stream_read *read, void *ctx, const char *name, struct err *e);
 struct unpacker *unpacker_open_path(const char *path, struct err *e);
+/* fd stays the caller's. */
+struct unpacker *unpacker_open_fd(int fd, const char *name, struct err *e);
 ptrdiff_t unpacker_read(void *unpacker, void *p, size_t n, struct err *e); /* a stream_read */
 void unpacker_close(struct unpacker *u);                                   /* NULL is allowed */
 
@@ -47,7 +49,8 @@ struct member {
 struct tar_reader; /* also reads zip: a .conda is a stored zip of two tar.zst */
 struct tar_reader *tar_open(stream_read *read, void *ctx, const char *name, struct err *e);
 struct tar_reader *tar_open_path(const char *path, struct err *e);
-struct tar_reader *tar_open_fd(int fd, const char *name, struct err *e); /* fd stays the caller's */
+/* fd stays the caller's. */
+struct tar_reader *tar_open_fd(int fd, const char *name, struct err *e);
 struct tar_reader *zip_open(stream_read *read, void *ctx, const char *name, struct err *e);
 /*
  * 1 and *m filled (valid until the next call), 0 at the end, -1 with *e set (ERR_INTEGRITY, or

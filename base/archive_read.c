@@ -196,6 +196,14 @@ struct unpacker *unpacker_open_path(const char *path, struct err *e)
 	return unpacker_start(u, e);
 }
 
+struct unpacker *unpacker_open_fd(int fd, const char *name, struct err *e)
+{
+	struct unpacker *u = xcalloc(1, sizeof *u);
+
+	source_init_fd(&u->s, fd, false, name);
+	return unpacker_start(u, e);
+}
+
 ptrdiff_t unpacker_read(void *unpacker, void *p, size_t n, struct err *e)
 {
 	struct unpacker *u = unpacker;

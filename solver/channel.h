@@ -13,8 +13,8 @@ enum channel_priority { PRIORITY_STRICT, PRIORITY_FLEXIBLE, PRIORITY_DISABLED };
 
 struct channel {
 	struct str name; /* as the user wrote it, no credentials: for messages */
-	struct str
-		url; /* no trailing slash, no credentials: https://conda.anaconda.org/conda-forge */
+	/* No trailing slash, no credentials: https://conda.anaconda.org/conda-forge */
+	struct str url;
 	char *fetch_url; /* with credentials: never written anywhere */
 };
 
@@ -25,19 +25,26 @@ struct channel_list {
 
 /*
  * Resolves one name and appends it (several for "defaults": pkgs/main and pkgs/r).  A name
- * ("conda-forge", "bioconda/label/x") is put behind the alias; a URL is taken as it is; "file://",
- * an absolute path, or a path that starts with "./" or "../" is a folder, relative to base_dir.
- * "nodefaults" adds nothing. A channel that is already in the list is not added again.
+ * ("conda-forge", "bioconda/label/x") is put behind the alias (NULL: https://conda.anaconda.org); a
+ * URL is taken as it is; "file://", an absolute path, or a path that starts with "~/", "./" or "../"
+ * is a folder, relative to base_dir.  A platform at the end ("conda-forge/linux-64") is dropped, as
+ * conda does.  "nodefaults" adds nothing.  A channel that is already in the list is not added again.
+ * What is none of these is ERR_INPUT.
  */
 int channel_add(struct arena *a, struct channel_list *list, struct str name, const char *alias,
 	const char *base_dir, struct err *e);
+
+/* Is this the name of a platform's folder in a channel: "noarch", "linux-64"? */
+bool channel_is_subdir(struct str name);
 
 /*
  * The index of channel/subdir as plain JSON in a file of the cache, or in place for an
  * uncompressed file:// channel.  Asks for repodata.json.zst, then .bz2, then .json; revalidates
  * with ETag/Last-Modified; `offline` uses what the cache has.  *path is NULL where the channel has
  * no such subdir (a missing noarch or linux-64 alone is no error; both missing is ERR_NETWORK by
- * the caller).  Unreachable: ERR_NETWORK, and the advice names `make demo`.
+ * the caller).  Unreachable: ERR_NETWORK, and the advice names `make demo`.  A folder that has none
+ * of the subdirs asked for is ERR_NETWORK too, and the advice says what makes it a channel.  A body
+ * that is damaged twice is ERR_INTEGRITY.  How the cache is kept: docs/design/channels.md.
  */
 struct index_file {
 	char *path;

@@ -1,0 +1,337 @@
+/* Channel indexes: asked for, revalidated, or read in place. */
+#include "solver/channel.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/work.h"
+#include "solver/channel_cache.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+enum { N_ENDINGS = 3 };
+static const uint64_t max_download = (uint64_t)2 << 30;
+static const struct str endings[N_ENDINGS] = {STR_INIT(".zst"), STR_INIT(".bz2"), STR_INIT("")};
+
+/* One request on its way: several questions until one is answered. */
+struct job {
+	struct index_request *r;
+	struct index_entry entry;
+	struct str order[N_ENDINGS]; /* of the files to ask for */
+	unsigned at;                 /* in order */
+	bool fresh;                  /* ask without a condition: what is here is damaged */
+	bool ended;
+	struct file_out download;
+	struct index_origin origin; /* of the download */
+	struct err err;             /* of a damaged download */
+};
+
+static char *subdir_url(struct arena *a, const char *base, struct str subdir)
+{
+	return url_join(a, base, arena_cstr(a, subdir));
+}
+
+static int wrap(const struct job *j, struct err *e)
+{
+	return err_wrap(e, "cannot read the index of channel '%.*s'", STR_ARG(j->r->channel->name));
+}
+
+static int unreachable(const struct job *j, struct err *e)
+{
+	wrap(j, e);
+	if (e && e->code == ERR_NETWORK)
+		err_advise(e, "is the network up? `make demo` builds a local demo channel to try "
+			      "envbuild without one; --offline uses what the cache has");
+	return -1;
+}
+
+/* --- file:// channels ----------------------------------------------------------------------------- */
+
+static int64_t time_of(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+static bool is_current(const struct index_entry *entry, struct str ending, const struct stat *st)
+{
+	return entry->whole && str_eq(entry->origin.ending, ending) &&
+	       entry->origin.mtime_ns == time_of(st) && entry->origin.size == (uint64_t)st->st_size;
+}
+
+/* The plain file in place unless a compressed one is newer. */
+static int fetch_local(struct arena *a, struct job *j, const char *channel_dir, struct err *e)
+{
+	const char *plain = path_join(
+		a, path_join(a, channel_dir, arena_cstr(a, j->r->subdir)), "repodata.json");
+	struct index_origin origin = {0};
+	const char *best = NULL;
+	struct stat st, best_st = {0};
+
+	if (stat(plain, &st) == 0) {
+		best = plain;
+		best_st = st;
+	}
+	for (size_t i = 0; i < N_ENDINGS - 1; i++) {
+		char *packed = arena_printf(a, "%s%.*s", plain, STR_ARG(endings[i]));
+
+		if (stat(packed, &st) == 0 && (!best || time_of(&st) > time_of(&best_st))) {
+			best = packed;
+			best_st = st;
+			origin.ending = endings[i];
+		}
+	}
+	j->r->file.path = (char *)best;
+	if (!best || best == plain || is_current(&j->entry, origin.ending, &best_st))
+		goto done;
+	origin.mtime_ns = time_of(&best_st);
+	origin.size = (uint64_t)best_st.st_size;
+	if (index_entry_store(&j->entry, best, &origin, e) < 0)
+		return wrap(j, e);
+done:
+	if (best && best != plain)
+		j->r->file.path = j->entry.path;
+	return 0;
+}
+
+static bool is_package(struct str name)
+{
+	return str_ends(name, STR(".conda")) || str_ends(name, STR(".tar.bz2"));
+}
+
+static bool holds_packages(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	bool found = false;
+
+	while (d && !found && (entry = readdir(d)))
+		found = is_package(str_of(entry->d_name));
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* None of the subdirs asked for has an index: say what would make it a channel. */
+static int no_local_index(struct arena *a, const struct job *j, const char *dir, struct err *e)
+{
+	const char *name = arena_cstr(a, j->r->channel->name);
+	struct stat st;
+
+	if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		err_set(e, ERR_NETWORK, "no such folder: channel '%s' is '%s'", name, dir);
+		return err_advise(e, "check the path; `make demo` builds the demo channel that the "
+				     "examples use");
+	}
+	err_set(e, ERR_NETWORK, "no index in channel '%s': '%s' has no repodata.json for '%.*s'",
+		name, dir, STR_ARG(j->r->subdir));
+	if (holds_packages(dir))
+		return err_advise(e,
+			"move the packages to '%s/linux-64' or '%s/noarch', then run "
+			"`envbuild channel index %s`",
+			dir, dir, dir);
+	return err_advise(
+		e, "`envbuild channel index %s` makes a folder of packages a channel", dir);
+}
+
+static int check_local(struct arena *a, struct job *jobs, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *dir = path_of_url(a, jobs[i].r->channel->fetch_url);
+		bool found = false;
+
+		for (size_t k = 0; dir && k < n && !found; k++)
+			found = str_eq(jobs[k].r->channel->url, jobs[i].r->channel->url) &&
+				jobs[k].r->file.path;
+		if (dir && !found)
+			return no_local_index(a, &jobs[i], dir, e);
+	}
+	return 0;
+}
+
+/* --- http(s) channels ------------------------------------------------------------------------------- */
+
+static int use_cache(struct job *j, struct err *e)
+{
+	j->ended = true;
+	if (j->entry.whole)
+		j->r->file.path = j->entry.path;
+	if (j->entry.whole || j->entry.missing)
+		return 0;
+	err_set(e, ERR_NETWORK, "no index of channel '%.*s' in the cache: '%s'",
+		STR_ARG(j->r->channel->name), j->entry.url);
+	return err_advise(e, "run it once without --offline");
+}
+
+/* First the file that the channel had the last time. */
+static void set_order(struct job *j)
+{
+	const struct str last = j->entry.origin.ending;
+	size_t n = 0;
+
+	for (size_t i = 0; i < N_ENDINGS; i++)
+		if (j->entry.whole && str_eq(last, endings[i]))
+			j->order[n++] = endings[i];
+	for (size_t i = 0; i < N_ENDINGS; i++)
+		if (n == 0 || !str_eq(j->order[0], endings[i]))
+			j->order[n++] = endings[i];
+}
+
+static int write_download(void *ctx, const void *p, size_t n, struct err *e)
+{
+	struct job *j = ctx;
+
+	return write_full(j->download.fd, p, n, e);
+}
+
+static int restart_download(void *ctx, struct err *e)
+{
+	struct job *j = ctx;
+
+	if (ftruncate(j->download.fd, 0) < 0 || lseek(j->download.fd, 0, SEEK_SET) < 0)
+		return err_sys(e, "cannot empty '%s'", j->download.temp);
+	return 0;
+}
+
+static int prepare(struct arena *a, struct job *j, struct http_request *r, struct err *e)
+{
+	const struct index_origin *known = &j->entry.origin;
+	char *dir = subdir_url(a, j->r->channel->fetch_url, j->r->subdir);
+	bool ask_changed = j->entry.whole && !j->fresh && str_eq(known->ending, j->order[j->at]);
+
+	file_abort(&j->download);
+	if (index_entry_download(&j->entry, &j->download, e) < 0)
+		return -1;
+	*r = (struct http_request){
+		.url = arena_printf(a, "%s/repodata.json%.*s", dir, STR_ARG(j->order[j->at])),
+		.write = write_download,
+		.restart = restart_download,
+		.ctx = j,
+		.max_bytes = max_download,
+		.allow_missing = true,
+	};
+	if (ask_changed && known->etag.n)
+		r->if_none_match = arena_cstr(a, known->etag);
+	if (ask_changed && known->last_modified.n)
+		r->if_modified_since = arena_cstr(a, known->last_modified);
+	return 0;
+}
+
+/* Takes an answer that needs no more work; a body (200) is left for store(). */
+static int take_answer(struct job *j, const struct http_request *r, struct err *e)
+{
+	if (r->status == 304) {
+		j->r->file.path = j->entry.path;
+		j->ended = true;
+	} else if (r->status == 404 && ++j->at == N_ENDINGS) {
+		j->ended = true;
+		return index_entry_store_missing(&j->entry, e);
+	} else if (r->status == 200) {
+		j->origin = (struct index_origin){.ending = j->order[j->at],
+			.etag = str_of(r->etag),
+			.last_modified = str_of(r->last_modified)};
+	}
+	return 0;
+}
+
+struct round {
+	struct job **jobs;
+	struct http_request *requests;
+	size_t n;
+};
+
+/* Work over the bodies of a round; a damaged one is asked for once more, from the start. */
+static int store(void *ctx, size_t i, struct err *e)
+{
+	const struct round *round = ctx;
+	struct job *j = round->jobs[i];
+
+	if (round->requests[i].status != 200)
+		return 0;
+	if (index_entry_store(&j->entry, j->download.temp, &j->origin, &j->err) == 0) {
+		j->r->file.path = j->entry.path;
+		j->ended = true;
+		return 0;
+	}
+	if (j->err.code != ERR_INTEGRITY || j->fresh) {
+		err_move(e, &j->err);
+		return wrap(j, e);
+	}
+	log_debug("%s: asking again", j->err.text);
+	err_release(&j->err);
+	j->fresh = true;
+	return 0;
+}
+
+static int run_round(struct arena *a, struct http *http, struct round *round, struct err *e)
+{
+	for (size_t i = 0; i < round->n; i++)
+		if (prepare(a, round->jobs[i], &round->requests[i], e) < 0)
+			return -1;
+	if (http_fetch(http, round->requests, round->n, e) < 0) {
+		for (size_t i = 0; i < round->n; i++)
+			if (round->requests[i].failed)
+				return unreachable(round->jobs[i], e);
+		return -1;
+	}
+	for (size_t i = 0; i < round->n; i++)
+		if (take_answer(round->jobs[i], &round->requests[i], e) < 0)
+			return -1;
+	return work_run(work_cores(), round->n, store, round, e);
+}
+
+static int fetch_remote(
+	struct arena *a, struct http *http, struct job *jobs, size_t n, struct err *e)
+{
+	struct round round = {.jobs = arena_array(a, struct job *, n),
+		.requests = arena_array(a, struct http_request, n)};
+
+	for (;;) {
+		round.n = 0;
+		for (size_t i = 0; i < n; i++)
+			if (!jobs[i].ended)
+				round.jobs[round.n++] = &jobs[i];
+		if (round.n == 0)
+			return 0;
+		if (run_round(a, http, &round, e) < 0)
+			return -1;
+	}
+}
+
+/* --- both ----------------------------------------------------------------------------------------------- */
+
+static int begin(struct arena *a, struct job *j, const char *cache_dir, bool offline, struct err *e)
+{
+	char *dir = path_of_url(a, j->r->channel->fetch_url);
+	char *url = subdir_url(a, arena_cstr(a, j->r->channel->url), j->r->subdir);
+
+	j->r->file.path = NULL;
+	if (index_entry_load(a, cache_dir, url, &j->entry, e) < 0)
+		return -1;
+	set_order(j);
+	if (!dir)
+		return offline ? use_cache(j, e) : 0;
+	j->ended = true;
+	return fetch_local(a, j, dir, e);
+}
+
+int channel_fetch_indexes(struct arena *a, struct http *http, const char *cache_dir, bool offline,
+	struct index_request *requests, size_t n, struct err *e)
+{
+	struct job *jobs = arena_array(a, struct job, n);
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++)
+		jobs[i] = (struct job){.r = &requests[i], .download = {.fd = -1}};
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = begin(a, &jobs[i], cache_dir, offline, e);
+	if (rc == 0)
+		rc = check_local(a, jobs, n, e);
+	if (rc == 0)
+		rc = fetch_remote(a, http, jobs, n, e);
+	for (size_t i = 0; i < n; i++) {
+		file_abort(&jobs[i].download);
+		err_release(&jobs[i].err);
+	}
+	return rc;
+}
