@@ -15,32 +15,31 @@ struct solving {
 	Repo *repo;
 	struct candidate **of;           /* by solvable */
 	struct requirement_list entered; /* that have an id or a conflict_id */
+	size_t names;
 };
 
-/* A requirement that every candidate left would meet by its presence alone keeps its own id. */
+/* A new name that no package has. */
+static Id new_name(struct solving *s, struct requirement *r, const char *kind)
+{
+	char text[48];
+
+	if (!r->id && !r->conflict_id)
+		*VEC_PUSH(&s->u->arena, &s->entered) = r;
+	snprintf(text, sizeof text, "%s %zu", kind, ++s->names);
+	return pool_str2id(s->pool, text, 1);
+}
+
 static Id name_of_requirement(struct solving *s, struct requirement *r)
 {
-	char text[32];
-
-	if (!r->id) {
-		if (!r->conflict_id)
-			*VEC_PUSH(&s->u->arena, &s->entered) = r;
-		snprintf(text, sizeof text, "need %zu", s->entered.n);
-		r->id = pool_str2id(s->pool, text, 1);
-	}
+	if (!r->id)
+		r->id = new_name(s, r, "needs");
 	return r->id;
 }
 
 static Id name_of_conflict(struct solving *s, struct requirement *r)
 {
-	char text[32];
-
-	if (!r->conflict_id) {
-		if (!r->id)
-			*VEC_PUSH(&s->u->arena, &s->entered) = r;
-		snprintf(text, sizeof text, "limit %zu", s->entered.n);
-		r->conflict_id = pool_str2id(s->pool, text, 1);
-	}
+	if (!r->conflict_id)
+		r->conflict_id = new_name(s, r, "limits");
 	return r->conflict_id;
 }
 
