@@ -127,7 +127,7 @@ demo-target: ## the same file packed for an older host, and refused for rhel6
 portable: ## build/portable/: a program for every x86_64 host from glibc 2.17 on
 	tools/deps build
 	$(SUBMAKE) all
-	portable/make $(BUILD)
+	portable/make $(BUILD)/envbuild $(BUILD)/portable
 test-fresh: ## `make demo` and `make test` in a fresh Debian 12 chroot (slow)
 	tools/deps test
 	tests/scenario/chroot.sh
