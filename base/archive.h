@@ -52,6 +52,7 @@ struct tar_reader *tar_open_path(const char *path, struct err *e);
 /* fd stays the caller's. */
 struct tar_reader *tar_open_fd(int fd, const char *name, struct err *e);
 struct tar_reader *zip_open(stream_read *read, void *ctx, const char *name, struct err *e);
+struct tar_reader *zip_open_path(const char *path, struct err *e);
 /*
  * 1 and *m filled (valid until the next call), 0 at the end, -1 with *e set (ERR_INTEGRITY, or
  * what the caller's read gave).  Names are bytes, whatever the locale.  The archive's own root

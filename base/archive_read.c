@@ -271,17 +271,34 @@ struct tar_reader *tar_open_fd(int fd, const char *name, struct err *e)
 	return tar_start(r, e);
 }
 
-struct tar_reader *zip_open(stream_read *read, void *ctx, const char *name, struct err *e)
+static struct tar_reader *zip_start(struct tar_reader *r, struct err *e)
 {
-	struct tar_reader *r = xcalloc(1, sizeof *r);
-
-	source_init(&r->s, read, ctx, name);
 	if (r->s.a)
 		archive_read_support_format_zip_streamable(r->s.a);
 	if (source_open(&r->s, e) == 0)
 		return r;
 	tar_close(r);
 	return NULL;
+}
+
+struct tar_reader *zip_open(stream_read *read, void *ctx, const char *name, struct err *e)
+{
+	struct tar_reader *r = xcalloc(1, sizeof *r);
+
+	source_init(&r->s, read, ctx, name);
+	return zip_start(r, e);
+}
+
+struct tar_reader *zip_open_path(const char *path, struct err *e)
+{
+	struct tar_reader *r;
+	int fd = open_path(path, e);
+
+	if (fd < 0)
+		return NULL;
+	r = xcalloc(1, sizeof *r);
+	source_init_fd(&r->s, fd, true, path);
+	return zip_start(r, e);
 }
 
 static enum member_type type_of(struct archive_entry *entry)
