@@ -1,0 +1,292 @@
+#include "images/spawn.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void close_end(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void close_pipe(int ends[2])
+{
+	close_end(&ends[0]);
+	close_end(&ends[1]);
+}
+
+int spawn_init(struct spawn *s, const struct job *job, struct err *e)
+{
+	*s = (struct spawn){
+		.job = job, .life = {-1, -1}, .output = {-1, -1}, .go = {-1, -1}, .terminal = -1};
+	if (pipe2(s->life, O_CLOEXEC) < 0 || pipe2(s->go, O_CLOEXEC) < 0 ||
+		(job->on_output && !job->interactive && pipe2(s->output, O_CLOEXEC) < 0)) {
+		err_sys(e, "cannot make a pipe");
+		spawn_release(s);
+		return -1;
+	}
+	if (job->interactive)
+		s->terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (s->terminal >= 0)
+		s->foreground = tcgetpgrp(s->terminal);
+	return 0;
+}
+
+void spawn_release(struct spawn *s)
+{
+	close_pipe(s->life);
+	close_pipe(s->output);
+	close_pipe(s->go);
+	close_end(&s->terminal);
+}
+
+/* --- waiting ------------------------------------------------------------------------------ */
+
+/* Passes on what is there; closes the pipe at its end. */
+static void pass_output(struct spawn *s)
+{
+	char bytes[16384];
+	ssize_t n = read(s->output[0], bytes, sizeof bytes);
+
+	if (n > 0)
+		s->job->on_output(s->job->ctx, str_n(bytes, (size_t)n));
+	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+		close_end(&s->output[0]);
+}
+
+/* A report, or the end. */
+static void read_life(struct spawn *s, struct spawn_report *report)
+{
+	ssize_t n = read_full(s->life[0], report, sizeof *report);
+
+	if (n != (ssize_t)sizeof *report)
+		*report = (struct spawn_report){0};
+	report->what[sizeof report->what - 1] = 0;
+	close_end(&s->life[0]);
+}
+
+static int milliseconds_left(uint64_t end_ns)
+{
+	uint64_t now = now_ns();
+
+	if (end_ns == UINT64_MAX)
+		return -1;
+	return now >= end_ns ? 0 : (int)((end_ns - now) / 1000000 + 1);
+}
+
+/* Until the child's life pipe ends; true where the time was up first. */
+static bool watch(struct spawn *s, uint64_t end_ns, struct spawn_report *report)
+{
+	while (s->life[0] >= 0) {
+		struct pollfd fds[2] = {
+			{.fd = s->life[0], .events = POLLIN},
+			{.fd = s->output[0], .events = POLLIN},
+		};
+		int left = milliseconds_left(end_ns);
+
+		if (left == 0)
+			return true;
+		if (poll(fds, 2, left) <= 0)
+			continue;
+		if (fds[1].revents)
+			pass_output(s);
+		if (fds[0].revents)
+			read_life(s, report);
+	}
+	return false;
+}
+
+/* What a pipe still holds; a process that outlived its group may hold the other end. */
+static void drain(struct spawn *s)
+{
+	struct pollfd fd = {.events = POLLIN};
+
+	while (s->output[0] >= 0) {
+		fd.fd = s->output[0];
+		if (poll(&fd, 1, 0) <= 0)
+			return;
+		pass_output(s);
+	}
+}
+
+static int reap(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 255;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* The terminal comes back to us even where the job's shell took it. */
+static void take_terminal_back(struct spawn *s)
+{
+	if (s->terminal >= 0 && s->foreground > 0)
+		tcsetpgrp(s->terminal, s->foreground);
+}
+
+int spawn_wait(struct spawn *s, pid_t pid, bool kill_group, struct spawn_report *report,
+	int *status, struct err *e)
+{
+	unsigned limit = s->job->timeout_s;
+	uint64_t end_ns = limit ? now_ns() + limit * UINT64_C(1000000000) : UINT64_MAX;
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, old[3];
+	static const int signals[3] = {SIGINT, SIGQUIT, SIGTTOU};
+	bool late;
+
+	*report = (struct spawn_report){0};
+	close_end(&s->life[1]);
+	close_end(&s->output[1]);
+	close_end(&s->go[0]);
+	/* as a shell does: an interrupt is for the job, which tells us by its status */
+	for (int i = 0; s->job->interactive && i < 3; i++)
+		sigaction(signals[i], &ignore, &old[i]);
+	if (write(s->go[1], "g", 1) != 1 && errno != EPIPE)
+		err_sys(e, "cannot start the job");
+	late = watch(s, end_ns, report);
+	if (late || kill_group)
+		kill(kill_group ? -pid : pid, SIGKILL);
+	*status = reap(pid);
+	drain(s);
+	take_terminal_back(s);
+	for (int i = 0; s->job->interactive && i < 3; i++)
+		sigaction(signals[i], &old[i], NULL);
+	if (late)
+		*status = 124;
+	return 0;
+}
+
+/* --- the child ---------------------------------------------------------------------------- */
+
+void spawn_child_begin(const struct spawn *s)
+{
+	char byte;
+
+	close(s->life[0]);
+	close(s->go[1]);
+	if (s->output[0] >= 0)
+		close(s->output[0]);
+	if (read(s->go[0], &byte, 1) != 1)
+		_exit(255);
+}
+
+void spawn_child_signals(void)
+{
+	struct sigaction by_default = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int i = 1; i < 65; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			sigaction(i, &by_default, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void spawn_child_fail(const struct spawn *s, int step, const char *what)
+{
+	struct spawn_report report = {.step = step, .error = errno};
+
+	snprintf(report.what, sizeof report.what, "%s", what);
+	if (write(s->life[1], &report, sizeof report) < 0)
+		_exit(254);
+	_exit(255);
+}
+
+/* Its own process group in front of the terminal, or no terminal at all. */
+static void child_session(const struct spawn *s)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	if (!s->job->interactive) {
+		setsid();
+		return;
+	}
+	if (s->terminal < 0 || setpgid(0, 0) < 0)
+		return;
+	sigaction(SIGTTOU, &ignore, NULL);
+	tcsetpgrp(s->terminal, getpgrp());
+}
+
+static int child_stdio(const struct spawn *s)
+{
+	int in;
+
+	if (s->job->interactive)
+		return 0;
+	in = open("/dev/null", O_RDONLY);
+	if (in < 0 || dup2(in, 0) < 0)
+		return -1;
+	if (in > 2)
+		close(in);
+	if (s->output[1] < 0)
+		return 0;
+	return dup2(s->output[1], 1) < 0 || dup2(s->output[1], 2) < 0 ? -1 : 0;
+}
+
+static const char *search_path(const char *const *env)
+{
+	for (; *env; env++)
+		if (!strncmp(*env, "PATH=", 5))
+			return *env + 5;
+	return "/usr/local/bin:/usr/bin:/bin";
+}
+
+/* execve takes pointers to non-const for historical reasons and changes nothing. */
+static void exec_path(const char *path, const struct job *job)
+{
+	union {
+		const char *const *in;
+		char *const *out;
+	} argv = {job->argv}, env = {job->env};
+
+	execve(path, argv.out, env.out);
+}
+
+/* As execvpe, with the job's own PATH. */
+static void exec_search(const struct job *job)
+{
+	const char *p = search_path(job->env);
+	bool denied = false;
+	char path[4096];
+
+	if (strchr(job->argv[0], '/')) {
+		exec_path(job->argv[0], job);
+		return;
+	}
+	while (p) {
+		size_t n = strcspn(p, ":");
+
+		if ((size_t)snprintf(path, sizeof path, "%.*s/%s", n ? (int)n : 1, n ? p : ".",
+			    job->argv[0]) < sizeof path)
+			exec_path(path, job);
+		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+			return;
+		denied |= errno == EACCES;
+		p = p[n] ? p + n + 1 : NULL;
+	}
+	errno = denied ? EACCES : ENOENT;
+}
+
+void spawn_child_exec(const struct spawn *s)
+{
+	struct rlimit no_core = {0, 0};
+
+	child_session(s);
+	if (child_stdio(s) < 0)
+		return;
+	spawn_child_signals();
+	setrlimit(RLIMIT_CORE, &no_core);
+	umask(022);
+	exec_search(s->job);
+}

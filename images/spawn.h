@@ -1,0 +1,51 @@
+/* What the sandbox and engine `none` share: stdio, environment and waiting for a child. */
+#ifndef IMAGES_SPAWN_H
+#define IMAGES_SPAWN_H
+
+#include "images/engine.h"
+
+#include <sys/types.h>
+
+/* What a child says when it could not start; it travels through the life pipe. */
+struct spawn_report {
+	int step;       /* an enum sandbox_step */
+	int error;      /* errno */
+	char what[496]; /* the subject: a path, a command */
+};
+
+/*
+ * Descriptors between us and a child.  The child keeps life[1] until it has ended, so that the end
+ * of file on life[0] is its death; a report comes before it where the child could not start.
+ */
+struct spawn {
+	const struct job *job;
+	int life[2];
+	int output[2]; /* -1 where output is inherited */
+	int go[2];     /* one byte: the child may begin; end of file: the parent is dead */
+	int terminal;  /* an interactive job's terminal, -1: none */
+	pid_t foreground;
+};
+
+int spawn_init(struct spawn *s, const struct job *job, struct err *e);
+void spawn_release(struct spawn *s);
+
+/*
+ * Waits for the child until its end or the job's time limit, passing its output on, and reaps it.
+ * kill_group: at the limit and at the end, what is left of the process group `pid` is killed.
+ * *report.step is 0 where the child had started well.  *status as engine_run gives it.
+ */
+int spawn_wait(struct spawn *s, pid_t pid, bool kill_group, struct spawn_report *report,
+	int *status, struct err *e);
+
+/* --- in the child: no allocation, no locks ------------------------------------------------ */
+
+/* Closes the parent's ends and waits for its word; does not return where the parent is dead. */
+void spawn_child_begin(const struct spawn *s);
+/* Signals as they are by default, none blocked. */
+void spawn_child_signals(void);
+/* Session, terminal, stdio, core limit, umask; then the job's command.  Returns only on failure,
+ * with errno set. */
+void spawn_child_exec(const struct spawn *s);
+_Noreturn void spawn_child_fail(const struct spawn *s, int step, const char *what);
+
+#endif
