@@ -146,7 +146,8 @@ struct str arena_str(struct arena *a, struct str s)
 	return str_n(arena_cstr(a, s), s.n);
 }
 
-static struct str format(struct arena *a, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static struct str format(
+	struct arena *a, const char *fmt, va_list ap)
 {
 	va_list again;
 	char *p;
