@@ -96,7 +96,7 @@ static int fail(struct source *s, struct err *e)
 	if (archive_errno(s->a) == ENOMEM)
 		return err_set(e, ERR_SYSTEM, "out of memory while reading '%s'", s->name);
 	return err_set(e, ERR_INTEGRITY, "damaged archive '%s': %s", s->name,
-		why ? why : "not in a known format");
+		why ? why : "cut short, or in no known format");
 }
 
 static void source_release(struct source *s)

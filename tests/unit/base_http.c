@@ -1,0 +1,217 @@
+/* URLs and file:// fetching; what needs a server is in tests/scenario/http.sh. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/http.h"
+
+#include <stdlib.h>
+
+struct pair {
+	const char *from, *to;
+};
+
+static void a_redacted_url_has_no_credentials(void **state)
+{
+	static const struct pair cases[] = {
+		{"https://conda.anaconda.org/conda-forge",
+			"https://conda.anaconda.org/conda-forge"},
+		{"https://user:secret@host/x", "https://host/x"},
+		{"https://user:p@ss@host:8080/x/", "https://host:8080/x/"},
+		{"https://user@host", "https://host"},
+		{"https://host/t/tk-123/chan/linux-64", "https://host/chan/linux-64"},
+		{"https://host/t/tk-123", "https://host"},
+		{"https://host/t/tk-123/", "https://host/"},
+		{"https://host/a/t/tk/b", "https://host/a/b"},
+		{"https://host/x?sig=abc", "https://host/x"},
+		{"https://host/x#frag", "https://host/x"},
+		{"https://host?x=user:pw@y", "https://host"},
+		{"https://host/at@sign", "https://host/at@sign"},
+		{"file:///home/t/me/channel", "file:///home/t/me/channel"},
+		{"conda-forge", "conda-forge"},
+		{"", ""},
+	};
+	CLEANUP_ARENA a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_string_equal(http_redact(&a, cases[i].from), cases[i].to);
+}
+
+static void a_path_survives_its_url(void **state)
+{
+	static const struct pair cases[] = {
+		{"/srv/channel", "file:///srv/channel"},
+		{"/a b/c#d?e%f", "file:///a%20b/c%23d%3Fe%25f"},
+		{"/\xc3\xa9\xff", "file:///%C3%A9%FF"},
+		{"/x/1!2+3", "file:///x/1!2+3"},
+	};
+	CLEANUP_ARENA a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_string_equal(url_of_path(&a, cases[i].from), cases[i].to);
+		assert_string_equal(path_of_url(&a, cases[i].to), cases[i].from);
+	}
+	assert_string_equal(path_of_url(&a, "file://localhost/x"), "/x");
+	assert_string_equal(path_of_url(&a, "file:///100%"), "/100%");
+	assert_null(path_of_url(&a, "file://host/x"));
+	assert_null(path_of_url(&a, "file://"));
+	assert_null(path_of_url(&a, "file:///x%00y"));
+	assert_null(path_of_url(&a, "https://host/x"));
+}
+
+static void components_are_encoded_and_joined(void **state)
+{
+	CLEANUP_ARENA a = {0};
+
+	(void)state;
+	assert_string_equal(url_encode(&a, STR("x-1!2.0+l_1-h_0.conda")), "x-1!2.0+l_1-h_0.conda");
+	assert_string_equal(url_encode(&a, STR("a/b c%")), "a%2Fb%20c%25");
+	assert_string_equal(url_join(&a, "https://h/c/", "/linux-64"), "https://h/c/linux-64");
+	assert_string_equal(url_join(&a, "https://h/c", "linux-64"), "https://h/c/linux-64");
+}
+
+static int take(void *ctx, const void *p, size_t n, struct err *e)
+{
+	(void)e;
+	return buf_add(ctx, p, n);
+}
+
+static int refuse(void *ctx, const void *p, size_t n, struct err *e)
+{
+	(void)ctx;
+	(void)p;
+	(void)n;
+	return err_set(e, ERR_TEST, "no more");
+}
+
+struct fixture {
+	char dir[64];
+	struct http *http;
+	struct arena a;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof *f);
+
+	strcpy(f->dir, "/tmp/envbuild-http-XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	f->http = http_new(&(struct http_options){0});
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	http_free(f->http);
+	dir_remove(f->dir, NULL);
+	arena_release(&f->a);
+	free(f);
+	return 0;
+}
+
+static void a_file_is_fetched_in_order(void **state)
+{
+	struct fixture *f = *state;
+	char *path = path_join(&f->a, f->dir, "a file");
+	size_t n = (3 << 20) + 17;
+	char *data = arena_alloc(&f->a, n);
+	CLEANUP_BUF got = {0};
+	struct err e = {0};
+	struct http_request r = {
+		.url = url_of_path(&f->a, path), .write = take, .ctx = &got, .max_bytes = n};
+	struct str body;
+
+	for (size_t i = 0; i < n; i++)
+		data[i] = (char)(i * 2654435761u >> 24);
+	assert_int_equal(file_write(path, str_n(data, n), 0644, &e), 0);
+	assert_int_equal(http_fetch(f->http, &r, 1, &e), 0);
+	assert_int_equal(r.status, 200);
+	assert_false(r.failed);
+	assert_true(str_eq(buf_view(&got), str_n(data, n)));
+	assert_int_equal(http_get(f->http, &f->a, r.url, n, &body, &e), 0);
+	assert_true(str_eq(body, str_n(data, n)));
+	buf_clear(&got);
+	r.max_bytes = n - 1;
+	assert_int_equal(http_fetch(f->http, &r, 1, &e), -1);
+	assert_int_equal(e.code, ERR_INTEGRITY);
+	assert_true(r.failed);
+	err_release(&e);
+}
+
+static void a_missing_file_is_an_answer_only_if_allowed(void **state)
+{
+	struct fixture *f = *state;
+	char *url = url_of_path(&f->a, path_join(&f->a, f->dir, "missing"));
+	struct http_request r = {.url = url, .allow_missing = true};
+	struct err e = {0};
+
+	assert_int_equal(http_fetch(f->http, &r, 1, &e), 0);
+	assert_int_equal(r.status, 404);
+	r.allow_missing = false;
+	assert_int_equal(http_fetch(f->http, &r, 1, &e), -1);
+	assert_int_equal(e.code, ERR_NETWORK);
+	assert_non_null(strstr(e.text, url));
+	assert_non_null(strstr(e.text, "No such file"));
+	err_release(&e);
+	r.url = url_of_path(&f->a, f->dir);
+	assert_int_equal(http_fetch(f->http, &r, 1, &e), -1);
+	assert_non_null(strstr(e.text, "not a regular file"));
+	err_release(&e);
+}
+
+static void the_writer_decides(void **state)
+{
+	struct fixture *f = *state;
+	char *path = path_join(&f->a, f->dir, "x");
+	struct http_request r = {.url = url_of_path(&f->a, path), .write = refuse};
+	struct err e = {0};
+
+	assert_int_equal(file_write(path, STR("x"), 0644, &e), 0);
+	assert_int_equal(http_fetch(f->http, &r, 1, &e), -1);
+	assert_int_equal(e.code, ERR_TEST);
+	assert_string_equal(e.text, "no more");
+	err_release(&e);
+}
+
+static void offline_asks_nobody(void **state)
+{
+	struct http *http = http_new(&(struct http_options){.offline = true});
+	struct http_request r = {.url = "https://me:secret@conda.invalid/x"};
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(http_fetch(http, &r, 1, &e), -1);
+	assert_int_equal(e.code, ERR_NETWORK);
+	assert_non_null(strstr(e.text, "https://conda.invalid/x"));
+	assert_null(strstr(e.text, "secret"));
+	assert_non_null(strstr(err_advice(&e), "--offline"));
+	err_release(&e);
+	http_free(http);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_redacted_url_has_no_credentials),
+		cmocka_unit_test(a_path_survives_its_url),
+		cmocka_unit_test(components_are_encoded_and_joined),
+		cmocka_unit_test_setup_teardown(a_file_is_fetched_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_missing_file_is_an_answer_only_if_allowed, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_writer_decides, setup, teardown),
+		cmocka_unit_test(offline_asks_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
