@@ -5,6 +5,9 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 CC      := $(if $(filter fuzz,$(MODE)),clang,gcc)
 MUSL_CC ?= musl-gcc
+# V=1 shows the commands.
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2))
 VERSION := $(shell cat VERSION)
 
 B := $(BUILD)/$(MODE)
@@ -62,20 +65,23 @@ all: $(B)/envbuild ## build the program: build/envbuild
 	@if [ $(MODE) = release ]; then ln -sf $(MODE)/envbuild $(BUILD)/envbuild; fi
 
 $(B)/envbuild: $(LIBS) $(B)/flags
-	$(CC) $(LDFLAGS) -o $@ $(link) $(PKG_LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(link) $(PKG_LIBS)
 
 include $(wildcard */module.mk)
 
 define ROOM_LIB
 $(B)/lib$(1).a: $$(patsubst %.c,$(B)/%.o,$$(wildcard $(1)/*.c))
 	@rm -f $$@
-	ar rcsD $$@ $$^
+	$$(call say,AR,$$@)
+	$$(Q)ar rcsD $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call ROOM_LIB,$(r))))
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 # A unit test tests/unit/ROOM_what.c sees that room and those below it; a test tool and a fuzz
 # target those that they include.
@@ -86,14 +92,17 @@ fuzz: $(FUZZ) ## build the fuzz targets (MODE=fuzz: libFuzzer; else: replay of i
 .SECONDEXPANSION:
 $(B)/tests/%: tests/unit/%.c $(B)/flags $$(call libs_of,$$(call room_of,$$*))
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(link) -lcmocka $(PKG_LIBS)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(link) -lcmocka $(PKG_LIBS)
 $(B)/tools/%: tests/tools/%.c $(B)/flags $$(call libs_in,tests/tools/$$*.c)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(link) $(PKG_LIBS)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(link) $(PKG_LIBS)
 FUZZ_MAIN := $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer,tests/fuzz/replay.c)
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/replay.c) $(B)/flags $$(call libs_in,tests/fuzz/$$*.c)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(link) $(PKG_LIBS)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(link) $(PKG_LIBS)
 
 # What the set-up commands of the README do; each installs what it needs first.
 .PHONY: deps test check fuzz-run lint demo demo-target portable
@@ -136,7 +145,8 @@ test-fresh: ## `make demo` and `make test` in a fresh Debian 12 chroot (slow)
 man: $(MAN) ## build the manual pages
 $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
-	scdoc < $< > $@
+	$(call say,MAN,$@)
+	$(Q)scdoc < $< > $@
 install: all man ## install program, target profiles and manual pages below PREFIX
 	install -D -m 755 $(B)/envbuild $(DESTDIR)$(PREFIX)/bin/envbuild
 	install -d $(DESTDIR)$(PREFIX)/share/envbuild/targets $(DESTDIR)$(PREFIX)/share/man/man1
