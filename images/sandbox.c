@@ -132,7 +132,7 @@ static int run_child(struct child *c, struct spawn *spawn, struct spawn_report *
 			;
 		return sandbox_refused(report, e);
 	}
-	r = spawn_wait(spawn, pid, false, report, status, e);
+	r = spawn_wait(spawn, pid, SIGKILL, report, status, e);
 	if (r == 0 && report->step)
 		return report_failure(c->job, report, e);
 	return r;

@@ -136,35 +136,44 @@ static void take_terminal_back(struct spawn *s)
 		tcsetpgrp(s->terminal, s->foreground);
 }
 
-int spawn_wait(struct spawn *s, pid_t pid, bool kill_group, struct spawn_report *report,
-	int *status, struct err *e)
+/* As a shell does: an interrupt is for the job, which tells us by its status. */
+static void ignore_terminal(struct sigaction old[3], bool ignore)
+{
+	static const int signals[3] = {SIGINT, SIGQUIT, SIGTTOU};
+	struct sigaction ignored = {.sa_handler = SIG_IGN};
+
+	for (int i = 0; i < 3; i++)
+		sigaction(signals[i], ignore ? &ignored : &old[i], ignore ? &old[i] : NULL);
+}
+
+int spawn_wait(struct spawn *s, pid_t pid, int stop, struct spawn_report *report, int *status,
+	struct err *e)
 {
 	unsigned limit = s->job->timeout_s;
 	uint64_t end_ns = limit ? now_ns() + limit * UINT64_C(1000000000) : UINT64_MAX;
-	struct sigaction ignore = {.sa_handler = SIG_IGN}, old[3];
-	static const int signals[3] = {SIGINT, SIGQUIT, SIGTTOU};
-	bool late;
+	struct sigaction old[3];
+	bool late, begun;
 
 	*report = (struct spawn_report){0};
 	close_end(&s->life[1]);
 	close_end(&s->output[1]);
+	if (s->job->interactive)
+		ignore_terminal(old, true);
+	/* the read end is still open here, so this raises no SIGPIPE */
+	begun = write(s->go[1], "g", 1) == 1;
 	close_end(&s->go[0]);
-	/* as a shell does: an interrupt is for the job, which tells us by its status */
-	for (int i = 0; s->job->interactive && i < 3; i++)
-		sigaction(signals[i], &ignore, &old[i]);
-	if (write(s->go[1], "g", 1) != 1 && errno != EPIPE)
-		err_sys(e, "cannot start the job");
-	late = watch(s, end_ns, report);
-	if (late || kill_group)
-		kill(kill_group ? -pid : pid, SIGKILL);
+	late = begun && watch(s, end_ns, report);
+	if (late || !begun)
+		kill(pid, stop);
 	*status = reap(pid);
 	drain(s);
-	take_terminal_back(s);
-	for (int i = 0; s->job->interactive && i < 3; i++)
-		sigaction(signals[i], &old[i], NULL);
+	if (s->job->interactive) {
+		take_terminal_back(s);
+		ignore_terminal(old, false);
+	}
 	if (late)
 		*status = 124;
-	return 0;
+	return begun ? 0 : err_sys(e, "cannot start the job");
 }
 
 /* --- the child ---------------------------------------------------------------------------- */

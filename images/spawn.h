@@ -31,11 +31,11 @@ void spawn_release(struct spawn *s);
 
 /*
  * Waits for the child until its end or the job's time limit, passing its output on, and reaps it.
- * kill_group: at the limit and at the end, what is left of the process group `pid` is killed.
+ * stop: the signal that ends the child and all below it.
  * *report.step is 0 where the child had started well.  *status as engine_run gives it.
  */
-int spawn_wait(struct spawn *s, pid_t pid, bool kill_group, struct spawn_report *report,
-	int *status, struct err *e);
+int spawn_wait(struct spawn *s, pid_t pid, int stop, struct spawn_report *report, int *status,
+	struct err *e);
 
 /* --- in the child: no allocation, no locks ------------------------------------------------ */
 

@@ -1,0 +1,268 @@
+#include "images/engine.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "images/libc.h"
+#include "images/none.h"
+#include "images/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+struct engine {
+	struct arena arena;
+	enum engine_kind kind;
+	const struct profile *profile;
+	char *root;
+	struct state state;
+	bool overlay; /* overlays work here */
+};
+
+/* --- probing ------------------------------------------------------------------------------ */
+
+/* 0 or -1; *overlay says whether overlays work. */
+static int probe(struct state *state, const char *root, bool *overlay, struct err *e)
+{
+	struct arena a = {0};
+	struct bind bind = {.to = "/tmp/probe", .kind = BIND_THROW_AWAY};
+	static const char *const nothing[] = {NULL};
+	struct job job = {.argv = nothing,
+		.env = nothing,
+		.cwd = "/",
+		.binds = &bind,
+		.n_binds = 1,
+		.arena = &a};
+	struct spawn_report report;
+	struct prepared p;
+	struct plan plan;
+	int status = 0, r = -1;
+	char *dir = state_job(state, &a, e), *lower;
+
+	if (!dir)
+		goto out;
+	bind.from = lower = path_join(&a, dir, "lower");
+	if (mkdir(lower, 0755) < 0)
+		err_sys(e, "cannot make the folder '%s'", lower);
+	else if (binds_prepare(&a, &job, dir, state->dir, true, &p, e) == 0 &&
+		 plan_make(&a, root, dir, true, &p, false, &plan, e) == 0) {
+		plan.probe = true;
+		r = sandbox_run(&plan, &job, &report, &status, e);
+	}
+	dir_remove(dir, NULL);
+out:
+	arena_release(&a);
+	*overlay = status != PROBE_NO_OVERLAY;
+	if (r == 0 && !*overlay)
+		log_debug("no overlays in a user namespace here: throw-away folders are copied, "
+			  "and the root is read-only");
+	return r;
+}
+
+int engine_probe(struct err *e)
+{
+	struct state state;
+	bool overlay;
+	int r = state_open(&state, NULL, e);
+
+	if (r == 0)
+		r = probe(&state, "/", &overlay, e);
+	state_close(&state);
+	return r;
+}
+
+/* --- opening ------------------------------------------------------------------------------ */
+
+static int set_kind(struct engine *en, const char *name, struct err *e)
+{
+	en->kind = ENGINE_BUILTIN;
+	if (!name || !strcmp(name, "builtin"))
+		return 0;
+	if (strcmp(name, "none") != 0) {
+		err_set(e, ERR_USAGE, "unknown engine '%s'", name);
+		return err_advise(e, "there are builtin and none");
+	}
+	en->kind = ENGINE_NONE;
+	return 0;
+}
+
+static int set_root(struct engine *en, const char *given, struct err *e)
+{
+	const char *root = given ? given : en->profile->root;
+	char *real;
+
+	if (!root && (en->profile->host || en->kind == ENGINE_NONE))
+		root = "/";
+	if (!root) {
+		err_set(e, ERR_USAGE, "target '%.*s' needs a root file system to run in",
+			STR_ARG(en->profile->name));
+		return err_advise(e,
+			"give a folder with --image DIR ('/' for this machine) or as 'image: "
+			"{root: DIR}' in the profile");
+	}
+	real = realpath(root, NULL);
+	if (!real) {
+		err_sys(e, "cannot open the root folder '%s'", root);
+		if (e)
+			e->code = ERR_USAGE;
+		return err_advise(e, "give the folder of an unpacked root file system");
+	}
+	en->root = arena_strdup(&en->arena, real);
+	free(real);
+	if (en->kind == ENGINE_BUILTIN || !strcmp(en->root, "/"))
+		return 0;
+	err_set(e, ERR_USAGE, "engine 'none' cannot use the root '%s', only '/'", en->root);
+	return err_advise(e, "leave --engine out");
+}
+
+static int check_machine(const struct profile *p, struct err *e)
+{
+	struct utsname u;
+	const char *subdir = "";
+
+	if (uname(&u) < 0)
+		return err_sys(e, "cannot ask for the machine's type");
+	if (!strcmp(u.machine, "x86_64"))
+		subdir = "linux-64";
+	else if (!strcmp(u.machine, "aarch64"))
+		subdir = "linux-aarch64";
+	if (str_is(p->subdir, subdir))
+		return 0;
+	err_set(e, ERR_USAGE, "target '%.*s' is %.*s; this machine (%s) cannot run it",
+		STR_ARG(p->name), STR_ARG(p->subdir), u.machine);
+	return err_advise(
+		e, "such a target can be locked here, and packed on a machine of its type");
+}
+
+/* glibc before 2.14 calls the kernel at a fixed page that newer kernels may leave out. */
+static int check_vsyscall(struct engine *en, struct str glibc, struct err *e)
+{
+	struct str maps;
+
+	if (glibc_cmp(glibc, STR("2.14")) >= 0)
+		return 0;
+	if (file_read(&en->arena, "/proc/self/maps", 64 << 20, &maps, NULL) < 0 ||
+		str_find(maps, STR("[vsyscall]")) >= 0)
+		return 0;
+	err_set(e, ERR_SANDBOX,
+		"programs of glibc %.*s crash on this kernel, which has no vsyscall page",
+		STR_ARG(glibc));
+	return err_advise(e, "boot the kernel with 'vsyscall=emulate' (or 'xonly')");
+}
+
+static int check_root(struct engine *en, struct err *e)
+{
+	struct str reason, glibc;
+	int r = root_satisfies(&en->arena, en->root, en->profile, &reason, e);
+
+	if (r == 0) {
+		err_set(e, ERR_USAGE, "this root does not fit the target: %.*s", STR_ARG(reason));
+		return err_advise(e, "give another one with --image DIR");
+	}
+	if (r < 0 || root_glibc(&en->arena, en->root, &glibc, &reason, e) < 0)
+		return -1;
+	if (glibc_cmp(glibc, en->profile->glibc) > 0 && !en->profile->host)
+		log_warn("the root '%s' has glibc %.*s, newer than target '%.*s' (%.*s): what runs "
+			 "there may not run on the target",
+			en->root, STR_ARG(glibc), STR_ARG(en->profile->name),
+			STR_ARG(en->profile->glibc));
+	return check_vsyscall(en, glibc, e);
+}
+
+/* The sandbox where the kernel allows it, else `host` without one unless asked for by name. */
+static int probe_or_fall_back(struct engine *en, const char *asked, struct err *e)
+{
+	struct err refused = {0};
+
+	if (en->kind == ENGINE_NONE || probe(&en->state, en->root, &en->overlay, &refused) == 0)
+		return 0;
+	if (refused.code != ERR_SANDBOX || !en->profile->host || asked ||
+		strcmp(en->root, "/") != 0)
+		return err_move(e, &refused);
+	log_warn("%s; without a sandbox, the steps run directly on this machine", refused.text);
+	err_release(&refused);
+	en->kind = ENGINE_NONE;
+	return 0;
+}
+
+int engine_open(struct engine **out, const struct engine_options *options, struct err *e)
+{
+	struct engine *en = xcalloc(1, sizeof *en);
+
+	en->profile = options->profile;
+	en->state.lock = -1;
+	if (set_kind(en, options->engine, e) < 0 || check_machine(en->profile, e) < 0 ||
+		set_root(en, options->root, e) < 0 || check_root(en, e) < 0 ||
+		state_open(&en->state, options->state_dir, e) < 0 ||
+		probe_or_fall_back(en, options->engine, e) < 0) {
+		engine_close(en);
+		return -1;
+	}
+	*out = en;
+	return 0;
+}
+
+void engine_close(struct engine *en)
+{
+	if (!en)
+		return;
+	state_close(&en->state);
+	arena_release(&en->arena);
+	free(en);
+}
+
+enum engine_kind engine_kind(const struct engine *engine)
+{
+	return engine->kind;
+}
+
+const char *engine_root(const struct engine *engine)
+{
+	return engine->root;
+}
+
+/* --- running ------------------------------------------------------------------------------ */
+
+static int run_builtin(struct engine *en, struct arena *a, struct job *job, const char *dir,
+	int *status, struct err *e)
+{
+	struct spawn_report report;
+	struct prepared p;
+	struct plan plan;
+
+	if (binds_prepare(a, job, dir, en->state.dir, en->overlay, &p, e) < 0 ||
+		plan_make(a, en->root, dir, en->overlay, &p, job->network, &plan, e) < 0 ||
+		sandbox_run(&plan, job, &report, status, e) < 0)
+		return -1;
+	return binds_answer(job, &p, en->state.dir, e);
+}
+
+static int run_none(struct engine *en, struct arena *a, struct job *job, const char *dir,
+	int *status, struct err *e)
+{
+	struct prepared p;
+
+	if (binds_prepare(a, job, dir, en->state.dir, false, &p, e) < 0 ||
+		none_run(&en->state, job, p.binds, status, e) < 0)
+		return -1;
+	return binds_answer(job, &p, en->state.dir, e);
+}
+
+int engine_run(struct engine *en, struct job *job, int *status, struct err *e)
+{
+	struct arena a = {0};
+	struct err unclean = {0};
+	char *dir = state_job(&en->state, &a, e);
+	int r = -1;
+
+	if (dir && en->kind == ENGINE_BUILTIN)
+		r = run_builtin(en, &a, job, dir, status, e);
+	else if (dir)
+		r = run_none(en, &a, job, dir, status, e);
+	if (dir && dir_remove(dir, &unclean) < 0)
+		log_warn("a folder of the sandbox stays behind: %s", unclean.text);
+	err_release(&unclean);
+	arena_release(&a);
+	return r;
+}

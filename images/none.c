@@ -1,0 +1,201 @@
+#include "images/none.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "images/sandbox.h"
+#include "images/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- links ---------------------------------------------------------------------------------- */
+
+/* Every missing folder above path, noted so that it is removed again. */
+static int make_parents(struct state *s, struct arena *a, const char *path, struct err *e)
+{
+	char *copy = arena_strdup(a, path);
+
+	for (char *p = copy + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = 0;
+		if (!path_exists(copy)) {
+			if (state_note_folder(s, copy, e) < 0)
+				return -1;
+			if (mkdir(copy, 0755) < 0)
+				return err_sys(e, "cannot make the folder '%s'", copy);
+		}
+		*p = '/';
+	}
+	return 0;
+}
+
+static int make_link(struct state *s, const char *from, const char *to, struct err *e)
+{
+	struct arena a = {0};
+	int r = make_parents(s, &a, to, e);
+
+	arena_release(&a);
+	if (r < 0 || state_note_link(s, to, from, e) < 0)
+		return -1;
+	if (symlink(from, to) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return err_sys(e, "cannot make the link '%s'", to);
+	err_set(e, ERR_SANDBOX, "'%s' is not free, and without a sandbox the job needs it", to);
+	return err_advise(e, "move '%s' away, or use the sandbox (--engine builtin)", to);
+}
+
+static int make_links(struct state *s, const struct bind *binds, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(binds[i].from, binds[i].to))
+			continue;
+		if (make_link(s, binds[i].from, binds[i].to, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- the process ---------------------------------------------------------------------------- */
+
+static _Noreturn void child(const struct spawn *spawn, pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(255);
+	spawn_child_begin(spawn);
+	if (chdir(spawn->job->cwd ? spawn->job->cwd : "/") < 0)
+		spawn_child_fail(spawn, STEP_CWD, spawn->job->cwd);
+	spawn_child_exec(spawn);
+	spawn_child_fail(spawn, STEP_EXEC, spawn->job->argv[0]);
+}
+
+/* The watcher's children: the job, and, since it is a subreaper, whatever lost its parent. */
+static void kill_children(pid_t job)
+{
+	char path[64], text[8192];
+	ssize_t n = -1;
+	int fd;
+
+	kill(-job, SIGKILL);
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, text, sizeof text - 1);
+		close(fd);
+	}
+	if (n <= 0)
+		return;
+	text[n] = 0;
+	for (char *p = text; *p;) {
+		pid_t pid = (pid_t)strtol(p, &p, 10);
+
+		if (pid > 1)
+			kill(pid, SIGKILL);
+		p += strspn(p, " ");
+	}
+}
+
+/* Children of the killed come to us in turn, so until there are none; within a second. */
+static _Noreturn void end_all(pid_t job, int status)
+{
+	for (int i = 0; i < 200; i++) {
+		pid_t pid;
+
+		kill_children(job);
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			;
+		if (pid < 0 && errno == ECHILD)
+			break;
+		usleep(5000);
+	}
+	_exit(status);
+}
+
+/*
+ * Between us and the job stands a watcher: it holds the life pipe until the job has ended, and ends
+ * what the job left behind, also when envbuild is killed.
+ */
+static _Noreturn void watcher(const struct spawn *spawn, pid_t parent)
+{
+	sigset_t signals;
+	pid_t job;
+
+	sigfillset(&signals);
+	sigprocmask(SIG_SETMASK, &signals, NULL);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(255);
+	job = fork();
+	if (job == 0)
+		child(spawn, getppid());
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	/* the parent's death must show as the end of its pipes, and the output's as the job's */
+	close(spawn->go[1]);
+	if (spawn->output[1] >= 0)
+		close(spawn->output[1]);
+	for (;;) {
+		int signal = sigwaitinfo(&signals, NULL), status;
+		pid_t pid;
+
+		if (signal == SIGTERM)
+			end_all(job, 124);
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			if (pid == job)
+				end_all(job, WIFEXITED(status) ? WEXITSTATUS(status)
+							       : 128 + WTERMSIG(status));
+		if (pid < 0 && errno == ECHILD)
+			_exit(255);
+	}
+}
+
+static int failed(const struct job *job, const struct spawn_report *report, struct err *e)
+{
+	errno = report->error;
+	if (report->step == STEP_CWD)
+		return err_sys(e, "cannot enter '%s'", job->cwd);
+	return err_sys(e, "cannot run '%s'", job->argv[0]);
+}
+
+static int run(const struct job *job, int *status, struct err *e)
+{
+	struct spawn_report report;
+	struct spawn spawn;
+	pid_t self = getpid(), pid;
+	int r;
+
+	if (spawn_init(&spawn, job, e) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0)
+		watcher(&spawn, self);
+	if (pid < 0)
+		r = err_sys(e, "cannot start a process");
+	else
+		r = spawn_wait(&spawn, pid, SIGTERM, &report, status, e);
+	spawn_release(&spawn);
+	if (r == 0 && report.step)
+		return failed(job, &report, e);
+	return r;
+}
+
+int none_run(
+	struct state *state, const struct job *job, struct bind *binds, int *status, struct err *e)
+{
+	int r = make_links(state, binds, job->n_binds, e);
+
+	if (r == 0)
+		r = run(job, status, e);
+	state_undo_notes(state);
+	return r;
+}

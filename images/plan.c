@@ -1,0 +1,113 @@
+#include "images/plan.h"
+
+#include "base/file.h"
+#include "images/libc.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Where systems keep the certificates of those they trust, and where programs look for them. */
+static const char *const bundles[] = {
+	"/etc/ssl/certs/ca-certificates.crt",
+	"/etc/pki/tls/certs/ca-bundle.crt",
+	"/etc/ssl/ca-bundle.pem",
+	"/etc/ssl/cert.pem",
+};
+
+static void add_default(struct arena *a, struct plan *plan, const char *from, const char *to)
+{
+	char *real = realpath(from, NULL);
+
+	if (!real)
+		return;
+	plan->binds[plan->n_binds++] =
+		(struct plan_bind){.kind = PLAN_DEFAULT, .from = arena_strdup(a, real), .to = to};
+	free(real);
+}
+
+/* Does the root trust anybody already? Looked up inside it, as its programs would. */
+static bool has_bundle(int root)
+{
+	for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
+		CLEANUP_FD fd = open_in_root(root, bundles[i], O_PATH);
+
+		if (fd >= 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_certificates(struct arena *a, struct plan *plan)
+{
+	CLEANUP_FD root = open(plan->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *ours = NULL;
+
+	for (size_t i = 0; i < sizeof bundles / sizeof *bundles && !ours; i++)
+		if (access(bundles[i], R_OK) == 0)
+			ours = bundles[i];
+	if (!ours || root < 0 || has_bundle(root))
+		return;
+	for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++)
+		add_default(a, plan, ours, bundles[i]);
+}
+
+static void add_binds(struct plan *plan, const struct prepared *p)
+{
+	static const enum plan_kind kinds[] = {
+		[BIND_READ_ONLY] = PLAN_READ_ONLY,
+		[BIND_READ_WRITE] = PLAN_READ_WRITE,
+		[BIND_THROW_AWAY] = PLAN_OVERLAY,
+	};
+
+	for (size_t i = 0; i < p->n; i++)
+		plan->binds[plan->n_binds++] = (struct plan_bind){
+			.kind = kinds[p->binds[i].kind],
+			.from = p->binds[i].from,
+			.to = p->binds[i].to,
+			.upper = p->uppers[i],
+			.work = p->works[i],
+			.folder = !p->is_file[i],
+		};
+}
+
+static int make_folders(
+	struct arena *a, const char *dir, struct plan *out, bool overlay, struct err *e)
+{
+	char *upper = path_join(a, dir, "upper"), *work = path_join(a, dir, "work");
+
+	out->mountpoint = path_join(a, dir, "root");
+	if (mkdir(out->mountpoint, 0755) < 0)
+		return err_sys(e, "cannot make the folder '%s'", out->mountpoint);
+	if (!overlay)
+		return 0;
+	if (mkdir(upper, 0755) < 0 || mkdir(work, 0755) < 0)
+		return err_sys(e, "cannot make the folder '%s'", upper);
+	out->upper = upper;
+	out->work = work;
+	return 0;
+}
+
+int plan_make(struct arena *a, const char *root, const char *dir, bool overlay,
+	const struct prepared *p, bool network, struct plan *out, struct err *e)
+{
+	enum { MAX_DEFAULTS = 8 };
+	struct stat st;
+	bool is_host = !strcmp(root, "/");
+
+	*out = (struct plan){.root = root, .hide_homes = is_host, .full_map = geteuid() == 0};
+	if (stat(root, &st) < 0)
+		return err_sys(e, "cannot open the root folder '%s'", root);
+	/* nobody can make a mount point in a root that belongs to somebody else */
+	out->whole = !is_host && (geteuid() == 0 || st.st_uid == geteuid());
+	if (make_folders(a, dir, out, overlay, e) < 0)
+		return -1;
+	out->binds = arena_array(a, struct plan_bind, p->n + MAX_DEFAULTS);
+	if (network) {
+		add_default(a, out, "/etc/resolv.conf", "/etc/resolv.conf");
+		add_default(a, out, "/etc/hosts", "/etc/hosts");
+		add_certificates(a, out);
+	}
+	add_binds(out, p);
+	return 0;
+}

@@ -1,0 +1,34 @@
+/* From a job to the sandbox's plan. */
+#ifndef IMAGES_PLAN_H
+#define IMAGES_PLAN_H
+
+#include "images/sandbox.h"
+#include "images/state.h"
+
+/*
+ * Binds with canonical sources, in the arena.  A throw-away one becomes an overlay, or a copy below
+ * `dir` where overlay is false or its folder takes none: one with mounts in it, or one that holds
+ * the state folder.
+ */
+struct throwaway {
+	const char *original, *copy; /* copy NULL: an overlay with this upper */
+	const char *upper;
+	bool file;
+};
+struct prepared {
+	struct bind *binds; /* the job's, `from` canonical; of a copy: the copy, read-write */
+	const char **uppers, **works; /* of overlays; NULL elsewhere */
+	struct throwaway *throwaway;  /* original NULL: none */
+	bool *is_file;
+	size_t n;
+};
+int binds_prepare(struct arena *a, const struct job *job, const char *dir, const char *state,
+	bool overlay, struct prepared *out, struct err *e);
+/* Fills the job's answers. */
+int binds_answer(struct job *job, const struct prepared *p, const char *state, struct err *e);
+
+/* The plan of a job in `root`; dir is the job's folder. */
+int plan_make(struct arena *a, const char *root, const char *dir, bool overlay,
+	const struct prepared *p, bool network, struct plan *out, struct err *e);
+
+#endif

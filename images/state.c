@@ -1,0 +1,207 @@
+#include "images/state.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { MAX_NOTES = 1 << 20 };
+
+/* --- what was put elsewhere ----------------------------------------------------------------- */
+
+static int note(struct state *s, const char *path, const char *target, struct err *e)
+{
+	struct arena scratch = {0};
+	CLEANUP_BUF line = {0};
+	CLEANUP_FD fd = open(path_join(&scratch, s->dir, "links"),
+		O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	arena_release(&scratch);
+	if (fd < 0)
+		return err_sys(e, "cannot note the link '%s'", path);
+	buf_add(&line, path, strlen(path) + 1);
+	buf_add(&line, target, strlen(target) + 1);
+	return write_full(fd, line.p, line.n, e);
+}
+
+int state_note_link(struct state *s, const char *path, const char *target, struct err *e)
+{
+	return note(s, path, target, e);
+}
+
+int state_note_folder(struct state *s, const char *path, struct err *e)
+{
+	return note(s, path, "", e);
+}
+
+static void undo_one(const char *path, const char *target)
+{
+	char now[4096];
+	ssize_t n;
+
+	if (!*target) {
+		rmdir(path);
+		return;
+	}
+	n = readlink(path, now, sizeof now - 1);
+	if (n < 0)
+		return;
+	now[n] = 0;
+	if (!strcmp(now, target))
+		unlink(path);
+}
+
+/* Last noted, first undone. */
+static void undo_notes(const char *dir)
+{
+	struct {
+		struct str *v;
+		size_t n, cap;
+	} parts = {0};
+	struct arena a = {0};
+	struct err ignored = {0};
+	char *path = path_join(&a, dir, "links");
+	struct str text = {NULL, 0};
+
+	if (file_read(&a, path, MAX_NOTES, &text, &ignored) < 0)
+		text = (struct str){NULL, 0};
+	while (text.n > 0)
+		*VEC_PUSH(&a, &parts) = str_cut(&text, 0);
+	for (size_t i = parts.n / 2; i-- > 0;)
+		undo_one(parts.v[2 * i].p, arena_cstr(&a, parts.v[2 * i + 1]));
+	unlink(path);
+	err_release(&ignored);
+	arena_release(&a);
+}
+
+void state_undo_notes(struct state *s)
+{
+	undo_notes(s->dir);
+}
+
+/* --- folders -------------------------------------------------------------------------------- */
+
+static void remove_folder(const char *path)
+{
+	struct err e = {0};
+
+	undo_notes(path);
+	if (dir_remove(path, &e) < 0)
+		log_warn("a folder of the sandbox stays behind: %s", e.text);
+	err_release(&e);
+}
+
+/* Removes what killed processes left: their locks are gone. */
+static void remove_stale(const char *state)
+{
+	struct arena a = {0};
+	DIR *d = opendir(state);
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		char *path = path_join(&a, state, entry->d_name);
+		CLEANUP_FD fd = -1;
+
+		if (strncmp(entry->d_name, "run.", 4) != 0)
+			continue;
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+			continue;
+		log_debug("removing '%s', left by a killed run", path);
+		remove_folder(path);
+	}
+	if (d)
+		closedir(d);
+	arena_release(&a);
+}
+
+static char *default_dir(struct arena *a)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	return path_join(a, tmp && *tmp == '/' ? tmp : "/tmp",
+		arena_printf(a, "envbuild-%u", (unsigned)geteuid()));
+}
+
+/* A folder in a shared /tmp must be ours, or somebody could have prepared it. */
+static int open_state(struct arena *a, const char *dir, int *fd, struct err *e)
+{
+	struct stat st;
+
+	if (!dir) {
+		dir = default_dir(a);
+		mkdir(dir, 0700);
+	}
+	if (dir_make(dir, e) < 0)
+		return -1;
+	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd < 0 || fstat(*fd, &st) < 0)
+		return err_sys(e, "cannot open the folder '%s'", dir);
+	if (st.st_uid != geteuid())
+		return err_set(e, ERR_FAIL, "the folder '%s' belongs to somebody else", dir);
+	return 0;
+}
+
+/*
+ * The folder and its lock appear together for everybody who cleans up: making takes the state
+ * folder's lock shared, cleaning takes it alone.
+ */
+static int make_run(struct state *s, const char *state, struct err *e)
+{
+	char *template = arena_printf(&s->arena, "%s/run.%d.XXXXXX", state, (int)getpid());
+
+	if (!mkdtemp(template))
+		return err_sys(e, "cannot make a folder in '%s'", state);
+	s->dir = template;
+	s->lock = open(template, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->lock < 0 || flock(s->lock, LOCK_EX) < 0)
+		return err_sys(e, "cannot lock '%s'", template);
+	return 0;
+}
+
+int state_open(struct state *s, const char *dir, struct err *e)
+{
+	CLEANUP_FD fd = -1;
+	char *state;
+
+	*s = (struct state){.lock = -1};
+	if (open_state(&s->arena, dir, &fd, e) < 0)
+		return -1;
+	state = realpath(dir ? dir : default_dir(&s->arena), NULL);
+	if (!state)
+		return err_sys(e, "cannot resolve the folder '%s'", dir);
+	dir = arena_strdup(&s->arena, state);
+	free(state);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		remove_stale(dir);
+	if (flock(fd, LOCK_SH) < 0)
+		return err_sys(e, "cannot lock '%s'", dir);
+	return make_run(s, dir, e);
+}
+
+void state_close(struct state *s)
+{
+	if (s->dir)
+		remove_folder(s->dir);
+	if (s->lock >= 0)
+		close(s->lock);
+	arena_release(&s->arena);
+	*s = (struct state){.lock = -1};
+}
+
+char *state_job(struct state *s, struct arena *a, struct err *e)
+{
+	char *path = arena_printf(a, "%s/%u", s->dir, s->n_jobs++);
+
+	if (mkdir(path, 0700) < 0) {
+		err_sys(e, "cannot make the folder '%s'", path);
+		return NULL;
+	}
+	return path;
+}
