@@ -45,7 +45,7 @@ static int probe(struct state *state, const char *root, bool *overlay, struct er
 	bind.from = lower = path_join(&a, dir, "lower");
 	if (mkdir(lower, 0755) < 0)
 		err_sys(e, "cannot make the folder '%s'", lower);
-	else if (binds_prepare(&a, &job, dir, state->dir, true, &p, e) == 0 &&
+	else if (binds_prepare(&a, &job, dir, "", true, &p, e) == 0 &&
 		 plan_make(&a, root, dir, true, &p, false, &plan, e) == 0) {
 		plan.probe = true;
 		r = sandbox_run(&plan, &job, &report, &status, e);
@@ -231,11 +231,11 @@ static int run_builtin(struct engine *en, struct arena *a, struct job *job, cons
 	struct prepared p;
 	struct plan plan;
 
-	if (binds_prepare(a, job, dir, en->state.dir, en->overlay, &p, e) < 0 ||
+	if (binds_prepare(a, job, dir, en->state.parent, en->overlay, &p, e) < 0 ||
 		plan_make(a, en->root, dir, en->overlay, &p, job->network, &plan, e) < 0 ||
 		sandbox_run(&plan, job, &report, status, e) < 0)
 		return -1;
-	return binds_answer(job, &p, en->state.dir, e);
+	return binds_answer(job, &p, en->state.parent, e);
 }
 
 static int run_none(struct engine *en, struct arena *a, struct job *job, const char *dir,
@@ -243,10 +243,10 @@ static int run_none(struct engine *en, struct arena *a, struct job *job, const c
 {
 	struct prepared p;
 
-	if (binds_prepare(a, job, dir, en->state.dir, false, &p, e) < 0 ||
+	if (binds_prepare(a, job, dir, en->state.parent, false, &p, e) < 0 ||
 		none_run(&en->state, job, p.binds, status, e) < 0)
 		return -1;
-	return binds_answer(job, &p, en->state.dir, e);
+	return binds_answer(job, &p, en->state.parent, e);
 }
 
 int engine_run(struct engine *en, struct job *job, int *status, struct err *e)

@@ -176,7 +176,7 @@ int state_open(struct state *s, const char *dir, struct err *e)
 	state = realpath(dir ? dir : default_dir(&s->arena), NULL);
 	if (!state)
 		return err_sys(e, "cannot resolve the folder '%s'", dir);
-	dir = arena_strdup(&s->arena, state);
+	dir = s->parent = arena_strdup(&s->arena, state);
 	free(state);
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		remove_stale(dir);

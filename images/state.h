@@ -14,7 +14,8 @@
 
 struct state {
 	struct arena arena;
-	char *dir; /* of this engine, canonical */
+	char *parent; /* STATE, canonical */
+	char *dir;    /* of this engine, in it */
 	int lock;
 	unsigned n_jobs;
 };
