@@ -48,9 +48,13 @@ struct unpack_request {
 	const char *dir;    /* new or empty */
 	const char *prefix; /* relocated for this path; NULL: leave it to activate / conda-unpack */
 	unsigned jobs;
+	bool sync; /* on the disk before it returns, so that it outlives a power failure */
 };
-/* Every path is checked, nothing is written outside; ERR_INTEGRITY.  On failure what was made is
- * removed. */
+/*
+ * Every path is checked, nothing is written outside, no link is followed, set-user-id bits and
+ * owners are dropped; ERR_INTEGRITY.  A folder that was not there appears whole or not at all; on
+ * failure what was made is removed.
+ */
 int unpack(const struct unpack_request *r, struct err *e);
 
 /*

@@ -1,0 +1,132 @@
+#include "packer/layout.h"
+
+#include "base/file.h"
+
+/* What ustar's time field holds. */
+static const int64_t MTIME_MAX = 077777777777;
+
+static void add_item(struct layout *l, const struct layout_item *item)
+{
+	*VEC_PUSH(l->arena, &l->items) = *item;
+}
+
+void layout_add_data(
+	struct layout *l, struct str path, unsigned mode, int64_t mtime, struct str data)
+{
+	add_item(l, &(struct layout_item){
+			    .head = {.path = path,
+				    .type = MEMBER_FILE,
+				    .mode = mode,
+				    .size = data.n,
+				    .mtime = mtime < 0 ? 0 : mtime,
+				    .has_mtime = true},
+			    .data = data,
+		    });
+}
+
+/*
+ * What a group or others may write would be theirs to change in production, and what the owner may
+ * not read cannot be relocated.  What was made here carries this user's umask: it is levelled.
+ */
+static unsigned mode_of(const struct content_entry *entry)
+{
+	if (entry->type == PATH_SOFTLINK)
+		return 0777;
+	if (entry->type == PATH_DIRECTORY || entry->generated)
+		return entry->type == PATH_DIRECTORY || entry->mode & 0111 ? 0755 : 0644;
+	return (entry->mode & 0755) | 0400;
+}
+
+static int64_t mtime_of(const struct content_entry *entry, int64_t epoch)
+{
+	int64_t t = entry->generated && entry->mtime == 0 ? epoch : entry->mtime;
+
+	return t < 0 ? 0 : t > MTIME_MAX ? MTIME_MAX : t;
+}
+
+/*
+ * A link into the build prefix would point nowhere elsewhere: it is made relative to its folder.
+ * Others stay as they are.
+ */
+static struct str portable_link(
+	struct arena *a, const struct content *c, const struct content_entry *entry)
+{
+	struct str link = entry->link, prefix = c->build_prefix;
+	CLEANUP_BUF b = {0};
+
+	if (prefix.n == 0 || !str_starts(link, prefix) ||
+		(link.n > prefix.n && link.p[prefix.n] != '/'))
+		return link;
+	for (size_t i = 0; i < entry->path.n; i++)
+		if (entry->path.p[i] == '/')
+			buf_puts(&b, "../");
+	buf_str(&b, str_sub(link, prefix.n + 1, link.n));
+	if (b.n == 0)
+		buf_putc(&b, '.');
+	return arena_str(a, buf_view(&b));
+}
+
+int layout_add_entry(struct layout *l, const struct content *c, const struct content_entry *entry,
+	int64_t epoch, struct err *e)
+{
+	struct layout_item item = {
+		.head = {.path = entry->path,
+			.mode = mode_of(entry),
+			.mtime = mtime_of(entry, epoch),
+			.has_mtime = true},
+	};
+
+	switch (entry->type) {
+	case PATH_FILE:
+		item.head.type = MEMBER_FILE;
+		item.head.size = entry->size;
+		item.source = entry->source;
+		break;
+	case PATH_SOFTLINK:
+		item.head.type = MEMBER_SYMLINK;
+		item.head.link = portable_link(l->arena, c, entry);
+		break;
+	case PATH_DIRECTORY:
+		item.head.type = MEMBER_DIR;
+		break;
+	}
+	if (entry->type == PATH_FILE && entry->prefix.n && entry->n_offsets) {
+		item.relocation = arena_new(l->arena, struct relocation_file);
+		if (relocation_file_make(l->arena, entry, item.relocation, e) < 0)
+			return -1;
+	}
+	add_item(l, &item);
+	return 0;
+}
+
+static uint64_t padded(uint64_t size)
+{
+	return (size + 511) / 512 * 512;
+}
+
+void layout_end_segment(struct layout *l, uint64_t tail)
+{
+	const struct layout_segment *last =
+		l->segments.n ? &l->segments.v[l->segments.n - 1] : NULL;
+	struct layout_segment s = {.first = last ? last->first + last->n : 0};
+	CLEANUP_BUF header = {0};
+
+	s.n = l->items.n - s.first;
+	for (size_t i = s.first; i < l->items.n; i++) {
+		struct layout_item *item = &l->items.v[i];
+
+		buf_clear(&header);
+		tar_header(&header, &item->head);
+		item->start = s.bytes;
+		item->header = (uint32_t)header.n;
+		s.bytes += header.n + padded(item->head.size);
+	}
+	s.bytes += tail;
+	for (uint64_t at = 0; at < s.bytes; at += CHUNK_SIZE)
+		*VEC_PUSH(l->arena, &l->chunks) = (struct layout_chunk){
+			.segment = l->segments.n,
+			.from = at,
+			.to = s.bytes - at < CHUNK_SIZE ? s.bytes : at + CHUNK_SIZE,
+		};
+	*VEC_PUSH(l->arena, &l->segments) = s;
+}

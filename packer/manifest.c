@@ -1,0 +1,115 @@
+#include "packer/papers.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "packer/embed.h"
+
+static const char *const own_papers[] = {
+	"manifest.json", "prefix", "prefix.pending", "relocation", "variables.sh"};
+
+bool papers_own(struct str path)
+{
+	struct embedded_file files[N_EMBEDDED];
+
+	embedded_files(files);
+	for (size_t i = 0; i < N_EMBEDDED; i++)
+		if (str_is(path, files[i].path))
+			return true;
+	return str_starts(path, STR(PAPERS_DIR)) || str_is(path, "conda-meta/envbuild");
+}
+
+bool papers_name_is_free(const char *name)
+{
+	if (!path_is_safe(str_of(name)) || strchr(name, '/'))
+		return false;
+	for (size_t i = 0; i < sizeof own_papers / sizeof *own_papers; i++)
+		if (strcmp(name, own_papers[i]) == 0)
+			return false;
+	return true;
+}
+
+static void key_str(struct json_out *w, const char *key, struct str value)
+{
+	jw_key(w, key);
+	jw_str(w, value);
+}
+
+static void add_package(struct json_out *w, const struct package *p)
+{
+	const struct record *r = p->record;
+	char hex[SHA256_HEX + 1];
+
+	hex_encode(p->sha256, SHA256_LEN, hex);
+	jw_object(w);
+	key_str(w, "name", r->name);
+	key_str(w, "version", r->version);
+	key_str(w, "build", r->build);
+	key_str(w, "subdir", r->subdir);
+	key_str(w, "file", r->fn);
+	/* A folder of the building machine means nothing elsewhere, and is nobody's business. */
+	if (r->url.n && !str_starts(r->url, STR("file:")))
+		key_str(w, "url", r->url);
+	key_str(w, "sha256", str_of(hex));
+	jw_object_end(w);
+}
+
+static void add_packages(struct json_out *w, const struct content *c)
+{
+	jw_key(w, "packages");
+	jw_array(w);
+	for (size_t i = 0; i < c->n_packages; i++)
+		add_package(w, &c->packages[i]);
+	jw_array_end(w);
+}
+
+static void add_undeclared(struct json_out *w, const struct content *c)
+{
+	jw_key(w, "undeclared");
+	jw_array(w);
+	for (size_t i = 0; i < c->n_entries; i++) {
+		if (c->entries[i].undeclared.n == 0)
+			continue;
+		jw_object(w);
+		key_str(w, "path", c->entries[i].path);
+		key_str(w, "prefix", c->entries[i].undeclared);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+}
+
+static void add_longest(struct json_out *w, const struct content *c)
+{
+	jw_key(w, "longest_prefix");
+	if (c->longest_prefix == SIZE_MAX) {
+		jw_null(w);
+		return;
+	}
+	jw_int(w, (int64_t)c->longest_prefix);
+	key_str(w, "longest_prefix_path", c->longest_prefix_path);
+}
+
+void manifest_write(
+	const struct pack_request *r, const struct str *replaced, size_t n_replaced, struct buf *to)
+{
+	struct json_out w = {.to = to, .indent = 2};
+
+	jw_object(&w);
+	jw_key(&w, "manifest_version");
+	jw_int(&w, 1);
+	jw_key(&w, "envbuild");
+	jw_cstr(&w, ENVBUILD_VERSION);
+	key_str(&w, "name", r->name);
+	key_str(&w, "target", r->target);
+	key_str(&w, "build_prefix", r->content->build_prefix);
+	add_longest(&w, r->content);
+	add_packages(&w, r->content);
+	add_undeclared(&w, r->content);
+	jw_key(&w, "replaced");
+	jw_array(&w);
+	for (size_t i = 0; i < n_replaced; i++)
+		jw_str(&w, replaced[i]);
+	jw_array_end(&w);
+	jw_object_end(&w);
+	buf_putc(to, '\n');
+}

@@ -1,0 +1,302 @@
+/*
+ * Writing an archive (docs/design/archive.md): first the papers, then the packages by name, then
+ * what was generated, and last what can only be known at the end, the relocation index, with the
+ * programs that use it.
+ */
+#include "packer/pack.h"
+
+#include "base/file.h"
+#include "base/table.h"
+#include "packer/embed.h"
+#include "packer/papers.h"
+#include "packer/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* libdeflate 6 is smaller than gzip -6 in half its time, zstd 10 close to what it can do in such
+ * frames (figures: docs/design/archive.md). */
+enum { GZIP_LEVEL = 6, GZIP_LEVEL_MAX = 12, ZSTD_LEVEL = 10, ZSTD_LEVEL_MAX = 19 };
+
+struct packing {
+	const struct pack_request *r;
+	struct arena arena;
+	struct layout main, end;
+	struct buf manifest, variables, index;
+	struct {
+		struct str *v;
+		size_t n, cap;
+	} replaced;
+	struct stream stream;
+	struct step step;
+};
+
+/* --- what is packed --------------------------------------------------------------------------- */
+
+static int check_paths(struct packing *p, struct err *e)
+{
+	const struct content *c = p->r->content;
+	struct table leaves = {.arena = &p->arena};
+
+	for (size_t i = 0; i < c->n_entries; i++) {
+		const struct content_entry *entry = &c->entries[i];
+
+		if (!path_is_safe(entry->path))
+			return err_set(e, ERR_INTEGRITY, "unsafe path '%.*s' in the environment",
+				STR_ARG(entry->path));
+		if (i && str_cmp(c->entries[i - 1].path, entry->path) >= 0)
+			return err_set(e, ERR_INTEGRITY, "path '%.*s' twice in the environment",
+				STR_ARG(entry->path));
+		if (entry->type != PATH_DIRECTORY)
+			table_put(&leaves, entry->path);
+	}
+	/* Nothing below a link or a file: no careful reader would unpack it. */
+	for (size_t i = 0; i < c->n_entries; i++) {
+		struct str path = c->entries[i].path;
+
+		for (size_t n = 0; n < path.n; n++)
+			if (path.p[n] == '/' && table_get(&leaves, str_sub(path, 0, n)))
+				return err_set(e, ERR_INTEGRITY,
+					"'%.*s' lies below '%.*s', which is no folder",
+					STR_ARG(path), STR_ARG(str_sub(path, 0, n)));
+	}
+	return 0;
+}
+
+/* Ours wins over a package's; the manifest says so. */
+static void find_replaced(struct packing *p)
+{
+	const struct content *c = p->r->content;
+
+	for (size_t i = 0; i < c->n_entries; i++) {
+		struct str path = c->entries[i].path;
+
+		if (!papers_own(path))
+			continue;
+		log_warn("'%.*s' of the environment gives way to envbuild's own", STR_ARG(path));
+		*VEC_PUSH(&p->arena, &p->replaced) = path;
+	}
+}
+
+/* A folder that holds something needs no entry: whoever unpacks makes it. */
+static bool is_full_folder(const struct content *c, size_t i)
+{
+	const struct content_entry *entry = &c->entries[i];
+
+	if (entry->type != PATH_DIRECTORY)
+		return false;
+	/* "a-b" sorts between "a" and "a/b". */
+	for (size_t k = i + 1; k < c->n_entries; k++) {
+		struct str path = c->entries[k].path;
+
+		if (!str_starts(path, entry->path))
+			return false;
+		if (path.n > entry->path.n && path.p[entry->path.n] == '/')
+			return true;
+	}
+	return false;
+}
+
+static int add_segment(struct packing *p, const size_t *order, size_t n, struct err *e)
+{
+	const struct content *c = p->r->content;
+
+	for (size_t i = 0; i < n; i++)
+		if (layout_add_entry(&p->main, c, &c->entries[order[i]], p->r->epoch, e) < 0)
+			return -1;
+	layout_end_segment(&p->main, 0);
+	return 0;
+}
+
+/* Which segment an entry belongs to: its package's, or the last. */
+static size_t segment_of(const struct content *c, const struct content_entry *entry)
+{
+	bool packaged = entry->package >= 0 && (size_t)entry->package < c->n_packages;
+
+	return packaged && !entry->generated ? (size_t)entry->package : c->n_packages;
+}
+
+static int add_content(struct packing *p, struct err *e)
+{
+	const struct content *c = p->r->content;
+	size_t n_segments = c->n_packages + 1, total = 0;
+	size_t *count = arena_array(&p->arena, size_t, n_segments + 1);
+	size_t *order = arena_array(&p->arena, size_t, c->n_entries + 1);
+	bool *kept = arena_array(&p->arena, bool, c->n_entries + 1);
+
+	for (size_t i = 0; i < c->n_entries; i++) {
+		kept[i] = !papers_own(c->entries[i].path) && !is_full_folder(c, i);
+		if (kept[i])
+			count[segment_of(c, &c->entries[i])]++;
+	}
+	for (size_t s = 0; s < n_segments; s++) {
+		size_t n = count[s];
+
+		count[s] = total;
+		total += n;
+	}
+	for (size_t i = 0; i < c->n_entries; i++)
+		if (kept[i])
+			order[count[segment_of(c, &c->entries[i])]++] = i;
+	for (size_t s = 0, from = 0; s < n_segments; from = count[s++])
+		if (add_segment(p, order + from, count[s] - from, e) < 0)
+			return -1;
+	return 0;
+}
+
+static struct str paper_path(struct packing *p, const char *name)
+{
+	return arena_strf(&p->arena, "%s%s", PAPERS_DIR, name);
+}
+
+static int paper_order(const void *a, const void *b)
+{
+	return strcmp(((const struct pack_paper *)a)->name, ((const struct pack_paper *)b)->name);
+}
+
+static int add_papers(struct packing *p, struct err *e)
+{
+	const struct pack_request *r = p->r;
+	struct pack_paper *papers = arena_array(&p->arena, struct pack_paper, r->n_papers + 1);
+
+	if (r->n_papers)
+		memcpy(papers, r->papers, r->n_papers * sizeof *papers);
+	qsort(papers, r->n_papers, sizeof *papers, paper_order);
+	manifest_write(r, p->replaced.v, p->replaced.n, &p->manifest);
+	layout_add_data(
+		&p->main, paper_path(p, "manifest.json"), 0644, r->epoch, buf_view(&p->manifest));
+	for (size_t i = 0; i < r->n_papers; i++) {
+		if (!papers_name_is_free(papers[i].name) ||
+			(i && strcmp(papers[i - 1].name, papers[i].name) == 0))
+			return err_set(e, ERR_FAIL, "no name for a paper: '%s'", papers[i].name);
+		layout_add_data(
+			&p->main, paper_path(p, papers[i].name), 0644, r->epoch, papers[i].text);
+	}
+	layout_end_segment(&p->main, 0);
+	return 0;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static int relocation_order(const void *a, const void *b)
+{
+	const struct relocation_file *const *x = a, *const *y = b;
+
+	return strcmp((*x)->entry.path, (*y)->entry.path);
+}
+
+static void write_index(struct packing *p)
+{
+	struct relocation_file **files =
+		arena_array(&p->arena, struct relocation_file *, p->main.items.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->main.items.n; i++)
+		if (p->main.items.v[i].relocation)
+			files[n++] = p->main.items.v[i].relocation;
+	qsort(files, n, sizeof *files, relocation_order);
+	relocation_write(files, n, &p->index);
+}
+
+/* The last segment, with the end of the archive. */
+static void add_end(struct packing *p)
+{
+	struct embedded_file files[N_EMBEDDED];
+
+	embedded_files(files);
+	for (size_t i = 0; i < N_EMBEDDED; i++)
+		layout_add_data(
+			&p->end, str_of(files[i].path), files[i].mode, p->r->epoch, files[i].data);
+	layout_add_data(&p->end, STR(RELOCATE_INDEX), 0644, p->r->epoch, buf_view(&p->index));
+	layout_add_data(
+		&p->end, paper_path(p, "variables.sh"), 0644, p->r->epoch, buf_view(&p->variables));
+	layout_end_segment(&p->end, 2 * 512);
+}
+
+static uint64_t bytes_of(const struct layout *l)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < l->segments.n; i++)
+		bytes += l->segments.v[i].bytes;
+	return bytes;
+}
+
+static int write_all(struct packing *p, struct err *e)
+{
+	int rc;
+
+	step_begin(&p->step, "pack", 0, bytes_of(&p->main));
+	p->stream.step = &p->step;
+	rc = stream_write(&p->stream, &p->main, e);
+	if (rc == 0) {
+		write_index(p);
+		add_end(p);
+		rc = stream_write(&p->stream, &p->end, e);
+	}
+	if (rc == 0 && fsync(p->stream.fd) < 0 && errno != EINVAL)
+		rc = err_sys(e, "cannot write '%s'", p->r->path);
+	if (rc < 0)
+		step_fail(&p->step);
+	else
+		step_end(&p->step, "%zu files", p->main.items.n + p->end.items.n);
+	return rc;
+}
+
+static int write_to(struct packing *p, struct pack_result *out, struct err *e)
+{
+	const struct pack_request *r = p->r;
+	CLEANUP_FD fd = open(r->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int rc;
+
+	if (fd < 0)
+		return err_sys(e, "cannot write '%s'", r->path);
+	p->stream.fd = fd;
+	p->stream.sha256 = hash_new(HASH_SHA256);
+	rc = write_all(p, e);
+	hash_final(p->stream.sha256, out->sha256);
+	hash_free(p->stream.sha256);
+	if (rc < 0) {
+		unlink(r->path);
+		return -1;
+	}
+	out->bytes = p->stream.bytes;
+	out->unpacked_bytes = bytes_of(&p->main) + bytes_of(&p->end);
+	out->files = p->main.items.n + p->end.items.n;
+	return 0;
+}
+
+static int choose_level(const struct pack_request *r, int *level, struct err *e)
+{
+	int max = r->format == PACK_TAR_ZST ? ZSTD_LEVEL_MAX : GZIP_LEVEL_MAX;
+
+	if (r->level < 0 || r->level > max)
+		return err_set(e, ERR_USAGE, "no level %d for %s: 1 to %d", r->level,
+			pack_format_name(r->format), max);
+	*level = r->level ? r->level : r->format == PACK_TAR_ZST ? ZSTD_LEVEL : GZIP_LEVEL;
+	return 0;
+}
+
+int pack_write(const struct pack_request *r, struct pack_result *out, struct err *e)
+{
+	struct packing p = {.r = r};
+	int rc = -1;
+
+	p.main.arena = p.end.arena = &p.arena;
+	p.stream = (struct stream){
+		.path = r->path, .format = r->format, .jobs = r->jobs ? r->jobs : 1};
+	if (choose_level(r, &p.stream.level, e) == 0 && check_paths(&p, e) == 0 &&
+		variables_write(r->content, r->name, &p.variables, e) == 0) {
+		find_replaced(&p);
+		if (add_papers(&p, e) == 0 && add_content(&p, e) == 0)
+			rc = write_to(&p, out, e);
+	}
+	buf_release(&p.manifest);
+	buf_release(&p.variables);
+	buf_release(&p.index);
+	arena_release(&p.arena);
+	return rc;
+}

@@ -1,0 +1,275 @@
+#include "packer/stream.h"
+
+#include "base/file.h"
+#include "base/work.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A compressed chunk that waits for those before it. */
+struct slot {
+	struct buf data;
+	uint64_t raw;
+	bool ready;
+};
+
+struct pipeline {
+	struct stream *stream;
+	const struct layout *layout;
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	struct slot *slots; /* chunk i waits in slot i % n_slots */
+	size_t n_slots;
+	size_t next;  /* the chunk to be written next */
+	bool writing; /* by some thread, outside the lock */
+	bool failed;
+};
+
+/* The part of one tar stream that a chunk is made of. */
+struct window {
+	uint64_t from, to;
+	char *p;
+};
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* Copies what of [at, at + n) lies in the window. */
+static void window_put(const struct window *w, uint64_t at, const char *p, uint64_t n)
+{
+	uint64_t from = at < w->from ? w->from : at;
+	uint64_t to = at + n > w->to ? w->to : at + n;
+
+	if (from < to)
+		memcpy(w->p + (from - w->from), p + (from - at), to - from);
+}
+
+static int changed(const struct layout_item *item, struct err *e)
+{
+	return err_set(e, ERR_FAIL, "'%s' changed while it was packed", item->source);
+}
+
+/* A file with a prefix is measured by the chunk that its first byte falls into. */
+static int put_measured(
+	struct pipeline *p, const struct window *w, const struct layout_item *item, struct err *e)
+{
+	uint64_t at = item->start + item->header;
+	struct relocation_file *file = item->relocation;
+	struct str data;
+	int rc = 0;
+
+	if (file_map(item->source, &data, e) < 0)
+		return -1;
+	if (data.n != item->head.size) {
+		rc = changed(item, e);
+	} else {
+		window_put(w, at, data.p, data.n);
+		if (at >= w->from && at < w->to)
+			rc = relocation_file_measure(file, data, e);
+		if (rc == 0 && at >= w->from && at < w->to) {
+			pthread_mutex_lock(&p->lock);
+			file->entry.head = arena_str(
+				p->layout->arena, str_n(file->entry.head, file->entry.head_len))
+						   .p;
+			pthread_mutex_unlock(&p->lock);
+		}
+	}
+	file_unmap(data);
+	return rc;
+}
+
+static int put_file(const struct window *w, const struct layout_item *item, struct err *e)
+{
+	uint64_t at = item->start + item->header, size = item->head.size;
+	uint64_t from = at < w->from ? w->from : at;
+	uint64_t to = at + size > w->to ? w->to : at + size;
+	CLEANUP_FD fd = open(item->source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "cannot read '%s'", item->source);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+		return changed(item, e);
+	for (char *p = w->p + (from - w->from); from < to;) {
+		ssize_t n = pread(fd, p, to - from, (off_t)(from - at));
+
+		if (n < 0)
+			return err_sys(e, "cannot read '%s'", item->source);
+		if (n == 0)
+			return changed(item, e);
+		p += n;
+		from += (uint64_t)n;
+	}
+	return 0;
+}
+
+static int put_item(
+	struct pipeline *p, const struct window *w, const struct layout_item *item, struct err *e)
+{
+	uint64_t at = item->start + item->header;
+
+	if (item->start < w->to && at > w->from) {
+		CLEANUP_BUF header = {0};
+
+		tar_header(&header, &item->head);
+		window_put(w, item->start, header.p, header.n);
+	}
+	if (at >= w->to || at + item->head.size <= w->from)
+		return 0;
+	if (item->relocation)
+		return put_measured(p, w, item, e);
+	if (item->source)
+		return put_file(w, item, e);
+	window_put(w, at, item->data.p, item->data.n);
+	return 0;
+}
+
+/* The first item of the segment that ends behind `at`. */
+static size_t item_at(const struct layout *l, const struct layout_segment *s, uint64_t at)
+{
+	size_t low = s->first, high = s->first + s->n;
+
+	while (low + 1 < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (l->items.v[middle].start <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The chunk's bytes; what no item fills, padding and end, is zero. */
+static int read_chunk(
+	struct pipeline *p, const struct layout_chunk *chunk, struct buf *raw, struct err *e)
+{
+	const struct layout *l = p->layout;
+	const struct layout_segment *s = &l->segments.v[chunk->segment];
+	struct window w = {.from = chunk->from, .to = chunk->to};
+	size_t n = chunk->to - chunk->from;
+
+	w.p = buf_room(raw, n);
+	memset(w.p, 0, n);
+	raw->n += n;
+	for (size_t i = item_at(l, s, w.from); i < s->first + s->n; i++) {
+		if (l->items.v[i].start >= w.to)
+			break;
+		if (put_item(p, &w, &l->items.v[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int compress(const struct stream *s, struct buf *raw, struct buf *to, struct err *e)
+{
+	switch (s->format) {
+	case PACK_TAR_GZ:
+		return gzip_member(buf_view(raw), s->level, to, e);
+	case PACK_TAR_ZST:
+		return zstd_frame(buf_view(raw), s->level, to, e);
+	case PACK_TAR:
+		*to = *raw;
+		*raw = (struct buf){0};
+		return 0;
+	}
+	return -1;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static int write_slot(struct stream *s, struct slot *slot, struct err *e)
+{
+	int rc = write_full(s->fd, slot->data.p, slot->data.n, e);
+
+	if (rc < 0)
+		return err_wrap(e, "cannot write '%s'", s->path);
+	hash_update(s->sha256, slot->data.p, slot->data.n);
+	s->bytes += slot->data.n;
+	if (s->step)
+		step_tick(s->step, 0, slot->raw);
+	buf_release(&slot->data);
+	*slot = (struct slot){0};
+	return 0;
+}
+
+/* Writes whatever is next and ready; called with the lock held, which it lets go meanwhile. */
+static int flush_ready(struct pipeline *p, struct err *e)
+{
+	int rc = 0;
+
+	if (p->writing)
+		return 0;
+	p->writing = true;
+	while (rc == 0 && !p->failed && p->slots[p->next % p->n_slots].ready) {
+		struct slot *slot = &p->slots[p->next % p->n_slots];
+
+		pthread_mutex_unlock(&p->lock);
+		rc = write_slot(p->stream, slot, e);
+		pthread_mutex_lock(&p->lock);
+		if (rc == 0)
+			p->next++;
+		pthread_cond_broadcast(&p->moved);
+	}
+	p->writing = false;
+	return rc;
+}
+
+static int hand_in(struct pipeline *p, size_t i, struct buf *data, uint64_t raw, struct err *e)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->failed && i - p->next >= p->n_slots)
+		pthread_cond_wait(&p->moved, &p->lock);
+	if (!p->failed) {
+		p->slots[i % p->n_slots] = (struct slot){.data = *data, .raw = raw, .ready = true};
+		*data = (struct buf){0};
+		rc = flush_ready(p, e);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
+static void give_up(struct pipeline *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->failed = true;
+	pthread_cond_broadcast(&p->moved);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static int work_on_chunk(void *ctx, size_t i, struct err *e)
+{
+	struct pipeline *p = ctx;
+	const struct layout_chunk *chunk = &p->layout->chunks.v[i];
+	CLEANUP_BUF raw = {0};
+	CLEANUP_BUF out = {0};
+
+	if (read_chunk(p, chunk, &raw, e) == 0 && compress(p->stream, &raw, &out, e) == 0 &&
+		hand_in(p, i, &out, chunk->to - chunk->from, e) == 0)
+		return 0;
+	give_up(p);
+	return -1;
+}
+
+int stream_write(struct stream *s, const struct layout *l, struct err *e)
+{
+	struct pipeline p = {
+		.stream = s,
+		.layout = l,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.moved = PTHREAD_COND_INITIALIZER,
+		.n_slots = 2 * (size_t)(s->jobs ? s->jobs : 1),
+	};
+	int rc;
+
+	p.slots = xcalloc(p.n_slots, sizeof *p.slots);
+	rc = work_run(s->jobs, l->chunks.n, work_on_chunk, &p, e);
+	for (size_t i = 0; i < p.n_slots; i++)
+		buf_release(&p.slots[i].data);
+	free(p.slots);
+	pthread_cond_destroy(&p.moved);
+	pthread_mutex_destroy(&p.lock);
+	return rc;
+}

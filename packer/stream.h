@@ -1,0 +1,31 @@
+/*
+ * From a layout to the bytes of the archive: chunks are read and compressed on several threads
+ * and written in their order, hashed while written.
+ */
+#ifndef PACKER_STREAM_H
+#define PACKER_STREAM_H
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "packer/layout.h"
+
+#include <pthread.h>
+
+struct stream {
+	int fd;
+	const char *path; /* for messages */
+	enum pack_format format;
+	int level;
+	unsigned jobs;
+	struct step *step; /* ticked by chunk; NULL: none */
+	struct hash *sha256;
+	uint64_t bytes; /* written so far */
+};
+
+/*
+ * Appends every chunk of the layout, and measures its items that hold a prefix.  At most 2 * jobs
+ * chunks are in memory.
+ */
+int stream_write(struct stream *s, const struct layout *l, struct err *e);
+
+#endif
