@@ -27,6 +27,16 @@ void tell_place(struct telling *t, const struct wish *w)
 		buf_printf(t->to, "%s:%d: ", t->u->request->file, w->line->line);
 }
 
+/* "environment.yml:3 asks for python=2.7". */
+static void tell_asker(struct telling *t, const struct wish *w)
+{
+	if (t->u->request->file && w->line->line)
+		buf_printf(t->to, "%s:%d", t->u->request->file, w->line->line);
+	else
+		buf_puts(t->to, "the command line");
+	buf_printf(t->to, " asks for %.*s\n", STR_ARG(w->requirement->text));
+}
+
 static void tell_target(struct telling *t)
 {
 	if (t->u->request->target)
@@ -255,8 +265,7 @@ static void tell_rest(struct telling *t, const struct requirement *r, unsigned d
 	w = groups.n == 1 ? wish_of(t->u, groups.v[0].wish) : NULL;
 	if (w) {
 		buf_puts(t->to, ", but ");
-		tell_place(t, w);
-		buf_printf(t->to, "%.*s\n", STR_ARG(w->requirement->text));
+		tell_asker(t, w);
 		return;
 	}
 	buf_puts(t->to, "\n");
@@ -266,7 +275,6 @@ static void tell_rest(struct telling *t, const struct requirement *r, unsigned d
 static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 {
 	const struct candidate *c = g->members.v[0];
-	const struct wish *w;
 
 	buf_printf(t->to, "%.*s ", STR_ARG(c->package->name));
 	tell_versions(t, &g->members);
@@ -274,11 +282,8 @@ static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 	case DROP_NOT:
 		break;
 	case DROP_REQUEST:
-		w = wish_of(t->u, g->wish);
-		buf_puts(t->to, " does not fit ");
-		if (w)
-			tell_place(t, w);
-		buf_printf(t->to, "%.*s\n", STR_ARG(g->wish->text));
+		buf_puts(t->to, " is ruled out, ");
+		tell_asker(t, wish_of(t->u, g->wish));
 		break;
 	case DROP_NEEDS:
 		buf_puts(t->to, " needs ");

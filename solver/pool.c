@@ -13,7 +13,9 @@ struct solving {
 	struct universe *u;
 	Pool *pool;
 	Repo *repo;
-	struct candidate **of;           /* by solvable */
+	struct package *must;
+	struct package_list active; /* that the wishes can reach over what is left */
+	struct candidate **of;      /* by solvable */
 	struct requirement_list entered; /* that have an id or a conflict_id */
 	size_t names;
 };
@@ -53,7 +55,7 @@ static void add_dependencies(struct solving *s, const struct candidate *c, Solva
 		struct requirement *r = c->constrains[i];
 
 		/* Itself is no conflict, and what all match excludes nothing. */
-		if (r->package != c->package && r->package->visited && r->left < r->package->left)
+		if (r->package != c->package && r->package->active && r->left < r->package->left)
 			to->conflicts = repo_addid_dep(
 				s->repo, to->conflicts, name_of_conflict(s, r), 0);
 	}
@@ -101,6 +103,9 @@ static void set_providers(struct solving *s, const struct requirement *r, Id id,
 
 static void add_jobs(struct solving *s, Queue *jobs)
 {
+	if (s->must)
+		queue_push2(jobs, SOLVER_INSTALL | SOLVER_SOLVABLE_NAME,
+			pool_strn2id(s->pool, s->must->name.p, (unsigned)s->must->name.n, 1));
 	for (size_t i = 0; i < s->u->n_wishes; i++) {
 		const struct wish *w = &s->u->wishes[i];
 
@@ -110,22 +115,56 @@ static void add_jobs(struct solving *s, Queue *jobs)
 	}
 }
 
-static void fill_pool(struct solving *s, Queue *jobs)
+static void activate(struct solving *s, struct package *p)
+{
+	if (p->active || p->is_virtual)
+		return;
+	p->active = true;
+	*VEC_PUSH(&s->u->arena, &s->active) = p;
+}
+
+static void find_active(struct solving *s)
 {
 	struct universe *u = s->u;
 
+	for (size_t i = 0; i < u->n_wishes; i++)
+		if (!u->wishes[i].off)
+			activate(s, u->wishes[i].requirement->package);
+	if (s->must)
+		activate(s, s->must);
+	for (size_t i = 0; i < s->active.n; i++) {
+		const struct package *p = s->active.v[i];
+
+		for (size_t k = 0; k < p->candidates.n; k++) {
+			const struct candidate *c = p->candidates.v[k];
+
+			for (size_t d = 0; candidate_live(c) && d < c->n_depends; d++)
+				activate(s, c->depends[d]->package);
+		}
+	}
+}
+
+static void index_solvables(struct solving *s)
+{
+	s->of = arena_array(&s->u->arena, struct candidate *, (size_t)s->pool->nsolvables);
+	for (size_t i = 0; i < s->active.n; i++) {
+		const struct candidate_list *list = &s->active.v[i]->candidates;
+
+		for (size_t k = 0; k < list->n; k++)
+			s->of[list->v[k]->solvable] = list->v[k];
+	}
+	s->of[0] = NULL;
+}
+
+static void fill_pool(struct solving *s, Queue *jobs)
+{
 	pool_setdisttype(s->pool, DISTTYPE_RPM);
 	s->repo = repo_create(s->pool, "channels");
-	for (size_t i = 0; i < u->visited.n; i++)
-		add_package(s, u->visited.v[i]);
+	find_active(s);
+	for (size_t i = 0; i < s->active.n; i++)
+		add_package(s, s->active.v[i]);
 	add_jobs(s, jobs);
-	s->of = arena_array(&u->arena, struct candidate *, (size_t)s->pool->nsolvables);
-	for (size_t i = 0; i < u->visited.n; i++)
-		for (size_t k = 0; k < u->visited.v[i]->candidates.n; k++) {
-			struct candidate *c = u->visited.v[i]->candidates.v[k];
-
-			s->of[c->solvable] = c;
-		}
+	index_solvables(s);
 	/* This computes the providers from the names, so ours come after it. */
 	pool_createwhatprovides(s->pool);
 	for (size_t i = 0; i < s->entered.n; i++) {
@@ -200,9 +239,24 @@ static void take_conflict(struct solving *s, Solver *solver, struct conflict_lis
 	queue_free(&rules);
 }
 
-int pool_choose(struct universe *u, struct candidate_list *chosen, struct conflict_list *why)
+/* Takes libsolv's numbers out of the universe. */
+static void forget_ids(struct solving *s)
 {
-	struct solving s = {.u = u, .pool = pool_create()};
+	for (size_t i = 0; i < s->active.n; i++) {
+		const struct candidate_list *list = &s->active.v[i]->candidates;
+
+		s->active.v[i]->active = false;
+		for (size_t k = 0; k < list->n; k++)
+			list->v[k]->solvable = 0;
+	}
+	for (size_t i = 0; i < s->entered.n; i++)
+		s->entered.v[i]->id = s->entered.v[i]->conflict_id = 0;
+}
+
+int pool_choose(struct universe *u, struct package *must, struct candidate_list *chosen,
+	struct conflict_list *why)
+{
+	struct solving s = {.u = u, .pool = pool_create(), .must = must};
 	Solver *solver;
 	Queue jobs;
 	int problems;
@@ -219,5 +273,6 @@ int pool_choose(struct universe *u, struct candidate_list *chosen, struct confli
 	solver_free(solver);
 	queue_free(&jobs);
 	pool_free(s.pool);
+	forget_ids(&s);
 	return problems == 0;
 }

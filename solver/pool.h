@@ -30,9 +30,11 @@ struct conflict_list {
 
 /*
  * Chooses one candidate for each name that is needed; ranked packages must have the best first.
+ * The package `must` (unless NULL) is installed besides what the wishes need.
  * 1: *chosen is the solution, in no order.  0: there is none, and *why (unless NULL) has the rules
  * that contradict each other.
  */
-int pool_choose(struct universe *u, struct candidate_list *chosen, struct conflict_list *why);
+int pool_choose(struct universe *u, struct package *must, struct candidate_list *chosen,
+	struct conflict_list *why);
 
 #endif

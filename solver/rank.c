@@ -57,10 +57,9 @@ static int less(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-/* <0: a is better.  Equal builds form a group. */
-static int cmp_group(const void *va, const void *vb)
+/* <0: a is better.  What is equal here is one tier. */
+static int cmp_tier(const struct ranked *a, const struct ranked *b)
 {
-	const struct ranked *a = va, *b = vb;
 	int c = 0;
 
 	if (a->flexible)
@@ -71,6 +70,15 @@ static int cmp_group(const void *va, const void *vb)
 		c = less(a->c->version == NULL, b->c->version == NULL);
 	else if (c == 0)
 		c = version_cmp(b->c->version, a->c->version);
+	return c;
+}
+
+/* Equal builds form a group. */
+static int cmp_group(const void *va, const void *vb)
+{
+	const struct ranked *a = va, *b = vb;
+	int c = cmp_tier(a, b);
+
 	if (c == 0)
 		c = less(a->channel, b->channel);
 	return c ? c : less(b->c->record->build_number, a->c->record->build_number);
@@ -216,8 +224,12 @@ static void rank_package(struct universe *u, struct package *p, struct allowance
 			to++;
 		rank_group(u, v + from, to - from, list);
 	}
-	for (size_t i = 0; i < rest; i++)
+	for (size_t i = 0, tier = 0; i < rest; i++) {
+		tier += i && cmp_tier(&v[i - 1], &v[i]) != 0;
 		p->candidates.v[i] = v[i].c;
+		v[i].c->place = (uint32_t)i;
+		v[i].c->tier = (uint32_t)tier;
+	}
 }
 
 void rank(struct universe *u)

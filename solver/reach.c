@@ -15,6 +15,7 @@ void candidate_drop(struct universe *u, struct candidate *c, struct drop why)
 	c->package->left--;
 	c->package->changed = true;
 	*VEC_PUSH(&u->arena, &u->dropped) = c;
+	*VEC_PUSH(&u->arena, &u->drop_trail) = c;
 }
 
 static void drop_users(struct universe *u, const struct requirement *r)
@@ -48,10 +49,33 @@ void package_require(struct universe *u, struct package *p)
 	if (p->required || p->is_virtual)
 		return;
 	p->required = p->changed = true;
+	*VEC_PUSH(&u->arena, &u->require_trail) = p;
 	for (size_t i = 0; i < p->requirements.n; i++)
 		if (p->requirements.v[i]->left == 0)
 			drop_users(u, p->requirements.v[i]);
 	drops_carry_on(u);
+}
+
+struct mark trail_mark(const struct universe *u)
+{
+	return (struct mark){u->drop_trail.n, u->require_trail.n};
+}
+
+void trail_undo(struct universe *u, struct mark mark)
+{
+	while (u->drop_trail.n > mark.drops) {
+		struct candidate *c = u->drop_trail.v[--u->drop_trail.n];
+		const struct requirement_list *list = &c->package->requirements;
+
+		c->drop.kind = DROP_NOT;
+		c->package->left++;
+		for (size_t i = 0; i < list->n; i++)
+			list->v[i]->left += requirement_matches(list->v[i], c);
+	}
+	while (u->require_trail.n > mark.requires)
+		u->require_trail.v[--u->require_trail.n]->required = false;
+	for (size_t i = 0; i < u->visited.n; i++)
+		u->visited.v[i]->changed = false;
 }
 
 /* The first requirement of a candidate for which nothing is left. */

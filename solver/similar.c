@@ -90,7 +90,7 @@ size_t similar_names(
 		struct str other = ix->names.entries[i].key;
 		unsigned d = distance(name, other, limit);
 
-		if (d > limit && other.n <= NAME_MAX_LENGTH && str_eq(plain(&scratch, other), wanted))
+		if (other.n <= NAME_MAX_LENGTH && str_eq(plain(&scratch, other), wanted))
 			d = 0;
 		if (d <= limit)
 			keep_best(best, &n, max, (struct similar){other, d});

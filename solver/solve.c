@@ -22,7 +22,7 @@ int attempt(struct universe *u, struct candidate_list *chosen, struct conflict_l
 	if (wish_hopeless(u))
 		return 0;
 	rank(u);
-	return pool_choose(u, chosen, why);
+	return pool_choose(u, NULL, chosen, why);
 }
 
 /* --- the answer ---------------------------------------------------------------------------- */
@@ -64,36 +64,6 @@ static int check_solution(
 	return 0;
 }
 
-/* Leaves out what a choice that was taken back has left behind and nobody needs. */
-static struct candidate_list keep_needed(struct universe *u, const struct candidate_list *chosen)
-{
-	struct candidate_list kept = {0};
-
-	for (size_t i = 0; i < chosen->n; i++)
-		chosen->v[i]->package->queued = false;
-	for (size_t i = 0; i < u->n_wishes; i++) {
-		struct package *p = u->wishes[i].requirement->package;
-
-		if (!p->is_virtual && p->queued == false) {
-			p->queued = true;
-			*VEC_PUSH(&u->arena, &kept) = (struct candidate *)chosen_of(chosen, p);
-		}
-	}
-	for (size_t i = 0; i < kept.n; i++) {
-		const struct candidate *c = kept.v[i];
-
-		for (size_t k = 0; k < c->n_depends; k++) {
-			struct package *p = c->depends[k]->package;
-
-			if (p->is_virtual || p->queued)
-				continue;
-			p->queued = true;
-			*VEC_PUSH(&u->arena, &kept) = (struct candidate *)chosen_of(chosen, p);
-		}
-	}
-	return kept;
-}
-
 static struct record *finish_record(struct arena *a, const struct candidate *c)
 {
 	struct record *r = record_copy(a, c->record);
@@ -121,9 +91,9 @@ static int solve_universe(
 		return -1;
 	if (rc == 0)
 		return explain(u, e);
+	improve(u, &chosen);
 	if (check_solution(u, &chosen, e) < 0)
 		return -1;
-	chosen = keep_needed(u, &chosen);
 	hand_out(a, &chosen, out);
 	return 0;
 }

@@ -323,18 +323,17 @@ void universe_release(struct universe *u)
 static void package_reset(struct package *p)
 {
 	p->queued = p->visited = p->required = p->changed = false;
+	p->chosen = NULL;
 	p->left = 0;
 	for (size_t i = 0; i < p->candidates.n; i++) {
 		struct candidate *c = p->candidates.v[i];
 
 		c->drop = c->bar;
-		c->solvable = 0;
 		p->left += candidate_live(c);
 	}
 	for (size_t i = 0; i < p->requirements.n; i++) {
 		struct requirement *r = p->requirements.v[i];
 
-		r->id = r->conflict_id = 0;
 		r->left = 0;
 		for (size_t k = 0; r->bits && k < p->candidates.n; k++)
 			r->left += requirement_matches(r, p->candidates.v[k]) &&
@@ -345,7 +344,7 @@ static void package_reset(struct package *p)
 void attempt_begin(struct universe *u)
 {
 	u->visited.n = 0;
-	u->dropped.n = 0;
+	u->dropped.n = u->drop_trail.n = u->require_trail.n = 0;
 	for (size_t i = 0; i < u->packages.n; i++)
 		package_reset(u->packages.entries[i].value.ptr);
 }

@@ -45,10 +45,12 @@ struct candidate {
 	struct requirement **depends, **constrains;
 	uint32_t n_depends, n_constrains;
 	uint32_t at; /* its bit in requirement.bits */
+	/* 0 is the best of the package; a tier is what differs by build only. Set by rank(). */
+	uint32_t place, tier;
 	bool barred; /* out in every attempt, for the reason in `bar` */
 	bool features;
 	struct drop bar, drop;
-	int solvable; /* libsolv's number in the current attempt; 0: none */
+	int solvable; /* libsolv's number while it runs; 0: none */
 };
 
 struct candidate_list {
@@ -69,8 +71,8 @@ struct requirement {
 	} best; /* of what is left; scratch of rank() */
 	struct candidate_list users;   /* candidates that have it among their `depends` */
 	struct candidate_list holders; /* the same of `constrains` */
-	int id;                      /* libsolv's string in the current attempt; 0: none */
-	int conflict_id;             /* the same for "all that it does not match" */
+	int id;                        /* libsolv's string while it runs; 0: none */
+	int conflict_id;               /* the same for "all that it does not match" */
 };
 
 struct requirement_list {
@@ -84,8 +86,9 @@ struct package {
 	struct candidate_list candidates; /* in the order of rank once ranked */
 	struct requirement_list requirements;
 	/* The current attempt: */
-	bool queued, visited, required, changed;
+	bool queued, visited, required, changed, active;
 	size_t left;
+	struct candidate *chosen; /* in the best solution so far */
 	struct {
 		uint64_t *bits; /* union of what the other's candidates allow */
 		size_t needed, named;
@@ -115,6 +118,9 @@ struct universe {
 	struct wish *wishes;
 	size_t n_wishes;
 	struct candidate_list dropped; /* work list: dropped, not yet carried on */
+	/* All that was dropped or required, in order, so that it can be taken back. */
+	struct candidate_list drop_trail;
+	struct package_list require_trail;
 };
 
 /*
@@ -136,6 +142,12 @@ void candidate_drop(struct universe *u, struct candidate *c, struct drop why);
 void drops_carry_on(struct universe *u);
 /* Every solution of the attempt contains this package. */
 void package_require(struct universe *u, struct package *p);
+/* Takes back every drop and requirement since the mark; the work list is empty at both. */
+struct mark {
+	size_t drops, requires;
+};
+struct mark trail_mark(const struct universe *u);
+void trail_undo(struct universe *u, struct mark mark);
 
 /*
  * Packages that every solution contains restrict what they depend on, to a fixpoint
@@ -147,6 +159,13 @@ struct wish *wish_hopeless(const struct universe *u);
 /* Sorts the candidates of every visited package, the best first (docs/design/solving.md). */
 void rank(struct universe *u);
 
+/*
+ * Makes a solution better where that makes nothing else worse (docs/design/solving.md).  The
+ * universe is as rank() has left it.
+ */
+void improve(struct universe *u, struct candidate_list *chosen);
+/* What of a solution the wishes need, in the order of reach. */
+struct candidate_list keep_needed(struct universe *u, const struct candidate_list *chosen);
 /* solve() with an index that is already there. */
 int solve_index(struct arena *a, const struct solve_request *r, const struct index *ix,
 	struct solution *out, struct err *e);
