@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "solver/settings.h"
 
 /* A text and where it stands. line 0: from the command line or a default. */
 struct spec_line {
@@ -33,25 +34,10 @@ struct envfile {
  * Reads and checks the file.  Every dependency is parsed as a MatchSpec, so that an error has
  * file:line:column (ERR_INPUT).  Selectors of both kinds (comments "# [linux]", maps "sel(linux):
  * spec") are applied for the subdir.  Unknown top-level keys: one log_warn each; unknown dependency
- * subsections: an error (CEP 24).
+ * subsections: an error (CEP 24).  `prefix` is read and ignored.  A comment within a quoted
+ * dependency ("numpy # why") is cut off, as conda does; pip lines are kept as they are written.
  */
 int envfile_read(
 	struct arena *a, const char *path, const char *subdir, struct envfile *out, struct err *e);
-
-/* envbuild.yml beside it: what would be options. Absent: *out is zeroed and 0 returned. */
-struct rename_rule {
-	struct str from, to;
-};
-struct settings {
-	const char *path; /* NULL: there was none */
-	struct str *targets, *channels, *exclude;
-	size_t n_targets, n_channels, n_exclude;
-	struct str test_script;    /* relative to the file's folder; empty: none */
-	unsigned test_timeout;     /* seconds; 0: not given */
-	struct str *test_packages; /* packages only the test needs */
-	size_t n_test_packages;
-	struct str format; /* pack format; empty: not given */
-};
-int settings_read(struct arena *a, const char *path, struct settings *out, struct err *e);
 
 #endif

@@ -15,6 +15,7 @@ struct lock_target {
 	size_t n_virtual_packages;
 	struct record **records; /* sorted by record_cmp_name */
 	size_t n_records;
+	size_t n_skipped; /* entries of other kinds (pypi, conda_source), passed over */
 };
 
 struct lock {
@@ -25,10 +26,17 @@ struct lock {
 	size_t n_targets, cap_targets;
 };
 
-/* Errors: "FILE:LINE:COLUMN: reason", ERR_INPUT.  Everything lives in the arena. */
+/*
+ * Targets are the platforms that the environment "default" has a list of packages for; the other
+ * environments are checked and dropped.  Errors: "FILE:LINE:COLUMN: reason", ERR_INPUT.  Everything
+ * lives in the arena.
+ */
 int lock_parse(struct arena *a, const char *name, struct str text, struct lock *out, struct err *e);
 int lock_read(struct arena *a, const char *path, struct lock *out, struct err *e);
-/* Byte for byte the same from the same value. */
+/*
+ * Byte for byte the same from the same value, whatever the order of its targets.  User names,
+ * passwords and tokens in URLs are left out.
+ */
 void lock_write(const struct lock *lock, struct buf *to);
 /* NULL where the lock does not have it. */
 struct lock_target *lock_find(const struct lock *lock, struct str name);
@@ -37,8 +45,9 @@ void lock_put(struct arena *a, struct lock *lock, const struct lock_target *targ
 
 /*
  * Is the target's entry current for this request?  Its packages satisfy the specs and each
- * other, and channels, priority and virtual packages are the same.  1 yes; 0 no, and *reason (in
- * the arena) says why in words.
+ * other, none is there that nothing asks for, and channels, priority and virtual packages are the
+ * same.  1 yes; 0 no, and *reason (in the arena) says why in words.  Touches neither network nor
+ * index.
  */
 struct solve_request;
 int lock_current(struct arena *a, const struct lock *lock, const struct solve_request *r,

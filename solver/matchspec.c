@@ -122,18 +122,21 @@ static struct str join_epoch(struct arena *a, struct str text)
 	return str_n(p, n);
 }
 
+static bool within(struct str s, struct str whole)
+{
+	return (uintptr_t)s.p >= (uintptr_t)whole.p &&
+	       (uintptr_t)s.p <= (uintptr_t)whole.p + whole.n;
+}
+
 static int set_version(struct parser *p, struct str text, struct err *e)
 {
-	struct str joined = join_epoch(p->a, str_trim(text));
-
-	text = str_trim(text);
+	text = join_epoch(p->a, str_trim(text));
 	p->m->version_text = text;
 	p->m->version = NULL;
 	if (!text.n || str_is(text, "*"))
 		return 0;
-	if (joined.p != text.p)
-		return version_spec_parse_at(p->a, joined, joined.p, &p->m->version, e);
-	return version_spec_parse_at(p->a, text, p->text.p, &p->m->version, e);
+	return version_spec_parse_at(
+		p->a, text, within(text, p->text) ? p->text.p : text.p, &p->m->version, e);
 }
 
 static int set_build(struct parser *p, struct str text, struct err *e)
@@ -166,6 +169,20 @@ static int read_build(struct parser *p, struct str text, struct err *e)
 }
 
 /*
+ * conda reads "=<2.0" as a fuzzy "<2.0", which is "<2.0*", and "=>1.65" as ">1.65*"; environment
+ * files hold such.
+ */
+static struct str accidental(struct arena *a, struct str s)
+{
+	if (s.n < 3 || s.p[0] != '=' || (s.p[1] != '<' && s.p[1] != '>') || s.p[2] == '=')
+		return s;
+	for (size_t i = 2; i < s.n; i++)
+		if (space(s.p[i]) || joins(s.p[i]) || s.p[i] == '*' || s.p[i] == '=')
+			return s;
+	return arena_strf(a, "%.*s*", STR_ARG(str_sub(s, 1, s.n)));
+}
+
+/*
  * `name=1.8` and `name =1.8` are 1.8.*; `name=1.8=build` is exactly 1.8, but `name =1.8 build` is
  * 1.8.* again (CEP 29; conda takes it for exact).
  */
@@ -175,7 +192,7 @@ static int read_version(struct parser *p, struct str rest, struct err *e)
 	struct str version, build;
 	size_t end;
 
-	rest = str_trim(rest);
+	rest = accidental(p->a, str_trim(rest));
 	if (!rest.n || str_is(rest, "="))
 		return 0;
 	end = version_end(rest);

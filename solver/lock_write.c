@@ -1,0 +1,314 @@
+#include "solver/lock.h"
+
+#include "base/hash.h"
+#include "base/yaml.h"
+#include "solver/lock_form.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/*
+ *	version: 7
+ *	platforms:
+ *	- {name, subdir where it is not the name, virtual-packages}
+ *	environments:
+ *	  default: {channels: [{url}], options, packages: {TARGET: [{conda: URL}]}}
+ *	packages:
+ *	- {conda: URL, ...}      once each, sorted by URL
+ *
+ * in the order and indentation of rattler 0.37 to 0.40.
+ */
+
+static void put_key(struct buf *to, const char *key, struct str value)
+{
+	if (!value.n)
+		return;
+	buf_puts(to, key);
+	buf_puts(to, ": ");
+	yaml_write_scalar(to, value);
+	buf_putc(to, '\n');
+}
+
+/* --- URLs --------------------------------------------------------------------------------- */
+
+/*
+ * The URL without what may be a secret: user and password, and /t/TOKEN/.  Records hold none; a
+ * lock is committed and published, so nothing is left to trust here.
+ */
+static struct str clean_url(struct arena *a, struct str url)
+{
+	ptrdiff_t scheme = str_find(url, STR("://")), slash, at, token, end;
+	struct str head, rest, host, path;
+
+	if (scheme < 0)
+		return url;
+	head = str_sub(url, 0, (size_t)scheme + 3);
+	rest = str_sub(url, head.n, url.n);
+	slash = str_chr(rest, '/');
+	host = slash < 0 ? rest : str_sub(rest, 0, (size_t)slash);
+	path = str_sub(rest, host.n, rest.n);
+	at = str_rchr(host, '@');
+	token = str_find(path, STR("/t/"));
+	if (at < 0 && token < 0)
+		return url;
+	host = str_sub(host, (size_t)(at + 1), host.n);
+	if (token < 0)
+		return arena_strf(a, "%.*s%.*s%.*s", STR_ARG(head), STR_ARG(host), STR_ARG(path));
+	rest = str_sub(path, (size_t)token + 3, path.n);
+	end = str_chr(rest, '/');
+	rest = end < 0 ? str_n(NULL, 0) : str_sub(rest, (size_t)end, rest.n);
+	return arena_strf(a, "%.*s%.*s%.*s%.*s", STR_ARG(head), STR_ARG(host),
+		STR_ARG(str_sub(path, 0, (size_t)token)), STR_ARG(rest));
+}
+
+/* --- one package -------------------------------------------------------------------------- */
+
+struct entry {
+	struct str url; /* clean */
+	const struct record *record;
+};
+
+static int cmp_entry(const void *a, const void *b)
+{
+	return str_cmp(((const struct entry *)a)->url, ((const struct entry *)b)->url);
+}
+
+static void put_different(struct buf *to, const char *key, struct str value, struct str derived)
+{
+	if (!str_eq(value, derived))
+		put_key(to, key, value);
+}
+
+static void put_hash(struct buf *to, const char *key, const uint8_t *sum, size_t n, bool given)
+{
+	char hex[2 * SHA256_LEN + 1];
+
+	if (!given)
+		return;
+	hex_encode(sum, n, hex);
+	put_key(to, key, str_n(hex, 2 * n));
+}
+
+static void put_list(struct buf *to, const char *key, const struct str *v, size_t n)
+{
+	if (!n)
+		return;
+	buf_printf(to, "%s:\n", key);
+	for (size_t i = 0; i < n; i++) {
+		buf_puts(to, "  - ");
+		yaml_write_scalar(to, v[i]);
+		buf_putc(to, '\n');
+	}
+}
+
+static void put_words(struct buf *to, const char *key, struct str words)
+{
+	bool any = false;
+
+	while (words.p) {
+		struct str word = str_cut(&words, ' ');
+
+		if (!word.n)
+			continue;
+		if (!any)
+			buf_printf(to, "%s:\n", key);
+		any = true;
+		buf_puts(to, "  - ");
+		yaml_write_scalar(to, word);
+		buf_putc(to, '\n');
+	}
+}
+
+static void put_number(struct buf *to, const char *key, uint64_t n)
+{
+	buf_printf(to, "%s: %" PRIu64 "\n", key, n);
+}
+
+static void put_noarch(struct buf *to, const struct record *r, const struct derived *d)
+{
+	struct str subdir = d->subdir.n ? d->subdir : r->subdir;
+	struct str build = d->build.n ? d->build : r->build;
+
+	if (r->noarch == derive_noarch(subdir, build))
+		return;
+	switch (r->noarch) {
+	case NOARCH_NONE:
+		buf_puts(to, "  noarch: false\n");
+		break;
+	case NOARCH_GENERIC:
+		buf_puts(to, "  noarch: generic\n");
+		break;
+	case NOARCH_PYTHON:
+		buf_puts(to, "  noarch: python\n");
+		break;
+	}
+}
+
+static void put_identity(struct buf *to, const struct record *r, const struct derived *d)
+{
+	put_different(to, "  name", r->name, d->name);
+	put_different(to, "  version", r->version, d->version);
+	put_different(to, "  build", r->build, d->build);
+	if (r->build_number != derive_build_number(r->build))
+		put_number(to, "  build_number", r->build_number);
+	put_different(to, "  subdir", r->subdir, d->subdir);
+	put_noarch(to, r, d);
+}
+
+static void put_package(struct arena *a, struct buf *to, const struct entry *entry)
+{
+	const struct record *r = entry->record;
+	struct derived d = derive_from_url(entry->url);
+
+	put_key(to, "- conda", entry->url);
+	put_identity(to, r, &d);
+	put_hash(to, "  sha256", r->sha256, SHA256_LEN, r->has_sha256);
+	put_hash(to, "  md5", r->md5, MD5_LEN, r->has_md5);
+	put_list(to, "  depends", r->depends, r->n_depends);
+	put_list(to, "  constrains", r->constrains, r->n_constrains);
+	put_different(to, "  channel", clean_url(a, r->channel), d.channel);
+	put_key(to, "  features", r->features);
+	put_words(to, "  track_features", r->track_features);
+	put_different(to, "  file_name", r->fn, d.fn);
+	put_key(to, "  license", r->license);
+	put_key(to, "  license_family", r->license_family);
+	if (r->size)
+		put_number(to, "  size", r->size);
+	if (r->timestamp)
+		put_number(to, "  timestamp", r->timestamp);
+	put_key(to, "  python_site_packages_path", r->python_site_packages_path);
+}
+
+/* --- the file ----------------------------------------------------------------------------- */
+
+struct sorted {
+	const struct lock_target **targets; /* by name */
+	size_t n_targets;
+	struct entry *packages; /* of all targets, each URL once */
+	size_t n_packages;
+};
+
+static int cmp_target(const void *a, const void *b)
+{
+	return str_cmp((*(const struct lock_target *const *)a)->name,
+		(*(const struct lock_target *const *)b)->name);
+}
+
+static struct entry *target_entries(struct arena *a, const struct lock_target *t)
+{
+	struct entry *v = arena_array(a, struct entry, t->n_records);
+
+	for (size_t i = 0; i < t->n_records; i++)
+		v[i] = (struct entry){clean_url(a, t->records[i]->url), t->records[i]};
+	if (t->n_records)
+		qsort(v, t->n_records, sizeof(*v), cmp_entry);
+	return v;
+}
+
+static void sort_packages(struct arena *a, const struct lock *lock, struct sorted *s)
+{
+	size_t total = 0, kept = 0;
+
+	for (size_t i = 0; i < lock->n_targets; i++)
+		total += lock->targets[i].n_records;
+	s->packages = arena_array(a, struct entry, total);
+	/* By target name, so that which of two records of one URL is kept does not depend on order. */
+	for (size_t i = 0; i < s->n_targets; i++) {
+		const struct lock_target *t = s->targets[i];
+
+		for (size_t j = 0; j < t->n_records; j++)
+			s->packages[s->n_packages++] =
+				(struct entry){clean_url(a, t->records[j]->url), t->records[j]};
+	}
+	if (total)
+		qsort(s->packages, total, sizeof(*s->packages), cmp_entry);
+	for (size_t i = 0; i < total; i++)
+		if (!kept || !str_eq(s->packages[kept - 1].url, s->packages[i].url))
+			s->packages[kept++] = s->packages[i];
+	s->n_packages = kept;
+}
+
+static void sort_targets(struct arena *a, const struct lock *lock, struct sorted *s)
+{
+	s->n_targets = lock->n_targets;
+	s->targets = arena_array(a, const struct lock_target *, lock->n_targets);
+	for (size_t i = 0; i < lock->n_targets; i++)
+		s->targets[i] = &lock->targets[i];
+	if (s->n_targets)
+		qsort(s->targets, s->n_targets, sizeof(*s->targets), cmp_target);
+}
+
+static void put_platforms(struct buf *to, const struct sorted *s)
+{
+	buf_puts(to, s->n_targets ? "platforms:\n" : "platforms: []\n");
+	for (size_t i = 0; i < s->n_targets; i++) {
+		const struct lock_target *t = s->targets[i];
+
+		put_key(to, "- name", t->name);
+		put_different(to, "  subdir", t->subdir, t->name);
+		if (t->n_virtual_packages)
+			buf_puts(to, "  virtual-packages:\n");
+		for (size_t j = 0; j < t->n_virtual_packages; j++) {
+			buf_puts(to, "  - ");
+			yaml_write_scalar(to, t->virtual_packages[j]);
+			buf_putc(to, '\n');
+		}
+	}
+}
+
+static void put_channels(struct arena *a, struct buf *to, const struct lock *lock)
+{
+	buf_puts(to, lock->n_channels ? "    channels:\n" : "    channels: []\n");
+	for (size_t i = 0; i < lock->n_channels; i++)
+		put_key(to, "    - url",
+			arena_strf(a, "%.*s/", STR_ARG(clean_url(a, lock->channels[i]))));
+}
+
+static void put_priority(struct buf *to, enum channel_priority priority)
+{
+	switch (priority) {
+	case PRIORITY_STRICT:
+		return;
+	case PRIORITY_FLEXIBLE:
+		buf_puts(to, "    options:\n      channel-priority: flexible\n");
+		return;
+	case PRIORITY_DISABLED:
+		buf_puts(to, "    options:\n      channel-priority: disabled\n");
+		return;
+	}
+}
+
+static void put_environment(
+	struct arena *a, struct buf *to, const struct lock *lock, const struct sorted *s)
+{
+	buf_puts(to, "environments:\n  default:\n");
+	put_channels(a, to, lock);
+	put_priority(to, lock->priority);
+	buf_puts(to, s->n_targets ? "    packages:\n" : "    packages: {}\n");
+	for (size_t i = 0; i < s->n_targets; i++) {
+		const struct lock_target *t = s->targets[i];
+		struct entry *v = target_entries(a, t);
+
+		buf_puts(to, "      ");
+		yaml_write_scalar(to, t->name);
+		buf_puts(to, t->n_records ? ":\n" : ": []\n");
+		for (size_t j = 0; j < t->n_records; j++)
+			put_key(to, "      - conda", v[j].url);
+	}
+}
+
+void lock_write(const struct lock *lock, struct buf *to)
+{
+	struct arena a = {0};
+	struct sorted s = {0};
+
+	sort_targets(&a, lock, &s);
+	sort_packages(&a, lock, &s);
+	buf_puts(to, "version: 7\n");
+	put_platforms(to, &s);
+	put_environment(&a, to, lock, &s);
+	buf_puts(to, s.n_packages ? "packages:\n" : "packages: []\n");
+	for (size_t i = 0; i < s.n_packages; i++)
+		put_package(&a, to, &s.packages[i]);
+	arena_release(&a);
+}

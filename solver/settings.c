@@ -1,0 +1,168 @@
+#include "solver/settings.h"
+
+#include "base/file.h"
+#include "base/yaml.h"
+#include "solver/matchspec.h"
+
+enum { SETTINGS_MAX = 1 << 20, TIMEOUT_MAX = 7 * 24 * 3600 };
+
+struct reader {
+	struct arena *a;
+	const char *path;
+	struct settings *out;
+};
+
+typedef int read_value(struct reader *r, const struct yaml *value, struct err *e);
+
+struct key {
+	const char *name;
+	read_value *read;
+};
+
+static int read_keys(struct reader *r, const struct yaml *map, const char *where,
+	const struct key *keys, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		size_t k = 0;
+
+		while (k < n && !str_is(map->keys[i]->text, keys[k].name))
+			k++;
+		if (k == n)
+			return yaml_fail(r->path, map->keys[i], e, "unknown key '%.*s' in %s",
+				STR_ARG(map->keys[i]->text), where);
+		if (keys[k].read(r, map->items[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_word(
+	struct reader *r, const struct yaml *value, const char *key, struct str *out, struct err *e)
+{
+	if (value->kind != YAML_SCALAR || yaml_is_null(value) || !value->text.n)
+		return yaml_fail(r->path, value, e, "'%s' is not a text", key);
+	*out = value->text;
+	return 0;
+}
+
+/* A list of texts, or one text alone. */
+static int read_words(struct reader *r, const struct yaml *value, const char *key, struct str **out,
+	size_t *n, struct err *e)
+{
+	if (value->kind == YAML_MAP)
+		return yaml_fail(r->path, value, e, "'%s' is not a list", key);
+	*n = value->kind == YAML_SCALAR ? 1 : value->n;
+	*out = arena_array(r->a, struct str, *n);
+	for (size_t i = 0; i < *n; i++) {
+		const struct yaml *one = value->kind == YAML_SCALAR ? value : value->items[i];
+
+		if (read_word(r, one, key, &(*out)[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_targets(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_words(r, value, "targets", &r->out->targets, &r->out->n_targets, e);
+}
+
+static int read_channels(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_words(r, value, "channels", &r->out->channels, &r->out->n_channels, e);
+}
+
+static int read_script(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_word(r, value, "script", &r->out->test_script, e);
+}
+
+static int read_timeout(struct reader *r, const struct yaml *value, struct err *e)
+{
+	uint64_t seconds;
+
+	if (value->kind != YAML_SCALAR || str_u64(value->text, TIMEOUT_MAX, &seconds) < 0 ||
+		!seconds)
+		return yaml_fail(r->path, value, e, "'timeout' is not a number of seconds");
+	r->out->test_timeout = (unsigned)seconds;
+	return 0;
+}
+
+static int read_packages(struct reader *r, const struct yaml *value, struct err *e)
+{
+	struct settings *s = r->out;
+	struct matchspec spec;
+
+	if (read_words(r, value, "packages", &s->test_packages, &s->n_test_packages, e) < 0)
+		return -1;
+	for (size_t i = 0; i < s->n_test_packages; i++) {
+		const struct yaml *one = value->kind == YAML_SCALAR ? value : value->items[i];
+
+		if (matchspec_parse(r->a, s->test_packages[i], &spec, e) < 0)
+			return err_wrap(e, "%s:%d:%d", r->path, one->line, one->column);
+	}
+	return 0;
+}
+
+static int read_test(struct reader *r, const struct yaml *value, struct err *e)
+{
+	static const struct key keys[] = {
+		{"script", read_script},
+		{"timeout", read_timeout},
+		{"packages", read_packages},
+	};
+
+	if (value->kind == YAML_SCALAR)
+		return read_word(r, value, "test", &r->out->test_script, e);
+	if (value->kind != YAML_MAP)
+		return yaml_fail(r->path, value, e, "'test' is neither a script nor a map");
+	return read_keys(r, value, "'test'", keys, sizeof(keys) / sizeof(*keys), e);
+}
+
+static int read_format(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_word(r, value, "format", &r->out->format, e);
+}
+
+static int read_exclude(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_words(r, value, "exclude", &r->out->exclude, &r->out->n_exclude, e);
+}
+
+static int read_pack(struct reader *r, const struct yaml *value, struct err *e)
+{
+	static const struct key keys[] = {
+		{"format", read_format},
+		{"exclude", read_exclude},
+	};
+
+	if (value->kind != YAML_MAP)
+		return yaml_fail(r->path, value, e, "'pack' is not a map");
+	return read_keys(r, value, "'pack'", keys, sizeof(keys) / sizeof(*keys), e);
+}
+
+int settings_read(struct arena *a, const char *path, struct settings *out, struct err *e)
+{
+	static const struct key keys[] = {
+		{"targets", read_targets},
+		{"channels", read_channels},
+		{"test", read_test},
+		{"pack", read_pack},
+	};
+	struct reader r = {.a = a, .path = path, .out = out};
+	struct yaml *root;
+	struct str text;
+
+	*out = (struct settings){0};
+	if (!path_exists(path))
+		return 0;
+	if (file_read(a, path, SETTINGS_MAX, &text, e) < 0 ||
+		yaml_parse(a, path, text, &root, e) < 0)
+		return -1;
+	out->path = arena_strdup(a, path);
+	if (!root || yaml_is_null(root))
+		return 0;
+	if (root->kind != YAML_MAP)
+		return yaml_fail(path, root, e, "not a map of keys and values");
+	return read_keys(&r, root, "envbuild.yml", keys, sizeof(keys) / sizeof(*keys), e);
+}
