@@ -76,7 +76,7 @@ static const struct {
 	{"a: &a [*a]\n", "f.yml:1:8: alias to a node that contains it"},
 	{"a: !include b\n", "f.yml:1:4: unknown tag"},
 	{"a: !x {}\n", "f.yml:1:4: unknown tag"},
-	{"a: b\nc: \xc3(\n", "f.yml:2:4: invalid trailing UTF-8 octet"},
+	{"a: b\nc: \xc3(\n", "f.yml:2:5: invalid trailing UTF-8 octet"},
 	{"a: \x01\n", "f.yml:1:4: control characters are not allowed"},
 	{"{<<: x}\n", "f.yml:1:6: only maps can be merged with '<<'"},
 	{"{<<: {}, <<: {}}\n", "f.yml:1:10: duplicate key '<<'"},
