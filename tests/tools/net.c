@@ -1,0 +1,303 @@
+/*
+ * What base/ and solver/ do with networks, archives and channels, as a program for tests.
+ *
+ *	net get [-r RETRIES] [-s STALL] [-m MAX] [-o] [-e ETAG] [-a] URL...
+ *		one line per URL: STATUS BYTES SHA256 ETAG
+ *	net index [-o] CACHE SUBDIR,SUBDIR CHANNEL...
+ *		one line per channel and subdir: the path of its index, or "missing"
+ *	net channel-index DIR JOBS
+ *	net list ARCHIVE
+ *		one line per member: TYPE MODE MTIME SIZE SHA256 PATH LINK, the texts in hex
+ *	net write-tar
+ *		a tar with members at the borders of the format
+ *
+ * An error goes to stderr as "TEXT" and "hint: ADVICE"; the exit status is the documented one.
+ */
+#include "base/archive.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/http.h"
+#include "builder/channel_index.h"
+#include "solver/channel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int report(struct err *e)
+{
+	int status = err_exit_status(e->code);
+
+	fprintf(stderr, "%s\n", e->text);
+	if (err_advice(e))
+		fprintf(stderr, "hint: %s\n", err_advice(e));
+	err_release(e);
+	return status;
+}
+
+/* --- get ---------------------------------------------------------------------------------- */
+
+struct sum {
+	struct hash *hash;
+	uint64_t n;
+};
+
+static int add_to_sum(void *ctx, const void *p, size_t n, struct err *e)
+{
+	struct sum *s = ctx;
+
+	(void)e;
+	hash_update(s->hash, p, n);
+	s->n += n;
+	return 0;
+}
+
+static int restart_sum(void *ctx, struct err *e)
+{
+	struct sum *s = ctx;
+	uint8_t ignored[SHA256_LEN];
+
+	(void)e;
+	hash_final(s->hash, ignored);
+	s->n = 0;
+	return 0;
+}
+
+static void print_sum(struct sum *s, const struct http_request *r)
+{
+	uint8_t sha256[SHA256_LEN];
+	char hex[SHA256_HEX + 1];
+
+	hash_final(s->hash, sha256);
+	hex_encode(sha256, SHA256_LEN, hex);
+	printf("%d %llu %s %s\n", r->status, (unsigned long long)s->n, hex,
+		r->etag ? r->etag : "-");
+}
+
+static int fetch_all(struct http *http, char **urls, size_t n, struct http_request common)
+{
+	struct http_request *requests = xcalloc(n, sizeof *requests);
+	struct sum *sums = xcalloc(n, sizeof *sums);
+	struct err e = {0};
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		sums[i].hash = hash_new(HASH_SHA256);
+		requests[i] = common;
+		requests[i].url = urls[i];
+		requests[i].write = add_to_sum;
+		requests[i].restart = restart_sum;
+		requests[i].ctx = &sums[i];
+	}
+	rc = http_fetch(http, requests, n, &e) < 0 ? report(&e) : 0;
+	for (size_t i = 0; i < n; i++) {
+		if (rc == 0)
+			print_sum(&sums[i], &requests[i]);
+		hash_free(sums[i].hash);
+	}
+	free(requests);
+	free(sums);
+	return rc;
+}
+
+static int cmd_get(int argc, char **argv)
+{
+	struct http_options options = {0};
+	struct http_request common = {0};
+	struct http *http;
+	int c, rc;
+
+	while ((c = getopt(argc, argv, "r:s:m:oe:a")) != -1) {
+		if (c == 'r')
+			options.retries = (unsigned)strtoul(optarg, NULL, 10);
+		else if (c == 's')
+			options.stall_s = (unsigned)strtoul(optarg, NULL, 10);
+		else if (c == 'm')
+			common.max_bytes = strtoull(optarg, NULL, 10);
+		else if (c == 'o')
+			options.offline = true;
+		else if (c == 'e')
+			common.if_none_match = optarg;
+		else if (c == 'a')
+			common.allow_missing = true;
+		else
+			return 2;
+	}
+	http = http_new(&options);
+	rc = fetch_all(http, argv + optind, (size_t)(argc - optind), common);
+	http_free(http);
+	return rc;
+}
+
+/* --- index -------------------------------------------------------------------------------- */
+
+static int fetch_indexes(struct arena *a, const struct channel_list *list, const char *cache,
+	struct str subdirs, bool offline, struct err *e)
+{
+	struct index_request requests[64] = {0};
+	struct http *http = http_new(&(struct http_options){.offline = offline, .retries = 1});
+	size_t n = 0;
+	int rc;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct str rest = subdirs;
+
+		while (rest.p && n < 64)
+			requests[n++] = (struct index_request){
+				.channel = &list->v[i], .subdir = str_cut(&rest, ',')};
+	}
+	rc = channel_fetch_indexes(a, http, cache, offline, requests, n, e);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		printf("%s\n", requests[i].file.path ? requests[i].file.path : "missing");
+	http_free(http);
+	return rc;
+}
+
+static int cmd_index(int argc, char **argv)
+{
+	CLEANUP_ARENA a = {0};
+	struct channel_list list = {0};
+	bool offline = argc > 1 && strcmp(argv[1], "-o") == 0;
+	struct err e = {0};
+
+	argv += offline;
+	argc -= offline;
+	if (argc < 4)
+		return 2;
+	for (int i = 3; i < argc; i++)
+		if (channel_add(&a, &list, str_of(argv[i]), NULL, ".", &e) < 0)
+			return report(&e);
+	if (fetch_indexes(&a, &list, argv[1], str_of(argv[2]), offline, &e) < 0)
+		return report(&e);
+	return 0;
+}
+
+static int cmd_channel_index(int argc, char **argv)
+{
+	struct channel_index_result result;
+	struct err e = {0};
+
+	if (argc != 3)
+		return 2;
+	if (channel_index(argv[1], (unsigned)strtoul(argv[2], NULL, 10), &result, &e) < 0)
+		return report(&e);
+	printf("%zu packages, %zu subdirs\n", result.packages, result.subdirs);
+	return 0;
+}
+
+/* --- list and write ------------------------------------------------------------------------- */
+
+static void print_hex(struct str s)
+{
+	putchar(' ');
+	for (size_t i = 0; i < s.n; i++)
+		printf("%02x", (unsigned char)s.p[i]);
+	if (s.n == 0)
+		putchar('-');
+}
+
+static int print_member(struct tar_reader *r, const struct member *m, struct err *e)
+{
+	struct sum s = {.hash = hash_new(HASH_SHA256)};
+	uint8_t sha256[SHA256_LEN];
+	char hex[SHA256_HEX + 1], piece[16384];
+	ptrdiff_t n = 0;
+
+	while (m->type == MEMBER_FILE && (n = tar_read(r, piece, sizeof piece, e)) > 0)
+		add_to_sum(&s, piece, (size_t)n, e);
+	hash_final(s.hash, sha256);
+	hash_free(s.hash);
+	hex_encode(sha256, SHA256_LEN, hex);
+	printf("%c %04o %lld %llu %s", "fdlho"[m->type], m -> mode, (long long)m -> mtime,
+		(unsigned long long)s.n, hex);
+	print_hex(m->path);
+	print_hex(m->link);
+	putchar('\n');
+	return n < 0 ? -1 : 0;
+}
+
+static int cmd_list(int argc, char **argv)
+{
+	bool zip = argc == 2 && str_ends(str_of(argv[1]), STR(".conda"));
+	struct tar_reader *r;
+	struct member m;
+	struct err e = {0};
+	int rc = -1;
+
+	if (argc != 2)
+		return 2;
+	r = zip ? zip_open_path(argv[1], &e) : tar_open_path(argv[1], &e);
+	while (r && (rc = tar_next(r, &m, &e)) > 0 && print_member(r, &m, &e) == 0)
+		;
+	tar_close(r);
+	return rc == 0 && !e.text ? 0 : report(&e);
+}
+
+static struct member member(enum member_type type, struct str path, struct str link)
+{
+	return (struct member){.path = path,
+		.link = link,
+		.type = type,
+		.mode = type == MEMBER_DIR ? 0755 : 0640,
+		.mtime = 1234567890,
+		.has_mtime = true};
+}
+
+static void add(struct buf *tar, struct member m, struct str data)
+{
+	m.size = data.n;
+	tar_header(tar, &m);
+	if (m.type == MEMBER_FILE) {
+		buf_str(tar, data);
+		tar_pad(tar, data.n);
+	}
+}
+
+static struct str letters(struct arena *a, char c, size_t n)
+{
+	char *p = arena_alloc(a, n + 1);
+
+	memset(p, c, n);
+	return str_n(p, n);
+}
+
+static int cmd_write_tar(void)
+{
+	CLEANUP_ARENA a = {0};
+	CLEANUP_BUF tar = {0};
+	struct str deep = arena_strf(
+		&a, "%.*s/%.*s", STR_ARG(letters(&a, 'p', 155)), STR_ARG(letters(&a, 'n', 100)));
+	struct str longer = arena_strf(&a, "%.*s/%.*s/%.*s", STR_ARG(letters(&a, 'x', 120)),
+		STR_ARG(letters(&a, 'y', 120)), STR_ARG(letters(&a, 'z', 120)));
+	struct err e = {0};
+
+	add(&tar, member(MEMBER_DIR, STR("dir"), STR("")), STR(""));
+	add(&tar, member(MEMBER_FILE, STR("dir/file"), STR("")), STR("some bytes\n"));
+	add(&tar, member(MEMBER_FILE, letters(&a, 'n', 100), STR("")), STR("hundred"));
+	add(&tar, member(MEMBER_FILE, letters(&a, 'm', 101), STR("")), STR("hundred and one"));
+	add(&tar, member(MEMBER_FILE, deep, STR("")), STR("prefix and name are full"));
+	add(&tar, member(MEMBER_FILE, longer, STR("")), STR("nothing fits"));
+	add(&tar, member(MEMBER_FILE, STR("caf\xc3\xa9"), STR("")), STR("utf-8"));
+	add(&tar, member(MEMBER_FILE, STR("empty"), STR("")), STR(""));
+	add(&tar, member(MEMBER_SYMLINK, STR("dir/link"), STR("../dir/file")), STR(""));
+	add(&tar, member(MEMBER_SYMLINK, STR("longlink"), longer), STR(""));
+	add(&tar, member(MEMBER_HARDLINK, STR("hard"), STR("dir/file")), STR(""));
+	add(&tar, member(MEMBER_HARDLINK, STR("longhard"), longer), STR(""));
+	tar_end(&tar);
+	return write_full(1, tar.p, tar.n, &e) < 0 ? report(&e) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return 2;
+	if (strcmp(argv[1], "get") == 0)
+		return cmd_get(argc - 1, argv + 1);
+	if (strcmp(argv[1], "index") == 0)
+		return cmd_index(argc - 1, argv + 1);
+	if (strcmp(argv[1], "channel-index") == 0)
+		return cmd_channel_index(argc - 1, argv + 1);
+	if (strcmp(argv[1], "list") == 0)
+		return cmd_list(argc - 1, argv + 1);
+	return strcmp(argv[1], "write-tar") == 0 ? cmd_write_tar() : 2;
+}
