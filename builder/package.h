@@ -23,8 +23,9 @@ struct package_file {
 	bool no_link;
 	mode_t mode;
 	uint64_t size;
-	int64_t mtime;          /* seconds, as in the package */
-	uint8_t sha256[32];     /* of the bytes as in the package (files only) */
+	int64_t mtime; /* seconds, as in the package */
+	/* Of the bytes as in the package; of a softlink what paths.json lists (its target's), or 0. */
+	uint8_t sha256[32];
 	struct str link;        /* of a softlink */
 	struct str placeholder; /* declared prefix placeholder; empty: none */
 	bool binary;            /* its file_mode */

@@ -1,0 +1,293 @@
+#include "builder/facts.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+
+#include <endian.h>
+
+/*
+ * Facts file, version 1.  Numbers are little-endian; a text is u32 length and that many bytes.
+ *
+ *	8 bytes   "ebfacts1"
+ *	32 bytes  sha256 of all that follows
+ *	32 bytes  sha256 of the package file
+ *	u32       noarch (enum noarch)
+ *	text      info/index.json
+ *	text x 3  pre-link, post-link, pre-unlink script; empty: none
+ *	u32       number of entry points, each: text command, text module, text function
+ *	u32       number of distinct placeholders, each a text
+ *	u32       number of files, each, rising by path:
+ *		text path
+ *		u8   type (enum path_type)
+ *		u8   1 no_link | 2 binary | 4 undeclared
+ *		u32  mode
+ *		u64  size
+ *		u64  mtime (two's complement)
+ *		32 bytes sha256                  not for PATH_DIRECTORY
+ *		text link                        type PATH_SOFTLINK only
+ *		u32  placeholder's number + 1, 0: none
+ *		u32  number of offsets, each u64, rising   with a placeholder only
+ *		text undeclared prefix           with the bit 4 only
+ */
+static const char MAGIC[8] = {'e', 'b', 'f', 'a', 'c', 't', 's', '1'};
+enum { HEADER = sizeof MAGIC + SHA256_LEN };
+enum { BIT_NO_LINK = 1, BIT_BINARY = 2, BIT_UNDECLARED = 4 };
+
+/* --- writing ------------------------------------------------------------------------------ */
+
+static void put_u8(struct buf *to, uint8_t v)
+{
+	buf_putc(to, (char)v);
+}
+
+static void put_u32(struct buf *to, uint64_t v)
+{
+	uint32_t le = htole32((uint32_t)v);
+
+	buf_add(to, &le, sizeof le);
+}
+
+static void put_u64(struct buf *to, uint64_t v)
+{
+	uint64_t le = htole64(v);
+
+	buf_add(to, &le, sizeof le);
+}
+
+static void put_text(struct buf *to, struct str s)
+{
+	put_u32(to, s.n);
+	buf_str(to, s);
+}
+
+/* The placeholders in order of their first file; index maps a text to its number + 1. */
+static void number_placeholders(const struct package *p, struct table *index)
+{
+	for (size_t i = 0; i < p->n_files; i++)
+		if (p->files[i].placeholder.n > 0)
+			table_put(index, p->files[i].placeholder);
+	for (size_t i = 0; i < index->n; i++)
+		index->entries[i].value.num = i + 1;
+}
+
+static void put_file(struct buf *to, const struct package_file *f, const struct table *index)
+{
+	put_text(to, f->path);
+	put_u8(to, (uint8_t)f->type);
+	put_u8(to, (uint8_t)((f->no_link ? BIT_NO_LINK : 0) | (f->binary ? BIT_BINARY : 0) |
+			     (f->undeclared ? BIT_UNDECLARED : 0)));
+	put_u32(to, f->mode);
+	put_u64(to, f->size);
+	put_u64(to, (uint64_t)f->mtime);
+	if (f->type != PATH_DIRECTORY)
+		buf_add(to, f->sha256, sizeof f->sha256);
+	if (f->type == PATH_SOFTLINK)
+		put_text(to, f->link);
+	put_u32(to, f->placeholder.n ? table_get(index, f->placeholder)->num : 0);
+	if (f->placeholder.n) {
+		put_u32(to, f->n_offsets);
+		for (size_t i = 0; i < f->n_offsets; i++)
+			put_u64(to, f->offsets[i]);
+	}
+	if (f->undeclared)
+		put_text(to, f->undeclared_prefix);
+}
+
+void facts_encode(const struct package *p, struct buf *to)
+{
+	struct arena a = {0};
+	struct table index = {.arena = &a};
+	CLEANUP_BUF body = {0};
+	uint8_t sum[SHA256_LEN];
+
+	number_placeholders(p, &index);
+	buf_add(&body, p->sha256, sizeof p->sha256);
+	put_u32(&body, p->noarch);
+	put_text(&body, p->index_json);
+	put_text(&body, p->pre_link);
+	put_text(&body, p->post_link);
+	put_text(&body, p->pre_unlink);
+	put_u32(&body, p->n_entry_points);
+	for (size_t i = 0; i < p->n_entry_points; i++) {
+		put_text(&body, p->entry_points[i].command);
+		put_text(&body, p->entry_points[i].module);
+		put_text(&body, p->entry_points[i].function);
+	}
+	put_u32(&body, index.n);
+	for (size_t i = 0; i < index.n; i++)
+		put_text(&body, index.entries[i].key);
+	put_u32(&body, p->n_files);
+	for (size_t i = 0; i < p->n_files; i++)
+		put_file(&body, &p->files[i], &index);
+	sha256_of(body.p, body.n, sum);
+	buf_add(to, MAGIC, sizeof MAGIC);
+	buf_add(to, sum, sizeof sum);
+	buf_str(to, buf_view(&body));
+	arena_release(&a);
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+/* After the first read beyond the end everything reads as zero and `bad` stays set. */
+struct cursor {
+	struct str rest;
+	bool bad;
+};
+
+static const char *take(struct cursor *c, size_t n)
+{
+	if (c->bad || c->rest.n < n) {
+		c->bad = true;
+		return NULL;
+	}
+	const char *p = c->rest.p;
+	c->rest = str_sub(c->rest, n, c->rest.n);
+	return p;
+}
+
+static uint8_t take_u8(struct cursor *c)
+{
+	const char *p = take(c, 1);
+
+	return p ? (uint8_t)*p : 0;
+}
+
+static uint32_t take_u32(struct cursor *c)
+{
+	const char *p = take(c, sizeof(uint32_t));
+	uint32_t le = 0;
+
+	if (p)
+		memcpy(&le, p, sizeof le);
+	return le32toh(le);
+}
+
+static uint64_t take_u64(struct cursor *c)
+{
+	const char *p = take(c, sizeof(uint64_t));
+	uint64_t le = 0;
+
+	if (p)
+		memcpy(&le, p, sizeof le);
+	return le64toh(le);
+}
+
+/* Points into the text that is read. */
+static struct str take_text(struct cursor *c)
+{
+	uint32_t n = take_u32(c);
+	const char *p = take(c, n);
+
+	return p ? str_n(p, n) : (struct str){0};
+}
+
+/* A count of things that need at least `each` bytes. */
+static size_t take_count(struct cursor *c, size_t each)
+{
+	size_t n = take_u32(c);
+
+	if (n > c->rest.n / each)
+		c->bad = true;
+	return c->bad ? 0 : n;
+}
+
+static void take_offsets(struct arena *a, struct cursor *c, struct package_file *f)
+{
+	uint64_t after = 0;
+
+	f->n_offsets = take_count(c, sizeof(uint64_t));
+	f->offsets = arena_array(a, uint64_t, f->n_offsets);
+	for (size_t i = 0; i < f->n_offsets; i++) {
+		uint64_t at = f->offsets[i] = take_u64(c);
+		if (at < after || at > f->size || f->placeholder.n > f->size - at)
+			c->bad = true;
+		after = at + f->placeholder.n;
+	}
+}
+
+static void take_file(struct arena *a, struct cursor *c, struct package_file *f,
+	const struct str *placeholders, size_t n_placeholders)
+{
+	f->path = take_text(c);
+	uint8_t type = take_u8(c), bits = take_u8(c);
+	f->type = (enum path_type)type;
+	f->no_link = bits & BIT_NO_LINK;
+	f->binary = bits & BIT_BINARY;
+	f->undeclared = bits & BIT_UNDECLARED;
+	f->mode = take_u32(c);
+	f->size = take_u64(c);
+	f->mtime = (int64_t)take_u64(c);
+	if (type > PATH_DIRECTORY || !path_is_safe(f->path) || f->mode & ~0777u)
+		c->bad = true;
+	if (f->type != PATH_DIRECTORY) {
+		const char *sum = take(c, SHA256_LEN);
+		if (sum)
+			memcpy(f->sha256, sum, SHA256_LEN);
+	}
+	if (f->type == PATH_SOFTLINK)
+		f->link = arena_str(a, take_text(c));
+	uint32_t number = take_u32(c);
+	if (number > n_placeholders)
+		c->bad = true;
+	if (number && !c->bad) {
+		f->placeholder = placeholders[number - 1];
+		take_offsets(a, c, f);
+	}
+	if (f->undeclared)
+		f->undeclared_prefix = take_text(c);
+}
+
+static void take_files(
+	struct arena *a, struct cursor *c, struct package *out, const struct str *ph, size_t n_ph)
+{
+	enum { LEAST = 4 + 1 + 1 + 4 + 8 + 8 + 4 };
+
+	out->n_files = take_count(c, LEAST);
+	out->files = arena_array(a, struct package_file, out->n_files);
+	for (size_t i = 0; i < out->n_files && !c->bad; i++) {
+		take_file(a, c, &out->files[i], ph, n_ph);
+		if (i > 0 && str_cmp(out->files[i - 1].path, out->files[i].path) >= 0)
+			c->bad = true;
+	}
+}
+
+static void take_entry_points(struct arena *a, struct cursor *c, struct package *out)
+{
+	out->n_entry_points = take_count(c, 12);
+	out->entry_points = arena_array(a, struct entry_point, out->n_entry_points);
+	for (size_t i = 0; i < out->n_entry_points; i++) {
+		out->entry_points[i].command = take_text(c);
+		out->entry_points[i].module = take_text(c);
+		out->entry_points[i].function = take_text(c);
+	}
+}
+
+int facts_decode(struct arena *a, struct str text, struct package *out, struct err *e)
+{
+	struct cursor c = {.rest = str_sub(text, HEADER, text.n)};
+	uint8_t sum[SHA256_LEN];
+
+	if (text.n < HEADER || memcmp(text.p, MAGIC, sizeof MAGIC) != 0)
+		return err_set(e, ERR_INTEGRITY, "not a facts file of this version");
+	sha256_of(c.rest.p, c.rest.n, sum);
+	if (memcmp(sum, text.p + sizeof MAGIC, sizeof sum) != 0)
+		return err_set(e, ERR_INTEGRITY, "the facts file is damaged");
+	const char *sha256 = take(&c, SHA256_LEN);
+	if (sha256)
+		memcpy(out->sha256, sha256, SHA256_LEN);
+	uint32_t noarch = take_u32(&c);
+	out->noarch = noarch <= NOARCH_PYTHON ? (enum noarch)noarch : NOARCH_NONE;
+	out->index_json = take_text(&c);
+	out->pre_link = take_text(&c);
+	out->post_link = take_text(&c);
+	out->pre_unlink = take_text(&c);
+	take_entry_points(a, &c, out);
+	size_t n_ph = take_count(&c, 4);
+	struct str *ph = arena_array(a, struct str, n_ph);
+	for (size_t i = 0; i < n_ph; i++)
+		ph[i] = take_text(&c);
+	take_files(a, &c, out, ph, n_ph);
+	if (c.bad || c.rest.n > 0)
+		return err_set(e, ERR_INTEGRITY, "the facts file is not whole");
+	return 0;
+}

@@ -1,0 +1,105 @@
+/*
+ * The prefix that is being made, and what is known of each path in it.
+ *
+ * Stages (install.c): plan -> link -> link scripts -> bytecode -> records -> pip -> content.
+ */
+#ifndef BUILDER_PREFIX_H
+#define BUILDER_PREFIX_H
+
+#include "base/log.h"
+#include "base/table.h"
+#include "builder/install.h"
+#include "builder/python.h"
+
+#include <time.h>
+
+/* conda's numbers for link.type in conda-meta. */
+enum link_how { HOW_HARDLINK = 1, HOW_SOFTLINK = 2, HOW_COPY = 3, HOW_DIRECTORY = 4 };
+
+enum linked_kind { LINKED_PACKAGE_FILE, LINKED_ENTRY_POINT, LINKED_BYTECODE };
+
+/* What tells that nobody wrote to a file. */
+struct stamp {
+	ino_t ino;
+	off_t size;
+	mode_t mode;
+	struct timespec mtime;
+};
+
+/* One path that belongs to a package. */
+struct linked {
+	struct str path; /* in the prefix */
+	size_t package;  /* index into prefix.packages */
+	enum linked_kind kind;
+	const struct package_file *file; /* of the package; for bytecode: its source */
+	const struct entry_point *entry_point;
+	struct str source; /* bytecode: the source's path in the prefix */
+	bool absent;       /* bytecode of a file that does not compile */
+	bool replaced;     /* holds prefix_inside where the package has its placeholder */
+	enum link_how how;
+	uint64_t size;
+	uint8_t sha256[32]; /* as it lies in the prefix */
+	struct stamp stamp;
+};
+
+struct prefix {
+	struct arena *arena;
+	const struct install_request *request;
+	int fd;                   /* of the folder */
+	struct package *packages; /* in the order of the request: dependencies first */
+	size_t n_packages;
+	struct python python;
+	struct linked *v; /* sorted by path, each once */
+	size_t n;
+	struct str *dirs; /* every folder of these, sorted */
+	size_t n_dirs;
+	bool ran_code;          /* link scripts or pip may have changed anything */
+	struct table *bytecode; /* paths of bytecode that we made for files of pip */
+};
+
+/* Loads the packages and decides where each file goes (plan.c). */
+int prefix_plan(struct prefix *p, struct err *e);
+/* Puts the files of packages [from, to) into the prefix (link.c). */
+int prefix_link(struct prefix *p, size_t from, size_t to, struct step *step, struct err *e);
+/* One link script of a package: "pre-link" or "post-link" (scripts.c). */
+int prefix_script(struct prefix *p, size_t package, const char *when, struct err *e);
+/* Bytecode of what is planned as such (bytecode.c). */
+int prefix_compile(struct prefix *p, struct err *e);
+/* conda-meta (record_json.c, history.c). */
+int prefix_write_records(struct prefix *p, struct err *e);
+int prefix_write_history(struct prefix *p, struct err *e);
+/* The lines of the pip section (pip.c). */
+int prefix_pip(struct prefix *p, struct err *e);
+/* What came of it (content.c). */
+int prefix_content(struct prefix *p, struct content *out, struct err *e);
+
+/* Writes a file of our own below the prefix; its folder exists. */
+int prefix_put(struct prefix *p, const char *rel, struct str text, mode_t mode, struct err *e);
+
+/* A program run in the engine with the prefix bound read-write (sandbox.c). */
+struct command {
+	const char *const *argv;
+	const char *const *env; /* besides the usual ones; the last of a name counts */
+	struct bind *binds;     /* besides the prefix */
+	size_t n_binds;
+	const char *cwd;
+	bool network;
+	bool show; /* pass the output on while it comes */
+};
+/* ERR_SCRIPT with what it printed when it fails; what names it in the message. */
+int prefix_run(struct prefix *p, const struct command *c, const char *what, struct err *e);
+
+/* Compiles the pairs of paths in the prefix; what does not compile is passed over. */
+struct source_pair {
+	struct str source, bytecode;
+};
+int compile_pairs(struct prefix *p, const struct source_pair *pairs, size_t n, struct err *e);
+
+/* Seconds of the newest package of the set: the one time that is the same everywhere. */
+int64_t prefix_epoch(const struct prefix *p);
+
+/* lstat of a file below fd. */
+int stamp_take(int dir, const char *name, struct stamp *out);
+bool stamp_same(const struct stamp *a, const struct stamp *b);
+
+#endif
