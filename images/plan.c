@@ -71,23 +71,6 @@ static void add_binds(struct plan *plan, const struct prepared *p)
 		};
 }
 
-static int make_folders(
-	struct arena *a, const char *dir, struct plan *out, bool overlay, struct err *e)
-{
-	char *upper = path_join(a, dir, "upper"), *work = path_join(a, dir, "work");
-
-	out->mountpoint = path_join(a, dir, "root");
-	if (mkdir(out->mountpoint, 0755) < 0)
-		return err_sys(e, "cannot make the folder '%s'", out->mountpoint);
-	if (!overlay)
-		return 0;
-	if (mkdir(upper, 0755) < 0 || mkdir(work, 0755) < 0)
-		return err_sys(e, "cannot make the folder '%s'", upper);
-	out->upper = upper;
-	out->work = work;
-	return 0;
-}
-
 int plan_make(struct arena *a, const char *root, const char *dir, bool overlay,
 	const struct prepared *p, bool network, struct plan *out, struct err *e)
 {
@@ -95,13 +78,15 @@ int plan_make(struct arena *a, const char *root, const char *dir, bool overlay,
 	struct stat st;
 	bool is_host = !strcmp(root, "/");
 
-	*out = (struct plan){.root = root, .hide_homes = is_host, .full_map = geteuid() == 0};
+	*out = (struct plan){.root = root,
+		.dir = dir,
+		.overlay = overlay,
+		.hide_homes = is_host,
+		.full_map = geteuid() == 0};
 	if (stat(root, &st) < 0)
 		return err_sys(e, "cannot open the root folder '%s'", root);
 	/* nobody can make a mount point in a root that belongs to somebody else */
 	out->whole = !is_host && (geteuid() == 0 || st.st_uid == geteuid());
-	if (make_folders(a, dir, out, overlay, e) < 0)
-		return -1;
 	out->binds = arena_array(a, struct plan_bind, p->n + MAX_DEFAULTS);
 	if (network) {
 		add_default(a, out, "/etc/resolv.conf", "/etc/resolv.conf");

@@ -219,6 +219,7 @@ static void child_main(struct child *c)
 	spawn_child_begin(c->spawn);
 	spawn_child_signals();
 	prctl(PR_SET_NAME, "envbuild-init");
+	child_begin(c);
 	child_root(c);
 	child_mounts(c);
 	if (chdir(c->job->cwd ? c->job->cwd : "/") < 0)

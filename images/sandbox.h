@@ -45,11 +45,11 @@ struct plan_bind {
 enum { PROBE_NO_OVERLAY = 3 };
 
 struct plan {
-	const char *root;         /* canonical */
-	const char *mountpoint;   /* an empty folder of the job */
-	const char *upper, *work; /* NULL: no overlays here; the root is read-only */
-	bool whole;               /* one overlay over all of the root, if it works */
-	bool hide_homes;          /* the root is this machine's */
+	const char *root; /* canonical */
+	const char *dir;  /* the job's own folder */
+	bool overlay;     /* false: no overlays here; the root is read-only */
+	bool whole;       /* one overlay over all of the root, if it works */
+	bool hide_homes;  /* the root is this machine's */
 	struct plan_bind *binds;
 	size_t n_binds;
 	bool probe;    /* run nothing; status is PROBE_NO_OVERLAY where overlays are refused */
@@ -74,6 +74,7 @@ struct child {
 	int old_root, new_root;
 	int dev_fds[8], sys_fd;
 };
+void child_begin(struct child *c);  /* sandbox_mounts.c: sources, while the old root is there */
 void child_root(struct child *c);   /* sandbox_root.c: the new root, beside the old one */
 void child_mounts(struct child *c); /* sandbox_mounts.c: into it, and what lies on top */
 void child_lock(struct child *c);   /* sandbox_lock.c: no way back */
@@ -85,7 +86,8 @@ struct graft {
 	int from, to;
 	int upper, work; /* -1: no overlays */
 	bool read_only;
-	const char *const *skip; /* NULL-terminated or NULL */
+	const char *const *overlaid; /* the only names that get an overlay; NULL: all */
+	const char *const *skip;     /* NULL-terminated or NULL */
 };
 int graft_folder(const struct graft *g);
 /* Overlay of descriptors at a path; -1 with errno. */

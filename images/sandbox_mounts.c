@@ -128,8 +128,13 @@ static void open_binds(struct child *c)
 	}
 }
 
-static void open_sources(struct child *c)
+void child_begin(struct child *c)
 {
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		spawn_child_fail(c->spawn, STEP_PRIVATE, "/");
+	c->old_root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->old_root < 0)
+		spawn_child_fail(c->spawn, STEP_ROOT, "/");
 	for (int i = 0; i < N_DEVICES; i++)
 		c->dev_fds[i] = open(devices[i], O_PATH | O_CLOEXEC);
 	c->sys_fd = open("/sys/devices/system", O_PATH | O_CLOEXEC);
@@ -140,7 +145,7 @@ static void open_sources(struct child *c)
 static void pivot(struct child *c)
 {
 	if (fchdir(c->new_root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
-		spawn_child_fail(c->spawn, STEP_PIVOT, c->plan->mountpoint);
+		spawn_child_fail(c->spawn, STEP_PIVOT, c->plan->dir);
 }
 
 /* --- proc, dev, tmp, sys -------------------------------------------------------------------- */
@@ -275,7 +280,6 @@ static void detach_old_root(struct child *c)
 
 void child_mounts(struct child *c)
 {
-	open_sources(c);
 	pivot(c);
 	must_mount(c, STEP_PROC, "proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	make_devices(c);

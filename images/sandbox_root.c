@@ -8,11 +8,14 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /*
  * A root is put together in one of two ways.  Whole: one overlay over the folder.  Split: a tmpfs
  * whose entries are the root's, each folder overlaid (or bound read-only where that is refused).
+ * Of this machine's own folders only those of the system are overlaid: data, which may be large,
+ * remote or somebody's, is read-only.
  * Split is what `/` needs, since an overlay in a user namespace takes no lower folder with mounts
  * in it and none that holds its own upper; and what a root needs that belongs to somebody else,
  * since nobody can make a folder in it.
@@ -30,10 +33,11 @@ int mount_overlay(int lower, int upper, int work, const char *at)
 {
 	char options[256];
 
-	/* descriptors, so that no path needs escaping and none shows in the job's /proc/mounts */
+	/* volatile: what is thrown away need not be synced when it is unmounted;
+	 * descriptors, so that no path needs escaping and none shows in the job's /proc/mounts */
 	snprintf(options, sizeof options,
 		"lowerdir=/proc/self/fd/%d,upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,"
-		"userxattr",
+		"userxattr,volatile",
 		lower, upper, work);
 	return mount("overlay", at, "overlay", MS_NODEV | MS_NOSUID, options);
 }
@@ -120,7 +124,9 @@ static int graft_mount(const struct graft *g, const char *name, bool folder)
 	if (from < 0)
 		return -1;
 	snprintf(at, sizeof at, "/proc/self/fd/%d/%s", g->to, name);
-	r = folder ? overlay_entry(g, from, name, at) : -1;
+	r = folder && (!g->overlaid || is_one_of(name, g->overlaid))
+		    ? overlay_entry(g, from, name, at)
+		    : -1;
 	if (r < 0)
 		r = bind_fd(from, at, g->read_only);
 	close(from);
@@ -192,48 +198,72 @@ static int must_open(struct child *c, const char *path)
 	return fd;
 }
 
-static void split_root(struct child *c, int root, int upper, int work)
+static void split_root(struct child *c, int root, const char *at, int upper, int work)
 {
 	static const char *const image_skip[] = {"proc", "sys", "dev", "tmp", "run", NULL};
 	static const char *const host_skip[] = {
 		"proc", "sys", "dev", "tmp", "run", "home", "root", "lost+found", NULL};
+	static const char *const system_folders[] = {"usr", "bin", "sbin", "lib", "lib32", "lib64",
+		"libx32", "etc", "var", "opt", "srv", NULL};
 	struct graft g = {.from = root,
 		.upper = upper,
 		.work = work,
 		.read_only = true,
+		.overlaid = c->plan->hide_homes ? system_folders : NULL,
 		.skip = c->plan->hide_homes ? host_skip : image_skip};
 
-	if (mount("root", c->plan->mountpoint, "tmpfs", MS_NODEV | MS_NOSUID, "mode=0755") < 0)
+	if (mount("root", at, "tmpfs", MS_NODEV | MS_NOSUID, "mode=0755") < 0)
 		spawn_child_fail(c->spawn, STEP_ROOT, "tmpfs");
-	g.to = must_open(c, c->plan->mountpoint);
+	g.to = must_open(c, at);
 	if (graft_folder(&g) < 0)
 		spawn_child_fail(c->spawn, STEP_ROOT, c->plan->root);
 	close(g.to);
 }
 
-static void build_root(struct child *c)
+/*
+ * The job's own folder becomes a tmpfs that ends with the namespace, so that nothing is left behind
+ * and overlays start fast.  Before Linux 6.6 a tmpfs cannot hold what overlayfs notes at a removed
+ * folder; the folder then stays on its disk.
+ */
+static int open_scratch(struct child *c)
 {
-	int root = must_open(c, c->plan->root), upper = -1, work = -1;
+	const char *dir = c->plan->dir;
 
-	if (c->plan->upper) {
-		upper = must_open(c, c->plan->upper);
-		work = must_open(c, c->plan->work);
-	}
-	if (upper < 0 || !c->plan->whole ||
-		mount_overlay(root, upper, work, c->plan->mountpoint) < 0)
-		split_root(c, root, upper, work);
-	close(root);
-	if (upper >= 0)
-		close(upper);
-	if (work >= 0)
-		close(work);
+	if (mount("scratch", dir, "tmpfs", MS_NODEV | MS_NOSUID, "mode=0700") < 0)
+		spawn_child_fail(c->spawn, STEP_ROOT, "tmpfs");
+	if (c->plan->overlay && setxattr(dir, "user.overlay.test", "y", 1, 0) < 0 &&
+		umount2(dir, MNT_DETACH) < 0)
+		spawn_child_fail(c->spawn, STEP_ROOT, dir);
+	return must_open(c, dir);
+}
+
+static int make_folder(struct child *c, int in, const char *name)
+{
+	int fd;
+
+	if (mkdirat(in, name, 0755) < 0)
+		spawn_child_fail(c->spawn, STEP_ROOT, name);
+	fd = openat(in, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		spawn_child_fail(c->spawn, STEP_ROOT, name);
+	return fd;
 }
 
 void child_root(struct child *c)
 {
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		spawn_child_fail(c->spawn, STEP_PRIVATE, "/");
-	c->old_root = must_open(c, "/");
-	build_root(c);
-	c->new_root = must_open(c, c->plan->mountpoint);
+	int scratch, root, upper = -1, work = -1;
+	char at[64];
+
+	root = must_open(c, c->plan->root);
+	scratch = open_scratch(c);
+	close(make_folder(c, scratch, "root"));
+	if (c->plan->overlay) {
+		upper = make_folder(c, scratch, "upper");
+		work = make_folder(c, scratch, "work");
+	}
+	/* by name: a descriptor of the mount point itself would lie below what is mounted */
+	snprintf(at, sizeof at, "/proc/self/fd/%d/root", scratch);
+	if (upper < 0 || !c->plan->whole || mount_overlay(root, upper, work, at) < 0)
+		split_root(c, root, at, upper, work);
+	c->new_root = must_open(c, at);
 }
