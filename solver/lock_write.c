@@ -79,6 +79,16 @@ static void put_different(struct buf *to, const char *key, struct str value, str
 		put_key(to, key, value);
 }
 
+/* Would YAML take hexadecimal digits for a number: 123, 1e5, 0b101? */
+static bool hex_is_number(const char *hex)
+{
+	size_t digits = strspn(hex, "0123456789");
+
+	if (hex[digits] == 'e' && digits)
+		digits += 1 + strspn(hex + digits + 1, "0123456789");
+	return !hex[digits] || (strncmp(hex, "0b", 2) == 0 && !hex[2 + strspn(hex + 2, "01")]);
+}
+
 static void put_hash(struct buf *to, const char *key, const uint8_t *sum, size_t n, bool given)
 {
 	char hex[2 * SHA256_LEN + 1];
@@ -86,7 +96,7 @@ static void put_hash(struct buf *to, const char *key, const uint8_t *sum, size_t
 	if (!given)
 		return;
 	hex_encode(sum, n, hex);
-	put_key(to, key, str_n(hex, 2 * n));
+	buf_printf(to, hex_is_number(hex) ? "%s: '%s'\n" : "%s: %s\n", key, hex);
 }
 
 static void put_list(struct buf *to, const char *key, const struct str *v, size_t n)
