@@ -76,17 +76,14 @@ _envbuild_run_scripts() {
 			_envbuild_list=${_envbuild_list#*"
 "}
 		fi
-		# They were not written for `set -u`, and may end with a test that is false.
-		case $- in
-		*u*)
-			set +u
-			. "$_envbuild_script" || :
-			set -u
-			;;
-		*) . "$_envbuild_script" || : ;;
-		esac
+		# They were not written for `set -eu`: many end with a test that is false.
+		_envbuild_flags=$-
+		set +eu
+		. "$_envbuild_script"
+		case $_envbuild_flags in *e*) set -e ;; esac
+		case $_envbuild_flags in *u*) set -u ;; esac
 	done
-	unset _envbuild_list _envbuild_script
+	unset _envbuild_flags _envbuild_list _envbuild_script
 }
 
 # Keeps the value of $1 in $2, where it has one.

@@ -25,17 +25,14 @@ $_envbuild_reversed"
 			_envbuild_list=${_envbuild_list#*"
 "}
 		fi
-		# They were not written for `set -u`, and may end with a test that is false.
-		case $- in
-		*u*)
-			set +u
-			. "$_envbuild_script" || :
-			set -u
-			;;
-		*) . "$_envbuild_script" || : ;;
-		esac
+		# They were not written for `set -eu`: many end with a test that is false.
+		_envbuild_flags=$-
+		set +eu
+		. "$_envbuild_script"
+		case $_envbuild_flags in *e*) set -e ;; esac
+		case $_envbuild_flags in *u*) set -u ;; esac
 	done
-	unset _envbuild_list _envbuild_script
+	unset _envbuild_flags _envbuild_list _envbuild_script
 }
 
 # $1 gets back the value kept in $2, or is unset where it had none.
