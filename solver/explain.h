@@ -23,7 +23,7 @@ int attempt(struct universe *u, struct candidate_list *chosen, struct conflict_l
 struct telling {
 	struct universe *u;
 	struct buf *to;
-	struct requirement_list told; /* so that nothing is told twice */
+	struct requirement_list told;      /* so that nothing is told twice */
 	const struct requirement *lacking; /* the last thing found that is not there at all */
 };
 /* "environment.yml:7: " or nothing where the wish has no line. */

@@ -105,7 +105,10 @@ static void tell_similar(struct telling *t, struct str name)
 	size_t n = similar_names(&t->u->arena, t->u->index, name, names, 3);
 
 	for (size_t i = 0; i < n; i++)
-		buf_printf(t->to, "%s'%.*s'", i == 0 ? ", did you mean " : i + 1 == n ? " or " : ", ",
+		buf_printf(t->to, "%s'%.*s'",
+			i == 0       ? ", did you mean "
+			: i + 1 == n ? " or "
+				     : ", ",
 			STR_ARG(names[i]));
 	if (n)
 		buf_puts(t->to, "?");
@@ -200,7 +203,7 @@ static void tell_texts(struct telling *t, const struct str *texts, size_t n)
 
 	for (size_t i = 0; i < shown; i++)
 		buf_printf(t->to, "%s%.*s",
-			i == 0                        ? ""
+			i == 0                         ? ""
 			: i + 1 == shown && n == shown ? " or "
 						       : ", ",
 			STR_ARG(texts[i]));
@@ -216,6 +219,17 @@ static void tell_group_texts(struct telling *t, const struct group *g)
 	for (size_t i = 0; i < g->members.n; i++)
 		add_text(texts, &n, g->members.v[i]->drop.requirement->text);
 	tell_texts(t, texts, n);
+}
+
+/* Of the group's requirements the one that most would match: the one worth following. */
+static const struct requirement *widest(const struct group *g)
+{
+	const struct requirement *best = g->members.v[0]->drop.requirement;
+
+	for (size_t i = 1; i < g->members.n; i++)
+		if (g->members.v[i]->drop.requirement->matches > best->matches)
+			best = g->members.v[i]->drop.requirement;
+	return best;
 }
 
 /* What the candidates of m ask of n. */
@@ -288,12 +302,12 @@ static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 	case DROP_NEEDS:
 		buf_puts(t->to, " needs ");
 		tell_group_texts(t, g);
-		tell_rest(t, c->drop.requirement, depth);
+		tell_rest(t, widest(g), depth);
 		break;
 	case DROP_CONFLICT:
 		buf_puts(t->to, " goes only with ");
 		tell_group_texts(t, g);
-		tell_rest(t, c->drop.requirement, depth);
+		tell_rest(t, widest(g), depth);
 		break;
 	case DROP_NARROWED:
 		buf_printf(t->to, " does not fit %.*s, which asks for ", STR_ARG(g->about->name));
@@ -301,7 +315,8 @@ static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 		buf_puts(t->to, "\n");
 		break;
 	case DROP_PRIORITY:
-		buf_printf(t->to, " is in '%.*s', but strict channel priority takes %.*s only from ",
+		buf_printf(t->to,
+			" is in '%.*s', but strict channel priority takes %.*s only from ",
 			STR_ARG(c->source->channel->name), STR_ARG(c->package->name));
 		tell_first_channel(t, c->package);
 		buf_puts(t->to, "\n");
@@ -390,7 +405,8 @@ void tell_conflicts(struct telling *t, const struct conflict_list *list)
 		told++;
 		buf_puts(t->to, "  ");
 		tell_candidate(t, c->candidate);
-		buf_printf(t->to, " %s %.*s\n", c->kind == CONFLICT_NEEDS ? "needs" : "goes only with",
+		buf_printf(t->to, " %s %.*s\n",
+			c->kind == CONFLICT_NEEDS ? "needs" : "goes only with",
 			STR_ARG(c->requirement->text));
 	}
 }

@@ -195,8 +195,7 @@ static struct index_source *new_source(struct index *ix, const char *path,
 	s->subdir = arena_str(&ix->arena, subdir);
 	s->path = arena_strdup(&ix->arena, path);
 	s->removed.arena = &ix->arena;
-	s->base_url = arena_strf(
-		&ix->arena, "%.*s/%.*s", STR_ARG(channel->url), STR_ARG(subdir));
+	s->base_url = arena_strf(&ix->arena, "%.*s/%.*s", STR_ARG(channel->url), STR_ARG(subdir));
 	return s;
 }
 

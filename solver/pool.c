@@ -14,8 +14,8 @@ struct solving {
 	Pool *pool;
 	Repo *repo;
 	struct package *must;
-	struct package_list active; /* that the wishes can reach over what is left */
-	struct candidate **of;      /* by solvable */
+	struct package_list active;      /* that the wishes can reach over what is left */
+	struct candidate **of;           /* by solvable */
 	struct requirement_list entered; /* that have an id or a conflict_id */
 	size_t names;
 };
@@ -49,15 +49,15 @@ static void add_dependencies(struct solving *s, const struct candidate *c, Solva
 {
 	for (size_t i = 0; i < c->n_depends; i++)
 		if (!c->depends[i]->package->is_virtual)
-			to->requires = repo_addid_dep(s->repo, to->requires,
-				name_of_requirement(s, c->depends[i]), 0);
+	to->requires =
+		repo_addid_dep(s->repo, to->requires, name_of_requirement(s, c->depends[i]), 0);
 	for (size_t i = 0; i < c->n_constrains; i++) {
 		struct requirement *r = c->constrains[i];
 
 		/* Itself is no conflict, and what all match excludes nothing. */
 		if (r->package != c->package && r->package->active && r->left < r->package->left)
-			to->conflicts = repo_addid_dep(
-				s->repo, to->conflicts, name_of_conflict(s, r), 0);
+			to->conflicts =
+				repo_addid_dep(s->repo, to->conflicts, name_of_conflict(s, r), 0);
 	}
 }
 
@@ -74,8 +74,8 @@ static void add_candidate(struct solving *s, struct candidate *c, size_t rank)
 	to->evr = pool_str2id(s->pool, text, 1);
 	to->arch = ARCH_NOARCH;
 	/* Its own name: else two builds of one name could be chosen together. */
-	to->provides = repo_addid_dep(s->repo, to->provides,
-		pool_rel2id(s->pool, to->name, to->evr, REL_EQ, 1), 0);
+	to->provides = repo_addid_dep(
+		s->repo, to->provides, pool_rel2id(s->pool, to->name, to->evr, REL_EQ, 1), 0);
 	add_dependencies(s, c, pool_id2solvable(s->pool, id));
 }
 

@@ -133,8 +133,7 @@ static int cmp_allowance(const void *va, const void *vb)
 }
 
 /* Several requirements on one package: the lowest of their maxima counts. */
-static void note_allowances(
-	struct universe *u, struct allowance_list *list, struct ranked *by)
+static void note_allowances(struct universe *u, struct allowance_list *list, struct ranked *by)
 {
 	size_t first = list->n;
 
@@ -153,7 +152,8 @@ static void note_allowances(
 				a = &list->v[k];
 		if (!a) {
 			a = VEC_PUSH(&u->arena, list);
-			*a = (struct allowance){r->package, r->best.version, r->best.all_features, by};
+			*a = (struct allowance){
+				r->package, r->best.version, r->best.all_features, by};
 		} else if (version_cmp(r->best.version, a->best) < 0) {
 			a->best = r->best.version;
 			a->all_features = r->best.all_features;

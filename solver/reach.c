@@ -138,7 +138,7 @@ static void drop_what_lacks(struct universe *u, const struct package *p)
 
 static int visit(struct universe *u, struct package *p, struct err *e)
 {
-	if (package_load(u, p, e) < 0)
+	if (universe_load(u, p, e) < 0)
 		return -1;
 	p->visited = true;
 	*VEC_PUSH(&u->arena, &u->visited) = p;

@@ -28,8 +28,8 @@ static unsigned distance(struct str a, struct str b, unsigned max)
 				d = above[k] + 1;
 			if (row[k - 1] + 1 < d)
 				d = row[k - 1] + 1;
-			if (i > 1 && k > 1 && a.p[i - 1] == b.p[k - 2] && a.p[i - 2] == b.p[k - 1] &&
-				before[k - 2] + !same < d)
+			if (i > 1 && k > 1 && a.p[i - 1] == b.p[k - 2] &&
+				a.p[i - 2] == b.p[k - 1] && before[k - 2] + !same < d)
 				d = before[k - 2] + !same;
 			row[k] = d;
 		}
@@ -66,8 +66,9 @@ static void keep_best(struct similar *best, size_t *n, size_t max, struct simila
 {
 	size_t at = *n;
 
-	while (at && (found.d < best[at - 1].d ||
-			     (found.d == best[at - 1].d && str_cmp(found.name, best[at - 1].name) < 0)))
+	while (at &&
+		(found.d < best[at - 1].d ||
+			(found.d == best[at - 1].d && str_cmp(found.name, best[at - 1].name) < 0)))
 		at--;
 	if (at == max)
 		return;

@@ -12,8 +12,8 @@ static const struct candidate *chosen_of(
 	return NULL;
 }
 
-int attempt(struct universe *u, struct candidate_list *chosen, struct conflict_list *why,
-	struct err *e)
+int attempt(
+	struct universe *u, struct candidate_list *chosen, struct conflict_list *why, struct err *e)
 {
 	attempt_begin(u);
 	if (reach(u, e) < 0)
@@ -81,8 +81,7 @@ static void hand_out(struct arena *a, const struct candidate_list *chosen, struc
 	records_topological(out->records, out->n);
 }
 
-static int solve_universe(
-	struct arena *a, struct universe *u, struct solution *out, struct err *e)
+static int solve_universe(struct arena *a, struct universe *u, struct solution *out, struct err *e)
 {
 	struct candidate_list chosen = {0};
 	int rc = attempt(u, &chosen, NULL, e);
@@ -125,8 +124,8 @@ static int fetch(struct arena *a, const struct solve_request *r, struct index_re
 		a, r->http, r->cache_dir, r->offline, requests, 2 * r->n_channels, e);
 }
 
-static int add_channel(struct index *ix, const struct index_request *requests, unsigned position,
-	struct err *e)
+static int add_channel(
+	struct index *ix, const struct index_request *requests, unsigned position, struct err *e)
 {
 	const struct channel *channel = requests[0].channel;
 	bool any = false;

@@ -17,7 +17,7 @@ struct sorting {
 	struct arena arena;
 	struct node *v;
 	size_t n;
-	uint32_t walks;
+	uint32_t walks; /* begins at 1: no node has been seen by that */
 	uint32_t *stack;
 };
 
@@ -89,15 +89,13 @@ static size_t walk(struct sorting *s, uint32_t from)
 }
 
 /*
- * Nothing is ready, so there is a cycle.  The node that waits for fewest at any distance lies in one
- * that waits for nothing outside; of that cycle goes first who waits directly for fewest, then
- * by name.
+ * The cycle that has to go next: a node that waits for fewest at any distance lies in one that
+ * waits for nothing outside.  Its members then have the number s->walks.
  */
-static struct node *break_cycle(struct sorting *s)
+static void find_cycle(struct sorting *s)
 {
 	size_t fewest = SIZE_MAX;
 	uint32_t in = 0;
-	struct node *best = NULL;
 
 	for (uint32_t i = 0; i < s->n; i++) {
 		size_t n = s->v[i].done ? SIZE_MAX : walk(s, i);
@@ -108,7 +106,14 @@ static struct node *break_cycle(struct sorting *s)
 		}
 	}
 	walk(s, in);
-	fewest = SIZE_MAX;
+}
+
+/* The member that waits for fewest of the others, then by name; NULL: all are done. */
+static struct node *next_of_cycle(struct sorting *s)
+{
+	size_t fewest = SIZE_MAX;
+	struct node *best = NULL;
+
 	for (size_t i = 0; i < s->n; i++) {
 		struct node *node = &s->v[i];
 
@@ -120,17 +125,34 @@ static struct node *break_cycle(struct sorting *s)
 	return best;
 }
 
-static struct node *next_node(struct sorting *s)
+static struct node *next_ready(struct sorting *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (!s->v[i].done && waits_for(s, &s->v[i]) == 0)
 			return &s->v[i];
-	return break_cycle(s);
+	return NULL;
+}
+
+static void put_in_order(struct sorting *s, struct record **records)
+{
+	size_t n = 0;
+
+	while (n < s->n) {
+		struct node *node = next_ready(s);
+
+		if (!node)
+			find_cycle(s);
+		/* A cycle goes as a whole, before what hangs on one of its members. */
+		for (node = node ? node : next_of_cycle(s); node; node = next_of_cycle(s)) {
+			node->done = true;
+			records[n++] = node->record;
+		}
+	}
 }
 
 void records_topological(struct record **records, size_t n)
 {
-	struct sorting s = {.n = n};
+	struct sorting s = {.n = n, .walks = 1};
 	struct table by_name = {.arena = &s.arena};
 
 	if (n == 0)
@@ -144,11 +166,6 @@ void records_topological(struct record **records, size_t n)
 	}
 	for (size_t i = 0; i < n; i++)
 		find_needs(&s, &by_name, i);
-	for (size_t i = 0; i < n; i++) {
-		struct node *node = next_node(&s);
-
-		node->done = true;
-		records[i] = node->record;
-	}
+	put_in_order(&s, records);
 	arena_release(&s.arena);
 }

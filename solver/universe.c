@@ -97,8 +97,8 @@ static struct candidate *candidate_new(struct universe *u, struct package *p, st
 	return c;
 }
 
-static struct requirement **requirements_of(struct universe *u, struct candidate *c,
-	const struct str *texts, size_t n, uint32_t *n_out)
+static struct requirement **requirements_of(
+	struct universe *u, struct candidate *c, const struct str *texts, size_t n, uint32_t *n_out)
 {
 	struct requirement **list = arena_array(&u->arena, struct requirement *, n);
 
@@ -145,7 +145,8 @@ static int cmp_place(const void *va, const void *vb)
 
 static bool same_stem(struct str conda, struct str bz2)
 {
-	return conda.n > 6 && bz2.n > 8 && str_eq(str_sub(conda, 0, conda.n - 6), str_sub(bz2, 0, bz2.n - 8));
+	return conda.n > 6 && bz2.n > 8 &&
+	       str_eq(str_sub(conda, 0, conda.n - 6), str_sub(bz2, 0, bz2.n - 8));
 }
 
 /*
@@ -234,7 +235,7 @@ static void keep_first_channel(struct universe *u, struct package *p)
 			bar(p->candidates.v[i], DROP_PRIORITY, NULL);
 }
 
-int package_load(struct universe *u, struct package *p, struct err *e)
+int universe_load(struct universe *u, struct package *p, struct err *e)
 {
 	struct candidate_list *list = &p->candidates;
 

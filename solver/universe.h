@@ -68,7 +68,7 @@ struct requirement {
 	struct {
 		bool known, all_features; /* every match left has track_features */
 		const struct version *version;
-	} best; /* of what is left; scratch of rank() */
+	} best;                        /* of what is left; scratch of rank() */
 	struct candidate_list users;   /* candidates that have it among their `depends` */
 	struct candidate_list holders; /* the same of `constrains` */
 	int id;                        /* libsolv's string while it runs; 0: none */
@@ -136,7 +136,7 @@ void attempt_begin(struct universe *u);
 /* Every package that a solution for the wishes that are not off could contain. */
 int reach(struct universe *u, struct err *e);
 /* Loads a package's candidates, unless that was done. */
-int package_load(struct universe *u, struct package *p, struct err *e);
+int universe_load(struct universe *u, struct package *p, struct err *e);
 /* Takes a candidate out for the reason given, and with it whatever cannot be without it. */
 void candidate_drop(struct universe *u, struct candidate *c, struct drop why);
 void drops_carry_on(struct universe *u);

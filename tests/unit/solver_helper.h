@@ -1,0 +1,123 @@
+/*
+ * For tests of the solver: files below the project's root, real data, indexes made of a few lines.
+ */
+#ifndef TESTS_SOLVER_HELPER_H
+#define TESTS_SOLVER_HELPER_H
+
+#include "base/archive.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "solver/universe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define UNUSED __attribute__((unused))
+
+/* A path below the project's root, from any folder in it. */
+UNUSED static const char *root_path(struct arena *a, const char *rel)
+{
+	char *up = arena_strdup(a, "");
+
+	for (int i = 0; i < 16; i++) {
+		if (path_exists(arena_printf(a, "%stests/lib.sh", up)))
+			return arena_printf(a, "%s%s", up, rel);
+		up = arena_printf(a, "%s../", up);
+	}
+	return rel;
+}
+
+/* A path in the shared data, or NULL where that is absent. */
+UNUSED static const char *shared_path(struct arena *a, const char *rel)
+{
+	const char *dir = getenv("ENVBUILD_SHARED_DATA");
+
+	if (!dir || !*dir)
+		dir = root_path(a, "../shared/data");
+	dir = arena_printf(a, "%s/%s", dir, rel);
+	return path_exists(dir) ? dir : NULL;
+}
+
+/* A fresh folder; the caller removes it with dir_remove(). */
+UNUSED static char *fresh_dir(struct arena *a)
+{
+	struct err e = {0};
+	char *dir = dir_temp(a, "/tmp", "solver-test", &e);
+
+	if (!dir)
+		fail_msg("%s", e.text);
+	return dir;
+}
+
+/* Decompresses a file of the shared data into dir; the path of the result. */
+UNUSED static char *unpack_index(
+	struct arena *a, const char *from, const char *dir, const char *name)
+{
+	char *to = path_join(a, dir, name), piece[1 << 16];
+	struct err e = {0};
+	struct unpacker *in = unpacker_open_path(from, &e);
+	CLEANUP_FILE_OUT out = {.fd = -1};
+	ptrdiff_t n;
+
+	if (!in || file_begin(&out, to, 0644, &e) < 0)
+		fail_msg("%s", e.text);
+	while ((n = unpacker_read(in, piece, sizeof piece, &e)) > 0)
+		if (write_full(out.fd, piece, (size_t)n, &e) < 0)
+			n = -1;
+	unpacker_close(in);
+	if (n < 0 || file_commit(&out, &e) < 0)
+		fail_msg("%s", e.text);
+	return to;
+}
+
+/* Adds text as an index of the channel. */
+UNUSED static int add_text(struct index *ix, const char *dir, struct str text,
+	const struct channel *channel, unsigned position, const char *subdir, struct err *e)
+{
+	struct arena a = {0};
+	static unsigned counter;
+	char *path = arena_printf(&a, "%s/%u.json", dir, ++counter);
+	int rc = file_write(path, text, 0644, e);
+
+	if (rc == 0)
+		rc = index_add_file(ix, path, channel, position, str_of(subdir), e);
+	arena_release(&a);
+	return rc;
+}
+
+/* The words of a text, split at white space. */
+struct words {
+	struct str *v;
+	size_t n, cap;
+};
+UNUSED static struct words split_words(struct arena *a, struct str text)
+{
+	struct words w = {0};
+	struct str rest = str_trim(text);
+
+	while (rest.p && rest.n) {
+		struct str word = str_cut(&rest, ' ');
+
+		if (word.n)
+			*VEC_PUSH(a, &w) = word;
+	}
+	return w;
+}
+
+/* Requests made of words, one line each. */
+UNUSED static struct spec_line *lines_of(struct arena *a, const struct words *w)
+{
+	struct spec_line *lines = arena_array(a, struct spec_line, w->n);
+
+	for (size_t i = 0; i < w->n; i++)
+		lines[i] = (struct spec_line){w->v[i], (int)i + 1, 5};
+	return lines;
+}
+
+#endif
