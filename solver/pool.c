@@ -54,8 +54,8 @@ static void add_dependencies(struct solving *s, const struct candidate *c, Solva
 	for (size_t i = 0; i < c->n_constrains; i++) {
 		struct requirement *r = c->constrains[i];
 
-		/* Itself is no conflict, and what all match excludes nothing. */
-		if (r->package != c->package && r->package->active && r->left < r->package->left)
+		/* What all match excludes nothing. */
+		if (r->package->active && r->left < r->package->left)
 			to->conflicts =
 				repo_addid_dep(s->repo, to->conflicts, name_of_conflict(s, r), 0);
 	}

@@ -57,8 +57,7 @@ static int check_solution(
 			if (check_requirement(chosen, c->depends[k], c, true, e) < 0)
 				return -1;
 		for (size_t k = 0; k < c->n_constrains; k++)
-			if (c->constrains[k]->package != c->package &&
-				check_requirement(chosen, c->constrains[k], c, false, e) < 0)
+			if (check_requirement(chosen, c->constrains[k], c, false, e) < 0)
 				return -1;
 	}
 	return 0;

@@ -114,6 +114,17 @@ static struct requirement **requirements_of(
 	return list;
 }
 
+/* A constraint on its own name says nothing: there is only one of a name. */
+static void leave_out_itself(struct candidate *c)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < c->n_constrains; i++)
+		if (c->constrains[i]->package != c->package)
+			c->constrains[n++] = c->constrains[i];
+	c->n_constrains = n;
+}
+
 static void enter_requirements(struct universe *u, struct candidate *c)
 {
 	const struct record *r = c->record;
@@ -122,6 +133,7 @@ static void enter_requirements(struct universe *u, struct candidate *c)
 		return; /* what it needs is nobody's business */
 	c->depends = requirements_of(u, c, r->depends, r->n_depends, &c->n_depends);
 	c->constrains = requirements_of(u, c, r->constrains, r->n_constrains, &c->n_constrains);
+	leave_out_itself(c);
 	for (size_t i = 0; i < c->n_depends; i++)
 		*VEC_PUSH(&u->arena, &c->depends[i]->users) = c;
 	for (size_t i = 0; i < c->n_constrains; i++)
