@@ -15,6 +15,8 @@ void buf_clear(struct buf *b)
 {
 	b->n = 0;
 	b->overflow = false;
+	if (b->p)
+		b->p[0] = '\0';
 }
 
 char *buf_room(struct buf *b, size_t n)

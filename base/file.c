@@ -106,7 +106,7 @@ int file_read_at(
 {
 	struct stat st;
 	CLEANUP_FD fd = open_to_read(dirfd, rel, &st, e);
-	CLEANUP_BUF rest = {0};
+	CLEANUP_BUF longer = {0};
 	size_t size;
 	ssize_t got;
 	char *p;
@@ -117,19 +117,16 @@ int file_read_at(
 	if (size > max)
 		return too_large(rel, max, e);
 	p = arena_alloc(a, size + 1);
-	got = read_full(fd, p, size);
+	got = read_full(fd, p, size + 1);
 	if (got < 0)
 		return err_sys(e, "cannot read '%s'", rel);
-	if ((size_t)got == size && read_rest(fd, rel, max - size, &rest, e) < 0)
-		return -1;
 	*out = str_n(p, (size_t)got);
-	if (rest.n) {
-		p = arena_alloc(a, size + rest.n + 1);
-		memcpy(p, out->p, size);
-		memcpy(p + size, rest.p, rest.n);
-		*out = str_n(p, size + rest.n);
+	if ((size_t)got > size) {
+		buf_str(&longer, *out);
+		if (read_rest(fd, rel, max, &longer, e) < 0)
+			return -1;
+		*out = arena_str(a, buf_view(&longer));
 	}
-	p[out->n] = '\0';
 	return 0;
 }
 

@@ -122,8 +122,9 @@ static int pipes_open(struct pipes *s, const struct proc *p)
 }
 
 /*
- * Runs between fork and exec, where only async-signal-safe calls are allowed.  The program dies
- * with us: a killed envbuild leaves no script behind.
+ * Runs between fork and exec, where only async-signal-safe calls are allowed.  In a session of its
+ * own the program has no terminal, so that one that asks for a password there fails at once and is
+ * not stopped for ever.  It dies with us: a killed envbuild leaves no script behind.
  */
 static void run_child(const struct child *c)
 {
@@ -131,7 +132,7 @@ static void run_child(const struct child *c)
 	sigset_t none;
 	int fault;
 
-	setpgid(0, 0);
+	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != c->parent)
 		_exit(1);
@@ -160,18 +161,28 @@ static int wait_for(pid_t pid)
 	return status;
 }
 
+/* Where whoever started us ignores SIGCHLD, the kernel would throw exit statuses away. */
+static void want_exit_statuses(void)
+{
+	struct sigaction action;
+
+	if (sigaction(SIGCHLD, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+		signal(SIGCHLD, SIG_DFL);
+}
+
 /* The process id, or -1 with errno. */
 static pid_t start(const struct child *c)
 {
 	struct pipes *s = c->pipes;
 	int fault = 0;
-	pid_t pid = fork();
+	pid_t pid;
 
+	want_exit_statuses();
+	pid = fork();
 	if (pid < 0)
 		return -1;
 	if (pid == 0)
 		run_child(c);
-	setpgid(pid, pid); /* both do it, so that neither has to wait for the other */
 	for (int i = 0; i < 3; i++)
 		fd_cleanup(&s->child[i]);
 	fd_cleanup(&s->fault[1]);

@@ -22,7 +22,8 @@ struct proc {
 };
 
 /*
- * Runs to the end.  *status is the exit status, 128 + N for death by signal N, 124 after a
+ * Runs to the end, in a session of its own without a terminal; the program is killed when the
+ * calling thread dies.  What it left in the background is not waited for.  *status is the exit status, 128 + N for death by signal N, 124 after a
  * time-out.  -1 only where it could not be run at all.
  */
 int proc_run(const struct proc *p, int *status, struct err *e);

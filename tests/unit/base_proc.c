@@ -253,6 +253,22 @@ static void signals_are_as_the_program_expects(void **state)
 	assert_int_equal(ignored & 1ul << (SIGPIPE - 1), 0);
 }
 
+static void ignored_children_keep_their_status(void **state)
+{
+	void (*old)(int) = signal(SIGCHLD, SIG_IGN);
+
+	(void)state;
+	assert_int_equal(run_sh("exit 9", NULL), 9);
+	signal(SIGCHLD, old);
+}
+
+static void there_is_no_terminal_to_ask_at(void **state)
+{
+	(void)state;
+	/* Its own session, whose terminal (tty_nr) is none: proc(5). */
+	assert_int_equal(run_sh("set -- $(cat /proc/$$/stat); [ $6 = $$ ] && [ $7 = 0 ]", NULL), 0);
+}
+
 static void programs_are_found_on_the_path(void **state)
 {
 	char *old = getenv("PATH"), *keep = old ? strdup(old) : NULL;
@@ -283,6 +299,8 @@ int main(void)
 		cmocka_unit_test(a_daemon_that_keeps_the_pipe_is_not_waited_for),
 		cmocka_unit_test(our_pipes_are_not_passed_on),
 		cmocka_unit_test(signals_are_as_the_program_expects),
+		cmocka_unit_test(ignored_children_keep_their_status),
+		cmocka_unit_test(there_is_no_terminal_to_ask_at),
 		cmocka_unit_test(programs_are_found_on_the_path),
 	};
 
