@@ -340,8 +340,8 @@ static int fill(struct tar_reader *r, struct archive_entry *entry, struct member
 	if (m->type == MEMBER_SYMLINK)
 		link = archive_entry_symlink(entry);
 	if (!path || (m->type == MEMBER_SYMLINK && !link))
-		return err_set(e, ERR_INTEGRITY, "damaged archive '%s': a member without a name",
-			r->s.name);
+		return err_set(e, ERR_INTEGRITY,
+			"damaged archive '%s': a member without a usable name", r->s.name);
 	if (archive_entry_is_encrypted(entry))
 		return err_set(e, ERR_INTEGRITY, "encrypted member '%s' in '%s'", path, r->s.name);
 	if (archive_entry_size_is_set(entry)) {
