@@ -101,7 +101,9 @@ static int prepare_one(struct arena *a, struct prepared *p, size_t i, const char
 	p->is_file[i] = p->throwaway[i].file = !S_ISDIR(st.st_mode);
 	if (b->kind != BIND_THROW_AWAY)
 		return 0;
-	if (!overlay || p->is_file[i] || is_below(state, b->from) || has_mounts(b->from))
+	/* what belongs to somebody else could not be written to; a copy is ours */
+	if (!overlay || p->is_file[i] || st.st_uid != geteuid() || is_below(state, b->from) ||
+		has_mounts(b->from))
 		return prepare_copy(a, p, i, dir, state, e);
 	return prepare_overlay(a, p, i, dir, e);
 }

@@ -129,7 +129,7 @@ static int walk_step(struct walk *w, const char *name, int flags)
 	return flags < 0 ? -1 : flags + 1;
 }
 
-static int open_walking(int root_fd, const char *path, int flags)
+int open_in_root_walking(int root_fd, const char *path, int flags)
 {
 	struct walk w = {.root = root_fd};
 	char name[256];
@@ -161,7 +161,7 @@ int open_in_root(int root_fd, const char *path, int flags)
 
 	if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
 		return (int)fd;
-	return open_walking(root_fd, path, flags);
+	return open_in_root_walking(root_fd, path, flags);
 }
 
 /* --- the version -------------------------------------------------------------------------- */

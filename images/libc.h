@@ -12,6 +12,8 @@
  * (5.6), else component by component.  A close-on-exec descriptor, or -1 with errno.
  */
 int open_in_root(int root_fd, const char *path, int flags);
+/* The second way alone. */
+int open_in_root_walking(int root_fd, const char *path, int flags);
 
 /*
  * The glibc of a root folder, read from its libc.so.6 itself: from the banner ("stable release

@@ -52,10 +52,20 @@ static int make_link(struct state *s, const char *from, const char *to, struct e
 	return err_advise(e, "move '%s' away, or use the sandbox (--engine builtin)", to);
 }
 
+/* Is the source there already, by whatever name? */
+static bool is_in_place(const struct bind *b)
+{
+	char *real = realpath(b->to, NULL);
+	bool same = real && !strcmp(real, b->from);
+
+	free(real);
+	return same;
+}
+
 static int make_links(struct state *s, const struct bind *binds, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(binds[i].from, binds[i].to))
+		if (is_in_place(&binds[i]))
 			continue;
 		if (make_link(s, binds[i].from, binds[i].to, e) < 0)
 			return -1;

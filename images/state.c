@@ -130,15 +130,13 @@ static char *default_dir(struct arena *a)
 }
 
 /* A folder in a shared /tmp must be ours, or somebody could have prepared it. */
-static int open_state(struct arena *a, const char *dir, int *fd, struct err *e)
+static int open_state(const char *dir, bool is_default, int *fd, struct err *e)
 {
 	struct stat st;
 
-	if (!dir) {
-		dir = default_dir(a);
+	if (is_default)
 		mkdir(dir, 0700);
-	}
-	if (dir_make(dir, e) < 0)
+	else if (dir_make(dir, e) < 0)
 		return -1;
 	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd < 0 || fstat(*fd, &st) < 0)
@@ -165,24 +163,39 @@ static int make_run(struct state *s, const char *state, struct err *e)
 	return 0;
 }
 
-int state_open(struct state *s, const char *dir, struct err *e)
+static int open_once(struct state *s, const char *dir, struct err *e)
 {
 	CLEANUP_FD fd = -1;
-	char *state;
+	char *real;
 
-	*s = (struct state){.lock = -1};
-	if (open_state(&s->arena, dir, &fd, e) < 0)
+	if (open_state(dir, s->is_default, &fd, e) < 0)
 		return -1;
-	state = realpath(dir ? dir : default_dir(&s->arena), NULL);
-	if (!state)
+	real = realpath(dir, NULL);
+	if (!real)
 		return err_sys(e, "cannot resolve the folder '%s'", dir);
-	dir = s->parent = arena_strdup(&s->arena, state);
-	free(state);
+	s->parent = arena_strdup(&s->arena, real);
+	free(real);
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		remove_stale(dir);
+		remove_stale(s->parent);
 	if (flock(fd, LOCK_SH) < 0)
-		return err_sys(e, "cannot lock '%s'", dir);
-	return make_run(s, dir, e);
+		return err_sys(e, "cannot lock '%s'", s->parent);
+	return make_run(s, s->parent, e);
+}
+
+int state_open(struct state *s, const char *dir, struct err *e)
+{
+	struct err first = {0};
+
+	*s = (struct state){.lock = -1, .is_default = !dir};
+	if (!dir)
+		dir = default_dir(&s->arena);
+	if (open_once(s, dir, &first) == 0)
+		return 0;
+	if (!s->is_default || path_exists(dir))
+		return err_move(e, &first);
+	/* somebody closed, and removed, the folder just then */
+	err_release(&first);
+	return open_once(s, dir, e);
 }
 
 void state_close(struct state *s)
@@ -191,6 +204,8 @@ void state_close(struct state *s)
 		remove_folder(s->dir);
 	if (s->lock >= 0)
 		close(s->lock);
+	if (s->is_default && s->parent)
+		rmdir(s->parent);
 	arena_release(&s->arena);
 	*s = (struct state){.lock = -1};
 }

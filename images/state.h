@@ -17,6 +17,7 @@ struct state {
 	char *parent; /* STATE, canonical */
 	char *dir;    /* of this engine, in it */
 	int lock;
+	bool is_default; /* of nobody else's choice, so it goes when it is empty */
 	unsigned n_jobs;
 };
 

@@ -1,6 +1,7 @@
 #include "images/throwaway.h"
 
 #include "base/file.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,6 +142,9 @@ static int visit_original(void *ctx, const char *rel, const struct stat *st, str
 		return 0;
 	if (fstatat(c->there, rel, &copy, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
+	/* an unreadable file never was in the copy */
+	if (S_ISREG(st->st_mode) && faccessat(c->here, rel, R_OK, 0) < 0)
+		return 0;
 	add_change(c, rel);
 	return S_ISDIR(st->st_mode) ? DIR_SKIP : 0;
 }
@@ -224,6 +228,10 @@ static int copy_file(int from_dir, const char *from, int to_dir, const char *to,
 	CLEANUP_FD in = openat(from_dir, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	CLEANUP_FD out = -1;
 
+	if (in < 0 && errno == EACCES) {
+		log_debug("'%s' cannot be read and is left out of the copy", from);
+		return 0;
+	}
 	if (in < 0)
 		return err_sys(e, "cannot open '%s' to copy it", from);
 	out = openat(to_dir, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -23,8 +23,8 @@ int changes_of_copy(struct arena *a, const char *original, const char *copy, con
 /* Of two files: the same mode and bytes? */
 bool same_file(const char *original, const char *copy);
 /*
- * Copies a file or a folder (reflinked where possible; links, modes and times kept; devices and
- * sockets left out).  skip: an absolute path below `from` that is left out, or NULL.
+ * Copies a file or a folder (reflinked where possible; links, modes and times kept; devices,
+ * sockets and what cannot be read left out).  skip: an absolute path below `from` that is left out, or NULL.
  */
 int copy_tree(const char *from, const char *to, const char *skip, struct err *e);
 

@@ -89,7 +89,7 @@ make_debian() {
   mirror=$(archive)
   command -v mmdebstrap >/dev/null || unavailable "no mmdebstrap (Debian package mmdebstrap)"
   # unpacked by this user, so that everything is its own
-  mmdebstrap --quiet --variant=extract --mode=root --include="$packages" "$name" "$work/tar.tar" \
+  mmdebstrap --quiet --variant=extract --include="$packages" "$name" "$work/tar.tar" \
     "${mirror:-http://deb.debian.org/debian}" >"$work/log" 2>&1 ||
     unavailable "mmdebstrap $name: $(tail -n 1 "$work/log")"
   mkdir "$work/new"

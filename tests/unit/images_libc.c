@@ -1,0 +1,222 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "images/libc.h"
+#include "images/profile.h"
+
+static struct arena arena;
+static char root[] = "/tmp/images_libc.XXXXXX";
+
+static int make_root(void **state)
+{
+	(void)state;
+	memcpy(root + sizeof root - 7, "XXXXXX", 6);
+	return mkdtemp(root) ? 0 : -1;
+}
+
+static int remove_root(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	arena_release(&arena);
+	return dir_remove(root, &e);
+}
+
+/* A file that begins as an ELF library of this machine and goes on with `tail`. */
+static void write_library(const char *rel, int machine, struct str tail)
+{
+	CLEANUP_BUF bytes = {0};
+	Elf64_Ehdr h = {.e_machine = (Elf64_Half)machine, .e_type = ET_DYN};
+	struct err e = {0};
+	char *path = path_join(&arena, root, rel);
+
+	memcpy(h.e_ident, ELFMAG, SELFMAG);
+	h.e_ident[EI_CLASS] = ELFCLASS64;
+	buf_add(&bytes, &h, sizeof h);
+	buf_str(&bytes, tail);
+	assert_int_equal(dir_make(path_dir(&arena, path), &e), 0);
+	assert_int_equal(file_write(path, buf_view(&bytes), 0755, &e), 0);
+}
+
+static int find(struct str *version, struct str *reason)
+{
+	struct err e = {0};
+
+	return root_glibc(&arena, root, version, reason, &e);
+}
+
+#ifdef __aarch64__
+enum { MACHINE = EM_AARCH64 };
+#else
+enum { MACHINE = EM_X86_64 };
+#endif
+
+static void the_banner_tells(void **state)
+{
+	struct str version, reason;
+
+	(void)state;
+	write_library("lib64/libc.so.6", MACHINE,
+		STR("GLIBC_2.99 GNU C Library stable release version 2.12, by Roland"));
+	assert_int_equal(find(&version, &reason), 1);
+	assert_true(str_is(version, "2.12"));
+}
+
+static void version_definitions_tell_without_a_banner(void **state)
+{
+	struct str version, reason;
+
+	(void)state;
+	write_library("usr/lib/libc.so.6", MACHINE,
+		STR("GLIBC_2.2.5\0GLIBC_2.9\0GLIBC_2.17\0GLIBC_2.4\0GLIBC_PRIVATE"));
+	assert_int_equal(find(&version, &reason), 1);
+	assert_true(str_is(version, "2.17"));
+}
+
+static void a_library_of_another_machine_does_not_count(void **state)
+{
+	struct str version, reason;
+
+	(void)state;
+	write_library("lib/libc.so.6", EM_386, STR("stable release version 2.12"));
+	assert_int_equal(find(&version, &reason), 0);
+	assert_true(str_find(reason, STR("no glibc")) >= 0);
+}
+
+static void musl_is_named(void **state)
+{
+	struct str version, reason;
+
+	(void)state;
+	write_library("lib/ld-musl-x86_64.so.1", MACHINE, STR("musl"));
+	assert_int_equal(find(&version, &reason), 0);
+	assert_true(str_find(reason, STR("is musl")) >= 0);
+}
+
+static void links_stay_inside_the_root(void **state)
+{
+	struct str version, reason;
+
+	(void)state;
+	/* the way out would find this machine's own library */
+	assert_int_equal(symlink("/lib/x86_64-linux-gnu", path_join(&arena, root, "lib64")), 0);
+	assert_int_equal(symlink("../../../../../../lib64", path_join(&arena, root, "lib")), 0);
+	assert_int_equal(find(&version, &reason), 0);
+	write_library("real/libc.so.6", MACHINE, STR("stable release version 2.5"));
+	assert_int_equal(unlink(path_join(&arena, root, "lib64")), 0);
+	assert_int_equal(symlink("/real", path_join(&arena, root, "lib64")), 0);
+	assert_int_equal(find(&version, &reason), 1);
+	assert_true(str_is(version, "2.5"));
+}
+
+static void a_root_satisfies_what_is_not_newer(void **state)
+{
+	struct profile p = {.name = STR("lab"), .glibc = STR("2.9")};
+	struct err e = {0};
+	struct str reason;
+
+	(void)state;
+	write_library("lib64/libc.so.6", MACHINE, STR("stable release version 2.12"));
+	assert_int_equal(root_satisfies(&arena, root, &p, &reason, &e), 1);
+	p.glibc = STR("2.12");
+	assert_int_equal(root_satisfies(&arena, root, &p, &reason, &e), 1);
+	p.glibc = STR("2.100");
+	assert_int_equal(root_satisfies(&arena, root, &p, &reason, &e), 0);
+	assert_true(str_find(reason, STR("has glibc 2.12, target 'lab' says 2.100")) >= 0);
+	assert_int_equal(root_satisfies(&arena, "/no/such", &p, &reason, &e), -1);
+	err_release(&e);
+}
+
+static const struct {
+	const char *path, *want; /* want NULL: an error */
+} places[] = {
+	{"a/b/file", "in"},
+	{"/a/b/file", "in"},
+	{"a//./b/../b/file", "in"},
+	{"../../../a/b/file", "in"},
+	{"up/file", "in"},
+	{"absolute/b/file", "in"},
+	{"chain", "in"},
+	{"loop", NULL},
+	{"a/b/file/x", NULL},
+	{"none", NULL},
+	{"out", NULL},
+};
+
+static void make_places(void)
+{
+	struct err e = {0};
+
+	assert_int_equal(dir_make(path_join(&arena, root, "a/b"), &e), 0);
+	assert_int_equal(file_write(path_join(&arena, root, "a/b/file"), STR("in"), 0644, &e), 0);
+	assert_int_equal(symlink("../../../../a/b", path_join(&arena, root, "up")), 0);
+	assert_int_equal(symlink("/a", path_join(&arena, root, "absolute")), 0);
+	assert_int_equal(symlink("absolute/b/file", path_join(&arena, root, "chain")), 0);
+	assert_int_equal(symlink("loop", path_join(&arena, root, "loop")), 0);
+	assert_int_equal(symlink("/etc/passwd", path_join(&arena, root, "out")), 0);
+}
+
+typedef int opener(int, const char *, int);
+
+static void open_places(opener *open_one)
+{
+	CLEANUP_FD dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		CLEANUP_FD fd = open_one(dir, places[i].path, O_RDONLY);
+		char text[8] = "";
+
+		if (!places[i].want) {
+			assert_int_equal(fd, -1);
+			continue;
+		}
+		assert_true(fd >= 0);
+		assert_int_equal(read(fd, text, sizeof text - 1), 2);
+		assert_string_equal(text, places[i].want);
+	}
+}
+
+static void paths_are_resolved_as_in_the_root(void **state)
+{
+	(void)state;
+	make_places();
+	open_places(open_in_root);
+}
+
+static void old_kernels_resolve_the_same(void **state)
+{
+	(void)state;
+	make_places();
+	open_places(open_in_root_walking);
+}
+
+int main(void)
+{
+#define IN_ROOT(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
+	const struct CMUnitTest tests[] = {
+		IN_ROOT(the_banner_tells),
+		IN_ROOT(version_definitions_tell_without_a_banner),
+		IN_ROOT(a_library_of_another_machine_does_not_count),
+		IN_ROOT(musl_is_named),
+		IN_ROOT(links_stay_inside_the_root),
+		IN_ROOT(a_root_satisfies_what_is_not_newer),
+		IN_ROOT(paths_are_resolved_as_in_the_root),
+		IN_ROOT(old_kernels_resolve_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,281 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "images/host.h"
+#include "images/targets.h"
+
+static struct arena arena;
+
+static int release(void **state)
+{
+	(void)state;
+	arena_release(&arena);
+	return 0;
+}
+
+static void a_whole_profile_is_read(void **state)
+{
+	struct profile p;
+	struct err e = {0};
+	struct str text = STR("name: lab\nsubdir: linux-64\n"
+			      "virtual-packages: [__glibc=2.17, __unix=0=0]\n"
+			      "image: {dockerfile: a.Dockerfile, reference: 'x/y:1', root: r}\n"
+			      "pack: {format: tar.zst}\nnetwork: none\n");
+
+	(void)state;
+	assert_int_equal(profile_parse(&arena, "/p/lab.yml", text, &p, &e), 0);
+	assert_true(str_is(p.name, "lab"));
+	assert_true(str_is(p.subdir, "linux-64"));
+	assert_true(str_is(p.glibc, "2.17"));
+	assert_int_equal(p.n_virtual_packages, 2);
+	assert_true(str_is(p.virtual_packages[1], "__unix=0=0"));
+	assert_true(str_is(p.dockerfile, "a.Dockerfile"));
+	assert_true(str_is(p.reference, "x/y:1"));
+	assert_string_equal(p.root, "/p/r");
+	assert_true(str_is(p.pack_format, "tar.zst"));
+	assert_false(p.network);
+	assert_false(p.host);
+}
+
+#define HEAD  "name: lab\nsubdir: linux-64\n"
+#define GLIBC "virtual-packages:\n- __glibc=2.17\n"
+
+static const struct fault {
+	const char *text, *message, *advice;
+} faults[] = {
+	{"", "t.yml:1:1: ", "name:"},
+	{"- a\n", "t.yml:1:1: the target profile must be a map", NULL},
+	{HEAD, "t.yml:1:1: target 'lab' does not say which glibc it has", "- __glibc=2.17"},
+	{HEAD "virtual-packages:\n- __unix=0=0\n",
+		"t.yml:4:1: target 'lab' does not say which glibc it has",
+		"add '- __glibc=2.17' under 'virtual-packages:'"},
+	{GLIBC "name: x\n", "t.yml:1:1: the target has no 'subdir:'", "subdir: linux-64"},
+	{GLIBC "subdir: linux-64\n", "t.yml:1:1: the target has no 'name:'", NULL},
+	{HEAD GLIBC "glibc: 2\n", "t.yml:5:1: unknown key 'glibc'", NULL},
+	{HEAD GLIBC "image: {file: 2}\n", "t.yml:5:9: unknown key 'file' in 'image'", NULL},
+	{HEAD GLIBC "pack:\n  format: zip\n", "t.yml:6:11: unknown format 'zip'", NULL},
+	{HEAD GLIBC "pack: zip\n", "t.yml:5:7: 'pack' must be a map", NULL},
+	{HEAD GLIBC "network: maybe\n", "t.yml:5:10: 'network' is", NULL},
+	{HEAD GLIBC "- glibc=2\n", "t.yml:5:3: a virtual package's name", NULL},
+	{HEAD GLIBC "- __cuda\n", "t.yml:5:3: a virtual package reads", NULL},
+	{HEAD GLIBC "- __cuda=\n", "t.yml:5:3: a virtual package reads", NULL},
+	{HEAD GLIBC "- __cuda=1=\n", "t.yml:5:3: a virtual package reads", NULL},
+	{HEAD GLIBC "- __cuda >=1\n", "t.yml:5:3: a virtual package", NULL},
+	{HEAD GLIBC "- __glibc=2.18\n", "t.yml:5:3: '__glibc' is given twice", NULL},
+	{HEAD "virtual-packages: [__glibc=new]\n", "t.yml:3:20: a glibc version looks", NULL},
+	{HEAD "virtual-packages: __glibc=2\n", "t.yml:3:19: 'virtual-packages' must be", NULL},
+	{"name: a/b\nsubdir: linux-64\n" GLIBC, "t.yml:1:7: a target's name", NULL},
+	{"name: [a]\nsubdir: linux-64\n" GLIBC, "t.yml:1:7: 'name' must be a text", NULL},
+	{"name: a\nsubdir: ../x\n" GLIBC, "t.yml:2:9: a subdir looks like", NULL},
+	{"name: a\nname: b\n", "t.yml:2:", NULL},
+	{"name: [a\n", "t.yml:", NULL},
+};
+
+static void faults_name_their_place(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		struct profile p;
+		struct err e = {0};
+
+		assert_int_equal(
+			profile_parse(&arena, "t.yml", str_of(faults[i].text), &p, &e), -1);
+		assert_int_equal(e.code, ERR_INPUT);
+		assert_int_equal(err_exit_status(e.code), 2);
+		if (strncmp(e.text, faults[i].message, strlen(faults[i].message)) != 0)
+			fail_msg("'%s' gave '%s', not '%s'", faults[i].text, e.text,
+				faults[i].message);
+		if (faults[i].advice && !strstr(err_advice(&e), faults[i].advice))
+			fail_msg("'%s' advises '%s'", e.text, err_advice(&e));
+		err_release(&e);
+	}
+}
+
+static void shipped_profiles_are_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_TARGETS; i++) {
+		struct profile p;
+		struct err e = {0};
+		const char *name = arena_cstr(&arena, target_name(i));
+
+		assert_int_equal(profile_find(&arena, name, NULL, &p, &e), 0);
+		assert_true(str_eq(p.name, target_name(i)));
+		assert_true(str_is(p.subdir, "linux-64"));
+		assert_int_not_equal(p.n_virtual_packages, 0);
+		assert_string_equal(p.source, "built-in");
+		if (path_exists("images/targets"))
+			assert_true(path_exists(arena_cstr(&arena, p.dockerfile)));
+		assert_int_not_equal(p.reference.n, 0);
+		assert_true(p.network);
+	}
+}
+
+/* Every file of images/targets is in the program, byte for byte. */
+static void shipped_profiles_are_the_files(void **state)
+{
+	DIR *d = opendir("images/targets");
+	struct dirent *entry;
+	size_t n = 0;
+
+	(void)state;
+	if (!d)
+		skip();
+	while ((entry = readdir(d)))
+		n += entry->d_name[0] != '.';
+	closedir(d);
+	assert_int_equal(n, N_TARGETS);
+	for (size_t i = 0; i < N_TARGETS; i++) {
+		char *path =
+			arena_printf(&arena, "images/targets/%.*s.yml", STR_ARG(target_name(i)));
+		struct err e = {0};
+		struct str text;
+
+		assert_int_equal(file_read(&arena, path, 1 << 20, &text, &e), 0);
+		assert_true(str_eq(text, target_text(i)));
+	}
+}
+
+static void a_projects_own_targets_come_first(void **state)
+{
+	char dir[] = "/tmp/images_profile.XXXXXX";
+	struct err e = {0};
+	struct profile p;
+	struct str *names;
+	size_t n;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(dir_make(path_join(&arena, dir, "targets"), &e), 0);
+	assert_int_equal(file_write(path_join(&arena, dir, "targets/rhel6.yml"),
+				 STR("name: rhel6\nsubdir: linux-64\n"
+				     "virtual-packages: [__glibc=2.11]\n"),
+				 0644, &e),
+		0);
+	assert_int_equal(file_write(path_join(&arena, dir, "targets/lab.yml"),
+				 STR("name: lab\nsubdir: linux-64\n"), 0644, &e),
+		0);
+	assert_int_equal(profile_find(&arena, "rhel6", dir, &p, &e), 0);
+	assert_true(str_is(p.glibc, "2.11"));
+	assert_int_equal(profile_names(&arena, dir, &names, &n, &e), 0);
+	assert_int_equal(n, N_TARGETS + 2);
+	assert_true(str_is(names[1], "host"));
+	assert_true(str_is(names[2], "lab"));
+	assert_int_equal(profile_find(&arena, "lab", dir, &p, &e), -1);
+	assert_non_null(strstr(e.text, "targets/lab.yml:1:1: "));
+	err_release(&e);
+	assert_int_equal(profile_find(&arena, "rhel5", dir, &p, &e), -1);
+	assert_int_equal(err_exit_status(e.code), 2);
+	assert_non_null(strstr(e.text, "debian12, host, lab, rhel6, rhel7"));
+	err_release(&e);
+	assert_int_equal(profile_find(&arena, "missing.yml", dir, &p, &e), -1);
+	assert_int_equal(err_exit_status(e.code), 2);
+	err_release(&e);
+	assert_int_equal(dir_remove(dir, &e), 0);
+}
+
+static bool has_package(const struct profile *p, const char *start)
+{
+	for (size_t i = 0; i < p->n_virtual_packages; i++)
+		if (str_starts(p->virtual_packages[i], str_of(start)))
+			return true;
+	return false;
+}
+
+static void the_host_is_read_off_the_machine(void **state)
+{
+	struct err e = {0};
+	struct profile p;
+	struct str reason;
+
+	(void)state;
+	unsetenv("CONDA_OVERRIDE_GLIBC");
+	assert_int_equal(profile_find(&arena, "host", NULL, &p, &e), 0);
+	assert_true(p.host);
+	assert_true(has_package(&p, "__linux="));
+	assert_true(has_package(&p, "__unix=0=0"));
+	assert_true(has_package(&p, "__archspec=1="));
+#ifdef __GLIBC__
+	assert_true(str_is(p.glibc, arena_printf(&arena, "%d.%d", __GLIBC__, __GLIBC_MINOR__)));
+#endif
+	assert_int_equal(root_satisfies(&arena, "/", &p, &reason, &e), 1);
+}
+
+static void overrides_win_and_empty_ones_hide(void **state)
+{
+	struct err e = {0};
+	struct profile p;
+
+	(void)state;
+	setenv("CONDA_OVERRIDE_GLIBC", "2.5", 1);
+	setenv("CONDA_OVERRIDE_CUDA", "12.4", 1);
+	setenv("CONDA_OVERRIDE_LINUX", "3.2.1", 1);
+	setenv("CONDA_OVERRIDE_ARCHSPEC", "zen3", 1);
+	assert_int_equal(profile_find(&arena, "host", NULL, &p, &e), 0);
+	assert_true(str_is(p.glibc, "2.5"));
+	assert_true(has_package(&p, "__cuda=12.4"));
+	assert_true(has_package(&p, "__linux=3.2.1"));
+	assert_true(has_package(&p, "__archspec=1=zen3"));
+	setenv("CONDA_OVERRIDE_CUDA", "", 1);
+	assert_int_equal(profile_find(&arena, "host", NULL, &p, &e), 0);
+	assert_false(has_package(&p, "__cuda"));
+	setenv("CONDA_OVERRIDE_GLIBC", "", 1);
+	assert_int_equal(profile_find(&arena, "host", NULL, &p, &e), -1);
+	assert_int_equal(e.code, ERR_INPUT);
+	err_release(&e);
+	unsetenv("CONDA_OVERRIDE_GLIBC");
+	unsetenv("CONDA_OVERRIDE_CUDA");
+	unsetenv("CONDA_OVERRIDE_LINUX");
+	unsetenv("CONDA_OVERRIDE_ARCHSPEC");
+}
+
+static void cpu_levels_follow_the_psabi(void **state)
+{
+	static const char v2[] = "fpu sse2 cx16 lahf_lm popcnt pni ssse3 sse4_1 sse4_2";
+	const char *v3, *v4;
+
+	(void)state;
+	v3 = arena_printf(&arena, "%s avx avx2 bmi1 bmi2 f16c fma abm movbe xsave", v2);
+	v4 = arena_printf(&arena, "%s avx512f avx512bw avx512cd avx512dq avx512vl", v3);
+	assert_string_equal(x86_64_level(STR("fpu sse2")), "x86_64");
+	assert_string_equal(x86_64_level(str_of(v2)), "x86_64_v2");
+	assert_string_equal(x86_64_level(str_of(v3)), "x86_64_v3");
+	assert_string_equal(x86_64_level(str_of(v4)), "x86_64_v4");
+	assert_string_equal(x86_64_level(str_sub(str_of(v4), 0, strlen(v4) - 1)), "x86_64_v3");
+}
+
+static void kernel_versions_lose_their_tail(void **state)
+{
+	(void)state;
+	assert_true(str_is(kernel_version(STR("5.14.0-70.el9.x86_64")), "5.14.0"));
+	assert_true(str_is(kernel_version(STR("6.1.0-rc4")), "6.1.0"));
+	assert_true(str_is(kernel_version(STR("2.6.32-754.35.1")), "2.6.32"));
+	assert_true(str_is(kernel_version(STR("6.18.")), "6.18"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_whole_profile_is_read),
+		cmocka_unit_test(faults_name_their_place),
+		cmocka_unit_test(shipped_profiles_are_whole),
+		cmocka_unit_test(shipped_profiles_are_the_files),
+		cmocka_unit_test(a_projects_own_targets_come_first),
+		cmocka_unit_test(the_host_is_read_off_the_machine),
+		cmocka_unit_test(overrides_win_and_empty_ones_hide),
+		cmocka_unit_test(cpu_levels_follow_the_psabi),
+		cmocka_unit_test(kernel_versions_lose_their_tail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, release);
+}
