@@ -116,7 +116,7 @@ static int open_file(struct session *s, const char *operand, struct environment 
 		err_set(e, ERR_USAGE, "'%s' names %zu targets", operand, p->n_targets);
 		return err_advise(e, "choose one with -t");
 	}
-	if (plan_make(s, p, p->targets[0], false, &plan, e) < 0 ||
+	if (plan_target(s, p, p->targets[0], false, &plan, e) < 0 ||
 		plan_check_runnable(&plan, "run", e) < 0)
 		return -1;
 	out->profile = plan.profile;

@@ -397,7 +397,7 @@ static int pack_target(
 	bool changed;
 	int rc = -1;
 
-	if (plan_make(s, p, target, false, &run.plan, e) < 0 ||
+	if (plan_target(s, p, target, false, &run.plan, e) < 0 ||
 		plan_check_runnable(&run.plan, "pack", e) < 0 || check_name(&run, e) < 0 ||
 		choose_script(&run, e) < 0 ||
 		output_begin(s, &run.plan, p->n_targets > 1, &run.output, e) < 0)

@@ -221,7 +221,7 @@ static int plan_from_lock(struct session *s, struct project *p, struct plan *pla
 	return 0;
 }
 
-int plan_make(struct session *s, struct project *p, const char *target, bool fresh,
+int plan_target(struct session *s, struct project *p, const char *target, bool fresh,
 	struct plan *out, struct err *e)
 {
 	const struct options *o = &s->line.options;

@@ -44,7 +44,7 @@ struct plan {
  * Reads the profile and the environment file for it and settles the records: those of the lock
  * where it is current, else solved (ERR_STALE under --locked).  `fresh`: solve in any case.
  */
-int plan_make(struct session *s, struct project *p, const char *target, bool fresh,
+int plan_target(struct session *s, struct project *p, const char *target, bool fresh,
 	struct plan *out, struct err *e);
 /* Exit 2 where the target is of another machine than this one. */
 int plan_check_runnable(const struct plan *plan, const char *what, struct err *e);
