@@ -66,32 +66,53 @@ static int fail_undecodable(struct reader *r)
 		r->parser.problem ? r->parser.problem : "the text is not UTF-8");
 }
 
-/* Is a line (from 0) indented with a tab? */
-static bool indented_with_tab(struct str text, size_t line)
+static struct str line_of(struct str text, size_t line)
 {
-	struct str indent = {NULL, 0};
+	struct str found = {NULL, 0};
 
 	for (size_t i = 0; i <= line && text.p; i++)
-		indent = str_cut(&text, '\n');
-	for (size_t i = 0; i < indent.n && (indent.p[i] == ' ' || indent.p[i] == '\t'); i++)
-		if (indent.p[i] == '\t')
+		found = str_cut(&text, '\n');
+	return found;
+}
+
+static bool indented_with_tab(struct str line)
+{
+	for (size_t i = 0; i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'); i++)
+		if (line.p[i] == '\t')
 			return true;
 	return false;
+}
+
+/* What to do about the mistakes that people make. */
+static void advise(struct reader *r, const char *problem, yaml_mark_t at)
+{
+	struct str line = line_of(r->text, at.line), rest = str_sub(line, at.column, line.n);
+
+	if (indented_with_tab(line))
+		err_advise(r->e, "YAML allows no tabs for indenting: write spaces there");
+	else if (rest.n && strchr("@`%", rest.p[0]) && strstr(problem, "cannot start"))
+		err_advise(r->e, "put text that begins with '%c' in quotes", rest.p[0]);
+	else if (strstr(problem, "mapping values are not allowed"))
+		err_advise(r->e, "put text that holds ': ' in quotes, and look at the "
+				 "indenting of this line and the one above");
+	else
+		err_advise(r->e, "look at the indenting, quotes and brackets there");
 }
 
 static int fail_syntax(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
-	yaml_mark_t at = p->problem_mark, context = p->context_mark;
+	const char *problem = p->problem ? p->problem : "not YAML";
+	yaml_mark_t at = p->problem_mark;
 
 	if (p->error == YAML_READER_ERROR)
 		return fail_undecodable(r);
-	fail_at(r, at.line + 1, at.column + 1, p->problem ? p->problem : "not YAML");
-	if (indented_with_tab(r->text, at.line))
-		err_advise(r->e, "YAML allows no tabs for indenting: write spaces there");
-	else if (p->context)
-		err_advise(r->e, "libyaml noticed it %s that begins at line %zu, column %zu",
-			p->context, context.line + 1, context.column + 1);
+	if (p->context && p->context_mark.line != at.line)
+		err_set(r->e, ERR_INPUT, "%s:%zu:%zu: %s (%s that begins at line %zu)", r->name,
+			at.line + 1, at.column + 1, problem, p->context, p->context_mark.line + 1);
+	else
+		fail_at(r, at.line + 1, at.column + 1, problem);
+	advise(r, problem, at);
 	return -1;
 }
 

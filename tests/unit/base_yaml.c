@@ -6,9 +6,13 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/yaml.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 /* The tree in short: plain and 'quoted' scalars, [items], {key=value}. */
 static void transcribe(const struct yaml *y, struct buf *b)
@@ -65,9 +69,12 @@ static const struct {
 } bad[] = {
 	{"a: b: c\n", "f.yml:1:5: mapping values are not allowed in this context"},
 	{"a:\n\t- b\n", "f.yml:2:1: found character that cannot start any token"},
-	{"dependencies:\n  - a\n - b\n", "f.yml:3:2: did not find expected key"},
-	{"a: [1, 2\n", "f.yml:2:1: did not find expected ',' or ']'"},
-	{"a: 'b\n", "f.yml:2:1: found unexpected end of stream"},
+	{"dependencies:\n  - a\n - b\n", "f.yml:3:2: did not find expected key (while parsing a "
+					 "block mapping that begins at line 1)"},
+	{"a: [1, 2\n", "f.yml:2:1: did not find expected ',' or ']' (while parsing a flow sequence "
+		       "that begins at line 1)"},
+	{"a: 'b\n", "f.yml:2:1: found unexpected end of stream (while scanning a quoted scalar "
+		    "that begins at line 1)"},
 	{"name: x\nname: y\n", "f.yml:2:1: duplicate key 'name', first given at line 1"},
 	{"a: {b: 1, c: 2, b: 3}\n", "f.yml:1:17: duplicate key 'b', first given at line 1"},
 	{"? [a]\n: b\n", "f.yml:1:3: a list or map cannot be a key here"},
@@ -122,15 +129,25 @@ static void errors_have_line_and_column(void **state)
 	}
 }
 
-static void tabs_have_their_own_advice(void **state)
+static void common_mistakes_have_advice(void **state)
 {
-	struct err e = {0};
+	static const struct {
+		const char *text, *advice;
+	} cases[] = {
+		{"\xc3\xa9: 1\na:\n  \t- b\n", "no tabs"},
+		{"channels:\n  - @c\n", "begins with '@' in quotes"},
+		{"a: b: c\n", "in quotes"},
+		{"a: [\n", "look at"},
+	};
 
 	(void)state;
-	assert_int_equal(parse_fails(STR("\xc3\xa9: 1\na:\n  \t- b\n"), &e), -1);
-	assert_non_null(e.advice);
-	assert_non_null(strstr(e.advice, "tabs"));
-	err_release(&e);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct err e = {0};
+
+		assert_int_equal(parse_fails(str_of(cases[i].text), &e), -1);
+		assert_non_null(strstr(e.advice, cases[i].advice));
+		err_release(&e);
+	}
 }
 
 static void nodes_know_their_place(void **state)
@@ -319,17 +336,65 @@ static void scalars_are_quoted_where_they_must(void **state)
 	}
 }
 
+struct files {
+	const char *dir;
+	size_t n;
+};
+
+static int parse_file(void *ctx, const char *rel, const struct stat *st, struct err *e)
+{
+	struct files *files = ctx;
+	struct arena a = {0};
+	struct yaml *y = NULL;
+	struct str text;
+	int rc = 0;
+
+	if (!S_ISREG(st->st_mode) || !str_ends(str_of(rel), STR(".yml")))
+		return 0;
+	files->n++;
+	if (file_read(&a, path_join(&a, files->dir, rel), 1 << 20, &text, e) < 0 ||
+		yaml_parse(&a, rel, text, &y, e) < 0)
+		rc = -1;
+	else if (!y || y->kind != YAML_MAP)
+		rc = err_set(e, ERR_INPUT, "'%s' holds no map", rel);
+	arena_release(&a);
+	return rc;
+}
+
+static void real_environment_files_are_read(void **state)
+{
+	struct arena a = {0};
+	const char *data = getenv("ENVBUILD_SHARED_DATA");
+	const char *dir = path_join(&a, data && *data ? data : "../shared/data", "environments");
+	struct err e = {0};
+	struct files files = {.dir = dir};
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	if (fd < 0) {
+		arena_release(&a);
+		print_message("no '%s'\n", "shared/data/environments");
+		skip();
+	}
+	if (dir_walk(fd, parse_file, &files, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_true(files.n > 300);
+	close(fd);
+	arena_release(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documents_give_their_tree),
 		cmocka_unit_test(errors_have_line_and_column),
-		cmocka_unit_test(tabs_have_their_own_advice),
+		cmocka_unit_test(common_mistakes_have_advice),
 		cmocka_unit_test(nodes_know_their_place),
 		cmocka_unit_test(only_plain_words_are_null),
 		cmocka_unit_test(alias_bombs_are_refused),
 		cmocka_unit_test(nesting_is_bounded),
 		cmocka_unit_test(large_maps_find_their_duplicates),
+		cmocka_unit_test(real_environment_files_are_read),
 		cmocka_unit_test(scalars_are_quoted_where_they_must),
 	};
 
