@@ -268,7 +268,10 @@ static int extract_tar(struct extractor *x, struct tar_reader *tar, struct err *
 	return 0;
 }
 
-/* metadata.json: {"conda_pkg_format_version": 2} (CEP 35). */
+/*
+ * metadata.json: {"conda_pkg_format_version": 2} (CEP 35).  An empty one is taken for that: conda
+ * does not look at it, and packages that were transmuted carry such.
+ */
 static int check_metadata(struct extractor *x, struct tar_reader *zip, struct err *e)
 {
 	struct arena a = {0};
@@ -279,6 +282,8 @@ static int check_metadata(struct extractor *x, struct tar_reader *zip, struct er
 		arena_release(&a);
 		return err_wrap(e, "package '%s'", x->fn);
 	}
+	if (!text.n)
+		version = 2;
 	struct json *j = json_open_text(text, "metadata.json");
 	enum json_type t;
 	while ((t = json_next(j)) != JSON_END && t != JSON_ERROR)
