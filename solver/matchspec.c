@@ -270,12 +270,19 @@ static void set_channel(struct matchspec *m, struct str s)
 	m->channel = str_is(s, "*") ? str_n(NULL, 0) : s;
 }
 
+/* What stands before a regular expression, which may hold colons and brackets of its own. */
+static struct str before_regex(struct str s)
+{
+	ptrdiff_t caret = str_chr(s, '^');
+
+	return caret < 0 ? s : str_sub(s, 0, (size_t)caret);
+}
+
 static int read_positional(struct parser *p, struct str s, struct err *e)
 {
-	ptrdiff_t colon = str_rchr(s, ':'), before;
+	ptrdiff_t colon = str_rchr(before_regex(s), ':'), before;
 
-	/* A regular expression may hold colons of its own. */
-	if (colon < 0 || str_chr(s, '^') >= 0)
+	if (colon < 0)
 		return read_name(p, s, e);
 	before = str_rchr(str_sub(s, 0, (size_t)colon), ':');
 	/* What stands between the two colons is a namespace: read and ignored (CEP 29). */
@@ -485,15 +492,27 @@ static int read_package_file(struct parser *p, struct str s, struct err *e)
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
+/* Where the keyword part begins; -1 where there is none. */
+static ptrdiff_t find_brackets(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		ptrdiff_t end = s.p[i] == '^' ? str_chr(str_sub(s, i, s.n), '$') : -1;
+
+		if (s.p[i] == '[')
+			return (ptrdiff_t)i;
+		if (end > 0)
+			i += (size_t)end;
+	}
+	return -1;
+}
+
 static int parse(struct parser *p, struct err *e)
 {
 	struct str s = p->text;
-	ptrdiff_t open = str_chr(s, '[');
+	ptrdiff_t open = find_brackets(s);
 
 	if (!s.n)
 		return err_set(e, ERR_INPUT, "nothing is there");
-	if (s.p[0] == '^' && open >= 0 && open < str_chr(s, '$'))
-		open = -1;
 	if (open >= 0) {
 		if (s.p[s.n - 1] != ']')
 			return fail(p, e, s.p + open, "']' is missing at the end for the '['");
@@ -535,7 +554,7 @@ struct str matchspec_name(struct str text)
 	size_t n = 0;
 
 	text = str_trim(text);
-	open = str_chr(text, '[');
+	open = find_brackets(text);
 	if (open >= 0)
 		text = str_trim(str_sub(text, 0, (size_t)open));
 	if (package_file(text)) {
@@ -545,7 +564,7 @@ struct str matchspec_name(struct str text)
 		fn = str_sub(text, (size_t)str_rchr(text, '/') + 1, text.n);
 		return record_split_fn(fn, &name, &version, &build) < 0 ? str_n(NULL, 0) : name;
 	}
-	colon = str_rchr(text, ':');
+	colon = str_rchr(before_regex(text), ':');
 	text = skip_space(str_sub(text, (size_t)(colon + 1), text.n));
 	while (n < text.n && !ends_name(text.p[n]))
 		n++;

@@ -1,5 +1,7 @@
 #include "solver/record.h"
 
+#include "solver/version.h"
+
 struct str record_dist(struct arena *a, const struct record *r)
 {
 	return arena_strf(
@@ -102,20 +104,23 @@ static struct str next_word(struct str *rest)
 int virtual_package_parse(struct arena *a, struct str text, struct record *out, struct err *e)
 {
 	struct str rest = str_trim(text), whole = rest;
+	const struct version *version;
 
-	(void)a;
 	*out = (struct record){0};
 	if (rest.n && rest.p[0] != '=')
 		out->name = next_word(&rest);
 	out->version = next_word(&rest);
 	out->build = next_word(&rest);
-	if (!str_starts(out->name, STR("__")) || out->name.n < 3 || rest.n)
-		return err_set(e, ERR_INPUT, "invalid virtual package '%.*s'", STR_ARG(whole)),
-		       err_advise(e, "write it as __name=version or __name=version=build, such as "
+	if (!str_starts(out->name, STR("__")) || out->name.n < 3 || rest.n) {
+		err_set(e, ERR_INPUT, "invalid virtual package '%.*s'", STR_ARG(whole));
+		return err_advise(e, "write it as __name=version or __name=version=build, such as "
 				     "__glibc=2.17");
+	}
 	if (!out->version.n)
 		out->version = STR("0");
 	if (!out->build.n)
 		out->build = STR("0");
+	if (version_parse(a, out->version, &version, e) < 0)
+		return err_wrap(e, "invalid virtual package '%.*s'", STR_ARG(whole));
 	return 0;
 }

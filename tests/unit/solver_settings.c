@@ -1,0 +1,119 @@
+/* envbuild.yml. */
+#include "base/file.h"
+#include "base/log.h"
+#include "solver/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct arena arena;
+static char *dir;
+
+static int read_text(const char *text, struct settings *out, struct err *e)
+{
+	char *path = path_join(&arena, dir, "envbuild.yml");
+
+	assert_int_equal(file_write(path, str_of(text), 0644, NULL), 0);
+	return settings_read(&arena, path, out, e);
+}
+
+static void good(void **state)
+{
+	struct settings s;
+	struct err e = {0};
+
+	(void)state;
+	if (read_text(
+		    "targets: [rhel7, debian12]\n"
+		    "channels:\n  - conda-forge\n  - ../x\n"
+		    "test:\n  script: run-test.sh\n  timeout: 600\n  packages: [pytest >=7, mock]\n"
+		    "pack: {format: tar.zst, exclude: [share/doc, '*.a']}\n",
+		    &s, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_non_null(s.path);
+	assert_int_equal(s.n_targets, 2);
+	assert_true(str_is(s.targets[1], "debian12"));
+	assert_int_equal(s.n_channels, 2);
+	assert_true(str_is(s.channels[1], "../x"));
+	assert_true(str_is(s.test_script, "run-test.sh"));
+	assert_int_equal(s.test_timeout, 600);
+	assert_int_equal(s.n_test_packages, 2);
+	assert_true(str_is(s.test_packages[0], "pytest >=7"));
+	assert_true(str_is(s.format, "tar.zst"));
+	assert_int_equal(s.n_exclude, 2);
+	assert_true(str_is(s.exclude[1], "*.a"));
+}
+
+static void short_forms(void **state)
+{
+	struct settings s;
+
+	(void)state;
+	assert_int_equal(read_text("targets: rhel6\ntest: t.sh\n", &s, NULL), 0);
+	assert_int_equal(s.n_targets, 1);
+	assert_true(str_is(s.targets[0], "rhel6"));
+	assert_true(str_is(s.test_script, "t.sh"));
+	assert_int_equal(s.test_timeout, 0);
+	assert_int_equal(read_text("# nothing\n", &s, NULL), 0);
+	assert_int_equal(s.n_targets, 0);
+	assert_int_equal(settings_read(&arena, path_join(&arena, dir, "none.yml"), &s, NULL), 0);
+	assert_null(s.path);
+}
+
+static void refused(void **state)
+{
+	static const char *const cases[][2] = {
+		{"target: rhel6\n", ":1:1: unknown key 'target' in envbuild.yml"},
+		{"test: {scripts: x}\n", ":1:8: unknown key 'scripts' in 'test'"},
+		{"pack:\n  formats: x\n", ":2:3: unknown key 'formats' in 'pack'"},
+		{"targets: {a: b}\n", ":1:10: 'targets' is not a list"},
+		{"targets: [[a]]\n", ":1:11: 'targets' is not a text"},
+		{"targets: [~]\n", ":1:11: 'targets' is not a text"},
+		{"test: {timeout: soon}\n", ":1:17: 'timeout' is not a number of seconds"},
+		{"test: {timeout: 0}\n", ":1:17: 'timeout' is not a number of seconds"},
+		{"test: [a]\n", ":1:7: 'test' is neither a script nor a map"},
+		{"test: {packages: [a, b >=]}\n", ":1:22: invalid spec 'b >='"},
+		{"pack: tar.gz\n", ":1:7: 'pack' is not a map"},
+		{"pack: {format: [a]}\n", ":1:16: 'format' is not a text"},
+		{"- a\n", ":1:1: not a map"},
+		{"a: [\n", "envbuild.yml:"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct settings s;
+		struct err e = {0};
+
+		if (read_text(cases[i][0], &s, &e) == 0)
+			fail_msg("taken: %s", cases[i][0]);
+		assert_int_equal(e.code, ERR_INPUT);
+		if (str_find(str_of(e.text), str_of(cases[i][1])) < 0)
+			fail_msg("'%s', not '%s'", e.text, cases[i][1]);
+		err_release(&e);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good),
+		cmocka_unit_test(short_forms),
+		cmocka_unit_test(refused),
+	};
+	struct err e = {0};
+	int rc;
+
+	log_setup((struct log_options){.quiet = true});
+	dir = dir_temp(&arena, "/tmp", "settings", &e);
+	if (!dir) {
+		log_error(&e);
+		return 1;
+	}
+	rc = cmocka_run_group_tests_name("solver_settings", tests, NULL, NULL);
+	dir_remove(dir, NULL);
+	arena_release(&arena);
+	return rc;
+}
