@@ -15,7 +15,12 @@
 /* Up to n bytes into p; 0 at the end; -1 with *e set. */
 typedef ptrdiff_t stream_read(void *ctx, void *p, size_t n, struct err *e);
 
-/* --- decompression: gz, bz2, xz, zst by their magic, else the bytes as they are ---------- */
+/*
+ * --- decompression: gz, bz2, xz, zst by their magic, else the bytes as they are ----------
+ *
+ * A stream cut short is noticed in all of them, a flipped bit in bz2, xz and zst: libarchive does
+ * not compare gzip's checksum.  Who reads gzip from afar compares hashes of what comes out.
+ */
 
 struct unpacker;
 /* name stands in errors (ERR_INTEGRITY). */
