@@ -51,9 +51,10 @@ cd "$T/here" || exit 1
 expect 0 "envbuild pack needs no option" "$ENVBUILD" pack "$tree/examples/python/environment.yml"
 check "the same bytes as from the other folder" cmp demo.tar.gz "$tree/build/demo/demo.tar.gz"
 
-"$ROOT/tests/tools/roots.sh" bullseye "$tree/build/roots/bullseye" >"$T/root" 2>&1
+"$ROOT/tests/tools/roots.sh" bullseye >"$T/root" 2>&1
 case $? in
   0)
+    ln -s "$(dirname "$(tail -n 1 "$T/root")")" "$tree/build/roots"
     expect 0 "make demo-target" "$tree/examples/demo" "$tree/build" targets
     check "an older Python for the older host" \
       grep -q '^Python 3\.9\.[0-9]* glibc 2\.31$' "$T/out"
