@@ -4,6 +4,7 @@
 #include "images/throwaway.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -55,6 +56,35 @@ static bool has_mounts(const char *dir)
 	return found;
 }
 
+static int visit_foreign(void *ctx, const char *rel, const struct stat *st, struct err *e)
+{
+	(void)ctx;
+	(void)rel;
+	(void)e;
+	/* real root has all groups in the sandbox, but not the right to write to all files */
+	return st->st_uid != geteuid() || (geteuid() != 0 && st->st_gid != getegid());
+}
+
+/*
+ * Does anything in the folder belong to a user or a group that the job has not?  It could not
+ * write to it, and an overlay could not even copy it up (EOVERFLOW); a copy is the caller's.
+ */
+static bool has_foreign(const char *dir)
+{
+	CLEANUP_FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct err ignored = {0};
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return false;
+	r = visit_foreign(NULL, "", &st, NULL);
+	if (r == 0)
+		r = dir_walk(fd, visit_foreign, NULL, &ignored);
+	err_release(&ignored);
+	return r != 0;
+}
+
 static int prepare_copy(struct arena *a, struct prepared *p, size_t i, const char *dir,
 	const char *state, struct err *e)
 {
@@ -101,9 +131,8 @@ static int prepare_one(struct arena *a, struct prepared *p, size_t i, const char
 	p->is_file[i] = p->throwaway[i].file = !S_ISDIR(st.st_mode);
 	if (b->kind != BIND_THROW_AWAY)
 		return 0;
-	/* what belongs to somebody else could not be written to; a copy is ours */
-	if (!overlay || p->is_file[i] || st.st_uid != geteuid() || is_below(state, b->from) ||
-		has_mounts(b->from))
+	if (!overlay || p->is_file[i] || is_below(state, b->from) || has_mounts(b->from) ||
+		has_foreign(b->from))
 		return prepare_copy(a, p, i, dir, state, e);
 	return prepare_overlay(a, p, i, dir, e);
 }
