@@ -174,10 +174,10 @@ static int read_build(struct parser *p, struct str text, struct err *e)
  */
 static struct str accidental(struct arena *a, struct str s)
 {
-	if (s.n < 3 || s.p[0] != '=' || (s.p[1] != '<' && s.p[1] != '>') || s.p[2] == '=')
+	if (s.n < 3 || s.p[0] != '=' || (s.p[1] != '<' && s.p[1] != '>'))
 		return s;
 	for (size_t i = 2; i < s.n; i++)
-		if (space(s.p[i]) || joins(s.p[i]) || s.p[i] == '*' || s.p[i] == '=')
+		if (space(s.p[i]) || joins(s.p[i]) || operator_char(s.p[i]) || s.p[i] == '*')
 			return s;
 	return arena_strf(a, "%.*s*", STR_ARG(str_sub(s, 1, s.n)));
 }
