@@ -13,15 +13,18 @@ static void add_item(struct layout *l, const struct layout_item *item)
 void layout_add_data(
 	struct layout *l, struct str path, unsigned mode, int64_t mtime, struct str data)
 {
-	add_item(l, &(struct layout_item){
-			    .head = {.path = path,
-				    .type = MEMBER_FILE,
-				    .mode = mode,
-				    .size = data.n,
-				    .mtime = mtime < 0 ? 0 : mtime,
-				    .has_mtime = true},
-			    .data = data,
-		    });
+	struct layout_item item = {
+		.head = {.path = path,
+			.type = MEMBER_FILE,
+			.mode = mode,
+			.size = data.n,
+			.mtime = mtime < 0 ? 0 : mtime,
+			.has_mtime = true},
+		.data = data,
+	};
+
+	sha256_of(data.p, data.n, item.sha256);
+	add_item(l, &item);
 }
 
 /*
@@ -81,6 +84,7 @@ int layout_add_entry(struct layout *l, const struct content *c, const struct con
 		item.head.type = MEMBER_FILE;
 		item.head.size = entry->size;
 		item.source = entry->source;
+		sha256_of("", 0, item.sha256);
 		break;
 	case PATH_SOFTLINK:
 		item.head.type = MEMBER_SYMLINK;

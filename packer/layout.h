@@ -9,6 +9,7 @@
 #define PACKER_LAYOUT_H
 
 #include "base/archive.h"
+#include "base/hash.h"
 #include "packer/pack.h"
 #include "packer/relocation_write.h"
 
@@ -21,6 +22,7 @@ struct layout_item {
 	uint64_t start;                     /* in its segment's stream */
 	uint32_t header;                    /* bytes of its header */
 	struct relocation_file *relocation; /* NULL: holds no prefix; filled while it is read */
+	uint8_t sha256[SHA256_LEN];         /* of a file; of one with a source filled while read */
 };
 
 struct layout_segment {

@@ -6,7 +6,7 @@
 #include "packer/embed.h"
 
 static const char *const own_papers[] = {
-	"manifest.json", "prefix", "prefix.pending", "relocation", "variables.sh"};
+	"files", "manifest.json", "prefix", "prefix.pending", "relocation", "variables.sh"};
 
 bool papers_own(struct str path)
 {

@@ -10,6 +10,7 @@
 #include "packer/embed.h"
 #include "packer/papers.h"
 #include "packer/stream.h"
+#include "packer/sums.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@ struct packing {
 	const struct pack_request *r;
 	struct arena arena;
 	struct layout main, end;
-	struct buf manifest, variables, index;
+	struct buf manifest, variables, index, sums;
 	struct {
 		struct str *v;
 		size_t n, cap;
@@ -201,6 +202,13 @@ static void write_index(struct packing *p)
 	relocation_write(files, n, &p->index);
 }
 
+static void add_sums(struct packing *p, const struct layout *l)
+{
+	for (size_t i = 0; i < l->items.n; i++)
+		if (l->items.v[i].head.type == MEMBER_FILE)
+			sums_add(&p->sums, l->items.v[i].head.path, l->items.v[i].sha256);
+}
+
 /* The last segment, with the end of the archive. */
 static void add_end(struct packing *p)
 {
@@ -213,6 +221,9 @@ static void add_end(struct packing *p)
 	layout_add_data(&p->end, STR(RELOCATE_INDEX), 0644, p->r->epoch, buf_view(&p->index));
 	layout_add_data(
 		&p->end, paper_path(p, "variables.sh"), 0644, p->r->epoch, buf_view(&p->variables));
+	add_sums(p, &p->main);
+	add_sums(p, &p->end);
+	layout_add_data(&p->end, STR(SUMS_PATH), 0644, p->r->epoch, buf_view(&p->sums));
 	layout_end_segment(&p->end, 2 * 512);
 }
 
@@ -297,6 +308,7 @@ int pack_write(const struct pack_request *r, struct pack_result *out, struct err
 	buf_release(&p.manifest);
 	buf_release(&p.variables);
 	buf_release(&p.index);
+	buf_release(&p.sums);
 	arena_release(&p.arena);
 	return rc;
 }

@@ -16,7 +16,7 @@ struct slot {
 
 struct pipeline {
 	struct stream *stream;
-	const struct layout *layout;
+	struct layout *layout;
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	struct slot *slots; /* chunk i waits in slot i % n_slots */
@@ -49,62 +49,66 @@ static int changed(const struct layout_item *item, struct err *e)
 	return err_set(e, ERR_FAIL, "'%s' changed while it was packed", item->source);
 }
 
-/* A file with a prefix is measured by the chunk that its first byte falls into. */
-static int put_measured(
-	struct pipeline *p, const struct window *w, const struct layout_item *item, struct err *e)
+/* The file's sum and, where it holds a prefix, its relocation. */
+static int measure(struct pipeline *p, struct layout_item *item, struct str data, struct err *e)
+{
+	struct relocation_file *file = item->relocation;
+
+	sha256_of(data.p, data.n, item->sha256);
+	if (!file)
+		return 0;
+	if (relocation_file_measure(file, data, e) < 0)
+		return -1;
+	pthread_mutex_lock(&p->lock);
+	file->entry.head =
+		arena_str(p->layout->arena, str_n(file->entry.head, file->entry.head_len)).p;
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}
+
+/* A file that is cut into several chunks is measured whole by the one that its first byte is in. */
+static int put_cut_file(
+	struct pipeline *p, const struct window *w, struct layout_item *item, struct err *e)
 {
 	uint64_t at = item->start + item->header;
-	struct relocation_file *file = item->relocation;
 	struct str data;
 	int rc = 0;
 
 	if (file_map(item->source, &data, e) < 0)
 		return -1;
-	if (data.n != item->head.size) {
+	if (data.n != item->head.size)
 		rc = changed(item, e);
-	} else {
+	else
 		window_put(w, at, data.p, data.n);
-		if (at >= w->from && at < w->to)
-			rc = relocation_file_measure(file, data, e);
-		if (rc == 0 && at >= w->from && at < w->to) {
-			pthread_mutex_lock(&p->lock);
-			file->entry.head = arena_str(
-				p->layout->arena, str_n(file->entry.head, file->entry.head_len))
-						   .p;
-			pthread_mutex_unlock(&p->lock);
-		}
-	}
+	if (rc == 0 && at >= w->from)
+		rc = measure(p, item, data, e);
 	file_unmap(data);
 	return rc;
 }
 
-static int put_file(const struct window *w, const struct layout_item *item, struct err *e)
+static int put_file(
+	struct pipeline *p, const struct window *w, struct layout_item *item, struct err *e)
 {
-	uint64_t at = item->start + item->header, size = item->head.size;
-	uint64_t from = at < w->from ? w->from : at;
-	uint64_t to = at + size > w->to ? w->to : at + size;
+	size_t size = item->head.size;
 	CLEANUP_FD fd = open(item->source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char *to = w->p + (item->start + item->header - w->from);
 	struct stat st;
+	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, "cannot read '%s'", item->source);
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
 		return changed(item, e);
-	for (char *p = w->p + (from - w->from); from < to;) {
-		ssize_t n = pread(fd, p, to - from, (off_t)(from - at));
-
-		if (n < 0)
-			return err_sys(e, "cannot read '%s'", item->source);
-		if (n == 0)
-			return changed(item, e);
-		p += n;
-		from += (uint64_t)n;
-	}
-	return 0;
+	n = read_full(fd, to, size);
+	if (n < 0)
+		return err_sys(e, "cannot read '%s'", item->source);
+	if ((size_t)n != size)
+		return changed(item, e);
+	return measure(p, item, str_n(to, size), e);
 }
 
 static int put_item(
-	struct pipeline *p, const struct window *w, const struct layout_item *item, struct err *e)
+	struct pipeline *p, const struct window *w, struct layout_item *item, struct err *e)
 {
 	uint64_t at = item->start + item->header;
 
@@ -116,11 +120,12 @@ static int put_item(
 	}
 	if (at >= w->to || at + item->head.size <= w->from)
 		return 0;
-	if (item->relocation)
-		return put_measured(p, w, item, e);
-	if (item->source)
-		return put_file(w, item, e);
-	window_put(w, at, item->data.p, item->data.n);
+	if (!item->source)
+		window_put(w, at, item->data.p, item->data.n);
+	else if (at < w->from || at + item->head.size > w->to)
+		return put_cut_file(p, w, item, e);
+	else
+		return put_file(p, w, item, e);
 	return 0;
 }
 
@@ -253,7 +258,7 @@ static int work_on_chunk(void *ctx, size_t i, struct err *e)
 	return -1;
 }
 
-int stream_write(struct stream *s, const struct layout *l, struct err *e)
+int stream_write(struct stream *s, struct layout *l, struct err *e)
 {
 	struct pipeline p = {
 		.stream = s,

@@ -23,9 +23,9 @@ struct stream {
 };
 
 /*
- * Appends every chunk of the layout, and measures its items that hold a prefix.  At most 2 * jobs
- * chunks are in memory.
+ * Appends every chunk of the layout; hashes its items on the way, and measures those that hold a
+ * prefix.  At most 2 * jobs chunks are in memory.
  */
-int stream_write(struct stream *s, const struct layout *l, struct err *e);
+int stream_write(struct stream *s, struct layout *l, struct err *e);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "packer/relocator/relocate.h"
+#include "packer/sums.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MEMBERS_MAX = 4000000, COPY_SIZE = 1 << 17 };
+enum { MEMBERS_MAX = 1000000, COPY_SIZE = 1 << 17, SUMS_MAX = 1 << 30 };
 
 struct unpacking {
 	const char *archive; /* for messages */
@@ -27,6 +28,9 @@ struct unpacking {
 	struct buf dir_path;
 	struct tar_reader *tar;
 	char *copy; /* COPY_SIZE bytes */
+	struct hash *sha256;
+	struct arena arena;
+	struct table sums; /* of every file by path: 32 bytes */
 };
 
 static int hostile(
@@ -99,16 +103,17 @@ static int cannot_make(const struct unpacking *u, const struct member *m, struct
 	return err_sys(e, "cannot make '%.*s'", STR_ARG(m->path));
 }
 
-static int copy_data(struct unpacking *u, int fd, struct err *e)
+static int copy_data(struct unpacking *u, int fd, uint8_t *sum, struct err *e)
 {
-	for (;;) {
-		ptrdiff_t n = tar_read(u->tar, u->copy, COPY_SIZE, e);
+	ptrdiff_t n;
 
-		if (n <= 0)
-			return (int)n;
+	while ((n = tar_read(u->tar, u->copy, COPY_SIZE, e)) > 0) {
 		if (write_full(fd, u->copy, (size_t)n, e) < 0)
 			return -1;
+		hash_update(u->sha256, u->copy, (size_t)n);
 	}
+	hash_final(u->sha256, sum);
+	return (int)n;
 }
 
 static struct timespec time_of(const struct member *m)
@@ -122,10 +127,13 @@ static int make_file(
 	CLEANUP_FD fd =
 		openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	struct timespec times[2] = {time_of(m), time_of(m)};
+	uint8_t *sum;
 
 	if (fd < 0)
 		return cannot_make(u, m, e);
-	if (copy_data(u, fd, e) < 0)
+	sum = arena_alloc(&u->arena, SHA256_LEN);
+	table_put(&u->sums, arena_str(&u->arena, m->path))->ptr = sum;
+	if (copy_data(u, fd, sum, e) < 0)
 		return err_wrap(e, "while unpacking '%.*s'", STR_ARG(m->path));
 	if (fchmod(fd, (m->mode & 0777) | 0400) < 0 || futimens(fd, times) < 0)
 		return err_sys(e, "cannot set mode and time of '%.*s'", STR_ARG(m->path));
@@ -222,6 +230,23 @@ static int make_members(struct unpacking *u, struct err *e)
 	return rc;
 }
 
+/* An archive of ours lists its files; one of somebody else has no manifest of ours either. */
+static int check_sums(struct unpacking *u, struct err *e)
+{
+	CLEANUP_ARENA a = {0};
+	struct str text;
+
+	if (!table_get(&u->sums, STR(SUMS_PATH))) {
+		if (!table_get(&u->sums, STR("conda-meta/envbuild/manifest.json")))
+			return 0;
+		return err_set(e, ERR_INTEGRITY, "'%s' is cut off: '%s' is missing", u->archive,
+			SUMS_PATH);
+	}
+	if (file_read_at(&a, u->root, SUMS_PATH, SUMS_MAX, &text, e) < 0)
+		return -1;
+	return sums_check(&u->sums, text, e);
+}
+
 /* --- relocation ------------------------------------------------------------------------------- */
 
 static enum err_code code_of(enum relocate_status status)
@@ -264,12 +289,18 @@ static int fill(const struct unpack_request *r, int root, struct err *e)
 	if (!u.tar)
 		return -1;
 	u.copy = xmalloc(COPY_SIZE);
+	u.sha256 = hash_new(HASH_SHA256);
+	u.sums.arena = &u.arena;
 	rc = make_members(&u, e);
+	if (rc == 0)
+		rc = check_sums(&u, e);
 	if (rc == 0 && r->prefix)
 		rc = relocate_fresh(r, root, e);
 	if (rc == 0 && r->sync && syncfs(root) < 0)
 		rc = err_sys(e, "cannot write '%s' to its disk", r->dir);
 	free(u.copy);
+	hash_free(u.sha256);
+	arena_release(&u.arena);
 	fd_cleanup(&u.dir);
 	buf_release(&u.dir_path);
 	tar_close(u.tar);

@@ -139,7 +139,9 @@ static int tree_entry_order(const void *a, const void *b)
 	const struct content_entry *x = a, *y = b;
 	int order = str_cmp(x->path, y->path);
 
-	/* Of one folder in several packages, one is enough. */
+	/* Of one folder in several packages one is enough, and anything else goes before it. */
+	if (order == 0 && x->type != y->type)
+		return (x->type == PATH_DIRECTORY) - (y->type == PATH_DIRECTORY);
 	return order ? order : (x->package > y->package) - (x->package < y->package);
 }
 
