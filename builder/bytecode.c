@@ -8,7 +8,6 @@
 #include "builder/prefix.h"
 
 #include "base/file.h"
-#include "base/hash.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -73,30 +72,38 @@ int compile_pairs(struct prefix *p, const struct source_pair *pairs, size_t n, s
 	return rc;
 }
 
-/*
- * Looks at what was made.  Code that holds the prefix is given up: marshal writes lengths, so that
- * it could not be moved.
- */
-static int take(struct prefix *p, struct linked *l, struct err *e)
+int bytecode_keep(struct prefix *p, struct str path, struct err *e)
 {
 	struct arena a = {0};
-	char *path = path_join(&a, p->request->prefix, arena_cstr(&a, l->path));
+	char *full = path_join(&a, p->request->prefix, arena_cstr(&a, path));
 	struct str data;
 	int rc = 0;
 
-	l->absent = !path_exists(path);
-	if (!l->absent && (rc = file_map(path, &data, e)) == 0) {
-		if (str_find(data, str_of(p->request->prefix_inside)) >= 0) {
-			l->absent = true;
-			unlink(path);
-		}
-		l->size = data.n;
-		l->how = HOW_COPY;
-		sha256_of(data.p, data.n, l->sha256);
+	if (path_exists(full) && (rc = file_map(full, &data, e)) == 0) {
+		rc = str_find(data, str_of(p->request->prefix_inside)) < 0;
 		file_unmap(data);
+		if (rc == 0 && unlink(full) < 0)
+			rc = err_sys(e, "cannot remove '%s'", full);
 	}
-	if (rc == 0 && !l->absent && stamp_take(AT_FDCWD, path, &l->stamp) < 0)
-		rc = err_sys(e, "cannot look at '%s'", path);
+	arena_release(&a);
+	return rc;
+}
+
+/* Looks at what was made. */
+static int take(struct prefix *p, struct linked *l, struct err *e)
+{
+	struct arena a = {0};
+	char *full = path_join(&a, p->request->prefix, arena_cstr(&a, l->path));
+	int rc = bytecode_keep(p, l->path, e);
+
+	l->absent = rc <= 0;
+	l->how = HOW_COPY;
+	if (rc > 0) {
+		rc = file_hash(full, l->sha256, NULL, e);
+		if (rc == 0 && stamp_take(AT_FDCWD, full, &l->stamp) < 0)
+			rc = err_sys(e, "cannot look at '%s'", full);
+		l->size = (uint64_t)l->stamp.size;
+	}
 	arena_release(&a);
 	return rc;
 }

@@ -276,7 +276,7 @@ static int check_metadata(struct extractor *x, struct tar_reader *zip, struct er
 {
 	struct arena a = {0};
 	struct str text;
-	int64_t version = 0;
+	int64_t version = 2;
 
 	if (tar_read_all(zip, &a, MAX_METADATA, &text, e) < 0) {
 		arena_release(&a);

@@ -7,7 +7,6 @@
 #include "base/buf.h"
 #include "base/file.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 static const char REQUIREMENTS[] = ".envbuild-requirements.txt";
@@ -83,54 +82,6 @@ static int run_pip(struct prefix *p, struct err *e)
 	return rc;
 }
 
-/* --- bytecode of what pip brought --------------------------------------------------------- */
-
-struct found {
-	struct prefix *p;
-	struct table ours;
-	struct {
-		struct source_pair *v;
-		size_t n, cap;
-	} pairs;
-};
-
-static int find_source(void *ctx, const char *rel, const struct stat *st, struct err *e)
-{
-	struct found *f = ctx;
-	struct arena *a = f->p->arena;
-	struct str path = arena_strf(a, "%.*s/%s", STR_ARG(f->p->python.site_packages), rel);
-
-	(void)e;
-	if (!S_ISREG(st->st_mode) || !str_ends(path, STR(".py")) || table_get(&f->ours, path))
-		return 0;
-	struct source_pair *pair = VEC_PUSH(a, &f->pairs);
-	*pair = (struct source_pair){path, python_bytecode_path(a, &f->p->python, path)};
-	table_put(f->p->bytecode, pair->bytecode)->num = 1;
-	return 0;
-}
-
-/*
- * From Python 3.7 on only: before, the source's time would have to stand in the file, and an
- * archive gives what pip made one common time.
- */
-static int compile_new(struct prefix *p, struct err *e)
-{
-	struct found f = {.p = p, .ours.arena = p->arena};
-
-	if (!p->request->compile || p->python.major < 3 ||
-		(p->python.major == 3 && p->python.minor < 7))
-		return 0;
-	for (size_t i = 0; i < p->n; i++)
-		table_put(&f.ours, p->v[i].path);
-	CLEANUP_FD fd = openat(p->fd, arena_cstr(p->arena, p->python.site_packages),
-		O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	if (dir_walk(fd, find_source, &f, e) != 0)
-		return -1;
-	return compile_pairs(p, f.pairs.v, f.pairs.n, e);
-}
-
 int prefix_pip(struct prefix *p, struct err *e)
 {
 	const struct install_request *r = p->request;
@@ -149,5 +100,5 @@ int prefix_pip(struct prefix *p, struct err *e)
 	int rc = run_pip(p, e);
 	if (unlinkat(p->fd, REQUIREMENTS, 0) < 0 && rc == 0)
 		rc = err_sys(e, "cannot remove '%s'", REQUIREMENTS);
-	return rc < 0 ? -1 : compile_new(p, e);
+	return rc < 0 ? -1 : prefix_compile_pip(p, e);
 }

@@ -70,6 +70,8 @@ int prefix_write_records(struct prefix *p, struct err *e);
 int prefix_write_history(struct prefix *p, struct err *e);
 /* The lines of the pip section (pip.c). */
 int prefix_pip(struct prefix *p, struct err *e);
+/* Bytecode of what pip brought, entered in its RECORD files (pip_record.c). */
+int prefix_compile_pip(struct prefix *p, struct err *e);
 /* What came of it (content.c). */
 int prefix_content(struct prefix *p, struct content *out, struct err *e);
 
@@ -94,6 +96,12 @@ struct source_pair {
 	struct str source, bytecode;
 };
 int compile_pairs(struct prefix *p, const struct source_pair *pairs, size_t n, struct err *e);
+
+/*
+ * Code that holds the prefix is removed: marshal writes lengths, so that it could not be moved.
+ * 1 kept, 0 removed or not there, -1 error.
+ */
+int bytecode_keep(struct prefix *p, struct str path, struct err *e);
 
 /* Seconds of the newest package of the set: the one time that is the same everywhere. */
 int64_t prefix_epoch(const struct prefix *p);

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Installs every package of a channel alone and compares it with what conda would install.
+
+    check_channel_install.py INSTALL_ONE CHANNEL WORK [SKIP]
+
+Packages for any Python are installed together with a Python of the channel.  Runs in one process
+of tests/tools/install_one.c; prints "N packages, N differ" and exits 1 where any does.
+"""
+
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import check_package  # noqa: E402
+
+
+class Driver:
+    def __init__(self, program, cache):
+        self.p = subprocess.Popen(
+            [program, cache], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, errors="surrogateescape"
+        )
+        self.n = 0
+
+    def say(self, *fields):
+        self.p.stdin.write("\t".join(str(f) for f in fields) + "\n")
+
+    def ask(self, *fields):
+        self.say(*fields)
+        self.p.stdin.flush()
+        lines = []
+        while True:
+            line = self.p.stdout.readline()
+            if not line:
+                return "error 1 the driver died", lines
+            if line == "ok\n" or line.startswith("error "):
+                return line.strip(), lines
+            lines.append(line.rstrip("\n"))
+
+    def record(self, channel, subdir, fn, r):
+        url = "file://%s/%s/%s" % (channel, subdir, fn) if "://" not in channel else "%s/%s/%s" % (channel, subdir, fn)
+        self.say("record", r["name"], r["version"], r["build"], r["build_number"], subdir, url.rsplit("/", 2)[0], fn, url,
+                 r.get("sha256", "-"), r.get("md5", "-"), r.get("size", 0), r.get("timestamp", 0), "-",
+                 r.get("python_site_packages_path", "-"))
+        self.n += 1
+        return self.n - 1
+
+    def close(self):
+        self.p.stdin.close()
+        return self.p.wait()
+
+
+def records(channel):
+    for subdir in ("linux-64", "noarch"):
+        with open(os.path.join(channel, subdir, "repodata.json")) as f:
+            data = json.load(f)
+        for key in ("packages", "packages.conda"):
+            for fn, r in sorted(data[key].items()):
+                yield subdir, fn, r
+
+
+def pick_python(all_records):
+    pythons = [i for i, (_, fn, r) in enumerate(all_records) if re.match(r"python-3\.[67]\.", fn)]
+    return pythons[0] if pythons else None
+
+
+def main():
+    program, channel, work = sys.argv[1:4]
+    channel = os.path.abspath(channel)
+    all_records = list(records(channel))
+    driver = Driver(program, os.path.join(work, "cache"))
+    for subdir, fn, r in all_records:
+        driver.record(channel, subdir, fn, r)
+    answer, _ = driver.ask("fill")
+    if answer != "ok":
+        print("fill:", answer)
+        driver.close()
+        return 1
+    python = pick_python(all_records)
+    prefix = os.path.join(work, "prefix")
+    packages = {}
+
+    def package(i):
+        if i not in packages:
+            subdir, fn, _ = all_records[i]
+            packages[i] = check_package.Package(os.path.join(channel, subdir, fn))
+        return packages[i]
+
+    bad = scripts = 0
+    for i, (subdir, fn, r) in enumerate(all_records):
+        noarch = package(i).noarch == "python"
+        numbers = [python, i] if noarch else [i]
+        post = "bin/.%s-post-link.sh" % r["name"] in package(i).files
+        scripts += post
+        answer, _ = driver.ask("install", prefix, "-", "link" if post else "", ",".join(map(str, numbers)))
+        if answer != "ok":
+            print(fn + ":", answer)
+            bad += 1
+        else:
+            print_name = fn
+            n = check_package.check([package(k) for k in numbers], prefix, None, r["name"])
+            if n:
+                print(print_name + ":", n, "differences")
+                bad += 1
+        shutil.rmtree(prefix, ignore_errors=True)
+        if i != python:
+            del packages[i]
+    status = driver.close()
+    print("%d packages, %d differ, %d linked without their scripts" % (len(all_records), bad, scripts))
+    return 1 if bad or status else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
