@@ -1,6 +1,7 @@
 #include "solver/matchspec.h"
 
 #include "base/hash.h"
+#include "solver/matchspec_parse.h"
 #include "solver/version_key.h"
 
 enum { SPEC_MAX = 8192 };
@@ -9,17 +10,9 @@ enum { SPEC_MAX = 8192 };
  *	spec     = [ channel [ "/" subdir ] ":" [ namespace ] ":" ] name [ version [ build ] ]
  *	           [ "[" key "=" value { ("," | " ") key "=" value } "]" ]
  *	         | URL or path of a package file [ "#" md5 or sha256 ] [ "[" ... "]" ]
- *
- * All slices point into the copy of the text, so that a place in an error is a difference of
- * pointers.
  */
-struct parser {
-	struct arena *a;
-	struct matchspec *m;
-	struct str text;
-};
 
-static int fail(const struct parser *p, struct err *e, const char *at, const char *what)
+int spec_fail(const struct spec_parser *p, struct err *e, const char *at, const char *what)
 {
 	return err_set(e, ERR_INPUT, "%s at %zu", what, (size_t)(at - p->text.p) + 1);
 }
@@ -128,7 +121,7 @@ static bool within(struct str s, struct str whole)
 	       (uintptr_t)s.p <= (uintptr_t)whole.p + whole.n;
 }
 
-static int set_version(struct parser *p, struct str text, struct err *e)
+int spec_set_version(struct spec_parser *p, struct str text, struct err *e)
 {
 	text = join_epoch(p->a, str_trim(text));
 	p->m->version_text = text;
@@ -139,7 +132,7 @@ static int set_version(struct parser *p, struct str text, struct err *e)
 		p->a, text, within(text, p->text) ? p->text.p : text.p, &p->m->version, e);
 }
 
-static int set_build(struct parser *p, struct str text, struct err *e)
+int spec_set_build(struct spec_parser *p, struct str text, struct err *e)
 {
 	text = str_trim(text);
 	p->m->build_text = text;
@@ -149,7 +142,7 @@ static int set_build(struct parser *p, struct str text, struct err *e)
 	return strmatch_parse(p->a, text, &p->m->build, e);
 }
 
-static int read_build(struct parser *p, struct str text, struct err *e)
+static int read_build(struct spec_parser *p, struct str text, struct err *e)
 {
 	size_t i;
 
@@ -159,13 +152,14 @@ static int read_build(struct parser *p, struct str text, struct err *e)
 		return 0;
 	for (i = 0; i < text.n && text.p[0] != '^'; i++) {
 		if (space(text.p[i]))
-			return fail(p, e, text.p + i, "nothing may follow the build:");
+			return spec_fail(p, e, text.p + i, "nothing may follow the build:");
 		if (at_operator(text, i))
-			return fail(p, e, text.p + i, "',' or '|' is missing before the operator");
+			return spec_fail(
+				p, e, text.p + i, "',' or '|' is missing before the operator");
 		if (joins(text.p[i]))
-			return fail(p, e, text.p + i, "unexpected character in the build");
+			return spec_fail(p, e, text.p + i, "unexpected character in the build");
 	}
-	return set_build(p, text, e);
+	return spec_set_build(p, text, e);
 }
 
 /*
@@ -186,7 +180,7 @@ static struct str accidental(struct arena *a, struct str s)
  * `name=1.8` and `name =1.8` are 1.8.*; `name=1.8=build` is exactly 1.8, but `name =1.8 build` is
  * 1.8.* again (CEP 29; conda takes it for exact).
  */
-static int read_version(struct parser *p, struct str rest, struct err *e)
+static int read_version(struct spec_parser *p, struct str rest, struct err *e)
 {
 	bool glued = rest.n && rest.p[0] == '=';
 	struct str version, build;
@@ -203,7 +197,7 @@ static int read_version(struct parser *p, struct str rest, struct err *e)
 		version = str_sub(version, 1, version.n);
 	if (read_build(p, build, e) < 0)
 		return -1;
-	return set_version(p, version, e);
+	return spec_set_version(p, version, e);
 }
 
 /* --- name and channel --------------------------------------------------------------------- */
@@ -219,7 +213,7 @@ static bool ends_name(char c)
 	return space(c) || operator_char(c);
 }
 
-static int set_name(struct parser *p, struct str name, struct err *e)
+static int set_name(struct spec_parser *p, struct str name, struct err *e)
 {
 	struct matchspec *m = p->m;
 	size_t i;
@@ -233,12 +227,12 @@ static int set_name(struct parser *p, struct str name, struct err *e)
 	}
 	for (i = 0; i < name.n; i++)
 		if (!name_char(name.p[i]))
-			return fail(p, e, name.p + i, "unexpected character in the name");
+			return spec_fail(p, e, name.p + i, "unexpected character in the name");
 	m->exact_name = true;
 	return 0;
 }
 
-static int read_name(struct parser *p, struct str s, struct err *e)
+static int read_name(struct spec_parser *p, struct str s, struct err *e)
 {
 	size_t n = 0;
 
@@ -248,14 +242,13 @@ static int read_name(struct parser *p, struct str s, struct err *e)
 	while (n < s.n && !ends_name(s.p[n]))
 		n++;
 	if (!n)
-		return fail(p, e, s.p, "a package name is missing");
+		return spec_fail(p, e, s.p, "a package name is missing");
 	if (set_name(p, str_sub(s, 0, n), e) < 0)
 		return -1;
 	return read_version(p, str_sub(s, n, s.n), e);
 }
 
-/* "conda-forge/linux-64" into channel and subdir, where the last part is a known subdir. */
-static void set_channel(struct matchspec *m, struct str s)
+void spec_set_channel(struct matchspec *m, struct str s)
 {
 	ptrdiff_t slash;
 
@@ -278,7 +271,7 @@ static struct str before_regex(struct str s)
 	return caret < 0 ? s : str_sub(s, 0, (size_t)caret);
 }
 
-static int read_positional(struct parser *p, struct str s, struct err *e)
+static int read_positional(struct spec_parser *p, struct str s, struct err *e)
 {
 	ptrdiff_t colon = str_rchr(before_regex(s), ':'), before;
 
@@ -287,159 +280,8 @@ static int read_positional(struct parser *p, struct str s, struct err *e)
 	before = str_rchr(str_sub(s, 0, (size_t)colon), ':');
 	/* What stands between the two colons is a namespace: read and ignored (CEP 29). */
 	if (before > 0)
-		set_channel(p->m, str_sub(s, 0, (size_t)before));
+		spec_set_channel(p->m, str_sub(s, 0, (size_t)before));
 	return read_name(p, str_sub(s, (size_t)colon + 1, s.n), e);
-}
-
-/* --- brackets ----------------------------------------------------------------------------- */
-
-static int clause_number(struct str s, uint64_t *out)
-{
-	return str_u64(str_trim(s), UINT64_MAX - 1, out);
-}
-
-/* One of "3", "==3", "!=3", ">=3", ">3", "<=3", "<3": narrows the range. */
-static int narrow(struct matchspec *m, struct str s)
-{
-	static const char *const operators[] = {"==", "!=", ">=", "<=", "=", ">", "<", ""};
-	uint64_t n;
-	size_t i;
-
-	for (i = 0; !str_starts(s, str_of(operators[i])); i++)
-		;
-	if (clause_number(str_sub(s, strlen(operators[i]), s.n), &n) < 0)
-		return -1;
-	if (operators[i][0] == '>') {
-		n += operators[i][1] != '=';
-		m->build_number_min = n > m->build_number_min ? n : m->build_number_min;
-		return 0;
-	}
-	if (operators[i][0] == '<') {
-		if (!operators[i][1] && n == 0)
-			m->build_number_min = UINT64_MAX;
-		n -= !operators[i][1] && n;
-		m->build_number_max = n < m->build_number_max ? n : m->build_number_max;
-		return 0;
-	}
-	m->build_number_not = operators[i][0] == '!';
-	m->build_number_min = m->build_number_max = n;
-	return 0;
-}
-
-static int set_build_number(struct parser *p, struct str text, struct err *e)
-{
-	struct matchspec *m = p->m;
-	struct str rest = text, one;
-
-	m->has_build_number = !str_is(text, "*");
-	m->build_number_text = text;
-	m->build_number_min = 0;
-	m->build_number_max = UINT64_MAX;
-	while (m->has_build_number && rest.p) {
-		one = str_trim(str_cut(&rest, ','));
-		if (narrow(m, one) < 0 || (m->build_number_not && one.n != text.n))
-			return fail(p, e, text.p, "build_number is not a number or range");
-	}
-	return 0;
-}
-
-static int unknown_key(struct parser *p, struct str key, struct err *e)
-{
-	if (str_is(key, "when") || str_is(key, "extras") || str_is(key, "flags"))
-		return err_set(e, ERR_INPUT, "'%.*s' (CEP 43 to 45) is not supported at %zu",
-			STR_ARG(key), (size_t)(key.p - p->text.p) + 1);
-	err_set(e, ERR_INPUT, "unknown key '%.*s' at %zu", STR_ARG(key),
-		(size_t)(key.p - p->text.p) + 1);
-	return err_advise(e, "the keys are version, build, build_number, channel, subdir, fn, url, "
-			     "md5, sha256, license, license_family, track_features and features");
-}
-
-static int set_key(struct parser *p, struct str key, struct str value, struct err *e)
-{
-	struct matchspec *m = p->m;
-	const struct {
-		const char *key;
-		struct str *to;
-	} plain[] = {
-		{"fn", &m->fn},
-		{"url", &m->url},
-		{"md5", &m->md5},
-		{"sha256", &m->sha256},
-		{"license", &m->license},
-		{"license_family", &m->license_family},
-		{"track_features", &m->track_features},
-		{"features", &m->features},
-		{"subdir", &m->subdir},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
-		if (str_is(key, plain[i].key)) {
-			*plain[i].to = value;
-			return 0;
-		}
-	}
-	if (str_is(key, "version"))
-		return set_version(p, value, e);
-	if (str_is(key, "build") || str_is(key, "build_string"))
-		return set_build(p, value, e);
-	if (str_is(key, "build_number"))
-		return set_build_number(p, value, e);
-	if (str_is(key, "channel")) {
-		set_channel(m, value);
-		return 0;
-	}
-	/* A name in brackets never overrides the one before them (CEP 29). */
-	return str_is(key, "name") ? 0 : unknown_key(p, key, e);
-}
-
-static int read_value(struct parser *p, struct str *rest, struct str *value, struct err *e)
-{
-	char quote = rest->n ? rest->p[0] : 0;
-	size_t n;
-
-	if (quote == '\'' || quote == '"') {
-		ptrdiff_t end = str_chr(str_sub(*rest, 1, rest->n), quote);
-
-		if (end < 0)
-			return fail(p, e, rest->p, "the quote is not closed:");
-		*value = str_sub(*rest, 1, (size_t)end + 1);
-		*rest = str_sub(*rest, (size_t)end + 2, rest->n);
-		return 0;
-	}
-	for (n = 0; n < rest->n && rest->p[n] != ',' && !space(rest->p[n]); n++)
-		if (rest->p[n] == '[' || rest->p[n] == '\'' || rest->p[n] == '"')
-			return fail(p, e, rest->p + n, "unexpected character, quote the value:");
-	*value = str_sub(*rest, 0, n);
-	*rest = str_sub(*rest, n, rest->n);
-	return 0;
-}
-
-static int read_brackets(struct parser *p, struct str rest, struct err *e)
-{
-	struct str key, value = {NULL, 0};
-	size_t n;
-
-	for (;;) {
-		while (rest.n && (space(rest.p[0]) || rest.p[0] == ','))
-			rest = str_sub(rest, 1, rest.n);
-		if (!rest.n)
-			return 0;
-		for (n = 0; n < rest.n && (name_char(rest.p[n]) && rest.p[n] != '*'); n++)
-			;
-		key = str_sub(rest, 0, n);
-		if (!n || n == rest.n || rest.p[n] != '=')
-			return fail(p, e, rest.p + n, "a key, '=' and a value were expected");
-		rest = str_sub(rest, n + 1, rest.n);
-		if (read_value(p, &rest, &value, e) < 0)
-			return -1;
-		if (!value.n)
-			return fail(p, e, value.p, "a value is missing");
-		if (set_key(p, key, value, e) < 0)
-			return -1;
-		if (rest.n && rest.p[0] != ',' && !space(rest.p[0]))
-			return fail(p, e, rest.p, "',' was expected");
-	}
 }
 
 /* --- package files ------------------------------------------------------------------------ */
@@ -454,7 +296,7 @@ static bool package_file(struct str s)
 	       str_chr(s, '/') >= 0 && str_find(s, STR("::")) < 0;
 }
 
-static int read_hash(struct parser *p, struct str hash, struct err *e)
+static int read_hash(struct spec_parser *p, struct str hash, struct err *e)
 {
 	if (str_starts(hash, STR("sha256:")))
 		hash = str_sub(hash, 7, hash.n);
@@ -463,11 +305,11 @@ static int read_hash(struct parser *p, struct str hash, struct err *e)
 	else if (hash.n == SHA256_HEX)
 		p->m->sha256 = hash;
 	else
-		return fail(p, e, hash.p, "neither an MD5 nor a SHA-256 sum");
+		return spec_fail(p, e, hash.p, "neither an MD5 nor a SHA-256 sum");
 	return 0;
 }
 
-static int read_package_file(struct parser *p, struct str s, struct err *e)
+static int read_package_file(struct spec_parser *p, struct str s, struct err *e)
 {
 	struct str url = s, name, version, build;
 	struct matchspec *m = p->m;
@@ -481,13 +323,13 @@ static int read_package_file(struct parser *p, struct str s, struct err *e)
 	m->url = url;
 	m->fn = str_sub(url, (size_t)str_rchr(url, '/') + 1, url.n);
 	if (record_split_fn(m->fn, &name, &version, &build) < 0)
-		return fail(p, e, m->fn.p, "the file is not called NAME-VERSION-BUILD");
+		return spec_fail(p, e, m->fn.p, "the file is not called NAME-VERSION-BUILD");
 	/* "%21" for "!" and the like: then the URL itself is what has to match. */
 	if (set_name(p, name, e) < 0)
 		return -1;
 	if (str_chr(m->fn, '%') >= 0)
 		return 0;
-	return set_version(p, version, e) < 0 ? -1 : set_build(p, build, e);
+	return spec_set_version(p, version, e) < 0 ? -1 : spec_set_build(p, build, e);
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
@@ -506,7 +348,7 @@ static ptrdiff_t find_brackets(struct str s)
 	return -1;
 }
 
-static int parse(struct parser *p, struct err *e)
+static int parse(struct spec_parser *p, struct err *e)
 {
 	struct str s = p->text;
 	ptrdiff_t open = find_brackets(s);
@@ -515,14 +357,14 @@ static int parse(struct parser *p, struct err *e)
 		return err_set(e, ERR_INPUT, "nothing is there");
 	if (open >= 0) {
 		if (s.p[s.n - 1] != ']')
-			return fail(p, e, s.p + open, "']' is missing at the end for the '['");
+			return spec_fail(p, e, s.p + open, "']' is missing at the end for the '['");
 		s = str_trim(str_sub(s, 0, (size_t)open));
 	}
 	if (package_file(s) ? read_package_file(p, s, e) < 0 : read_positional(p, s, e) < 0)
 		return -1;
 	if (open < 0)
 		return 0;
-	return read_brackets(p, str_sub(p->text, (size_t)open + 1, p->text.n - 1), e);
+	return spec_read_keys(p, str_sub(p->text, (size_t)open + 1, p->text.n - 1), e);
 }
 
 static bool is_plain(const struct matchspec *m)
@@ -534,7 +376,7 @@ static bool is_plain(const struct matchspec *m)
 
 int matchspec_parse(struct arena *a, struct str text, struct matchspec *out, struct err *e)
 {
-	struct parser p = {.a = a, .m = out};
+	struct spec_parser p = {.a = a, .m = out};
 
 	*out = (struct matchspec){0};
 	text = str_trim(text);

@@ -1,5 +1,5 @@
 /*
- * envbuild.yml beside environment.yml: what would be options (docs/design/settings.md).
+ * envbuild.yml beside environment.yml: what would be options (docs/design/environment.md).
  *
  *	targets: [rhel7, debian12]
  *	channels: [conda-forge]
