@@ -233,6 +233,7 @@ static int test_archive(struct pack_run *run, struct err *e)
 		.network = !o->offline && run->plan.profile.network,
 		.timeout_s = o->timeout ? o->timeout : run->project->settings.test_timeout,
 	};
+	struct step step;
 	int rc;
 
 	if (!run->has_test) {
@@ -240,9 +241,18 @@ static int test_archive(struct pack_run *run, struct err *e)
 						      : "no test script was given with --test");
 		return 0;
 	}
-	if (unpack(&unpacked, e) < 0)
+	step_begin(&step, "unpack", 0, 0);
+	if (unpack(&unpacked, e) < 0) {
+		step_fail(&step);
 		return err_wrap(e, "while unpacking the archive for its test");
+	}
+	step_end(&step, "at another path");
+	step_begin(&step, "test", 0, 0);
 	rc = test_run(a, &r, &run->tested, e);
+	if (rc < 0)
+		step_fail(&step);
+	else
+		step_end(&step, "%s passed", path_base(run->script));
 	if (dir_remove(copy, rc < 0 ? NULL : e) < 0)
 		return -1;
 	return rc;
