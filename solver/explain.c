@@ -92,6 +92,7 @@ static int tell(struct telling *t, struct err *e)
 		return 0;
 	}
 	rank(u);
+	reduce(u);
 	pool_choose(u, NULL, &chosen, &why);
 	if (count_on(u) == 1) {
 		for (size_t i = 0; i < u->n_wishes; i++)

@@ -321,6 +321,9 @@ static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 		tell_first_channel(t, c->package);
 		buf_puts(t->to, "\n");
 		break;
+	case DROP_WORSE:
+		buf_puts(t->to, " gives way to a better one\n");
+		break;
 	case DROP_INVALID:
 		buf_puts(t->to, " has a version or a dependency that cannot be read\n");
 		break;

@@ -74,7 +74,7 @@ static int compare(const struct candidate *a, const struct candidate *b, bool by
 /* Drops what is worse than the solution has. */
 static void raise_floor(struct improving *m)
 {
-	const struct drop why = {.kind = DROP_NARROWED};
+	const struct drop why = {.kind = DROP_WORSE};
 
 	for (size_t i = 0; i < m->chosen->n; i++) {
 		const struct candidate *c = m->chosen->v[i];
@@ -92,7 +92,7 @@ static void raise_floor(struct improving *m)
 /* Drops what is better than c (side < 0), or what is not (side > 0). */
 static size_t drop_side(struct improving *m, const struct candidate *c, int side)
 {
-	const struct drop why = {.kind = DROP_NARROWED};
+	const struct drop why = {.kind = DROP_WORSE};
 	const struct candidate_list *list = &c->package->candidates;
 	size_t n = 0;
 

@@ -22,6 +22,7 @@ int attempt(
 	if (wish_hopeless(u))
 		return 0;
 	rank(u);
+	reduce(u);
 	return pool_choose(u, NULL, chosen, why);
 }
 

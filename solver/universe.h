@@ -29,6 +29,7 @@ enum drop_kind {
 	DROP_NARROWED, /* each candidate left of a package that must be there asks for others */
 	DROP_PRIORITY, /* strict channel priority: a channel before this one has the name */
 	DROP_INVALID,  /* its version or a dependency cannot be read */
+	DROP_WORSE,    /* not impossible, but a better one does as well */
 };
 
 struct drop {
@@ -88,6 +89,7 @@ struct package {
 	/* The current attempt: */
 	bool queued, visited, required, changed, active;
 	size_t left;
+	uint64_t *live;           /* scratch of reduce() */
 	struct candidate *chosen; /* in the best solution so far */
 	struct {
 		uint64_t *bits; /* union of what the other's candidates allow */
@@ -159,6 +161,8 @@ struct wish *wish_hopeless(const struct universe *u);
 /* Sorts the candidates of every visited package, the best first (docs/design/solving.md). */
 void rank(struct universe *u);
 
+/* Drops what a better candidate can always stand in for; after rank(). */
+void reduce(struct universe *u);
 /*
  * Makes a solution better where that makes nothing else worse (docs/design/solving.md).  The
  * universe is as rank() has left it.
