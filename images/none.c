@@ -136,22 +136,23 @@ static _Noreturn void end_all(pid_t job, int status)
 static _Noreturn void watcher(const struct spawn *spawn, pid_t parent)
 {
 	sigset_t signals;
-	pid_t job;
+	pid_t self, job;
 
+	spawn_child_signals();
 	sigfillset(&signals);
 	sigprocmask(SIG_SETMASK, &signals, NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(255);
+	spawn_child_close_others(spawn);
+	self = getpid();
 	job = fork();
 	if (job == 0)
-		child(spawn, getppid());
+		child(spawn, self);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);
-	/* the parent's death must show as the end of its pipes, and the output's as the job's */
-	close(spawn->go[1]);
 	if (spawn->output[1] >= 0)
 		close(spawn->output[1]);
 	for (;;) {

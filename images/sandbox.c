@@ -171,31 +171,6 @@ static _Noreturn void reap_all(pid_t job)
 	}
 }
 
-/* Only the life pipe is kept; what is open besides stdio could reach out of the new root. */
-static void close_others(const struct spawn *s)
-{
-	unsigned keep = (unsigned)s->life[1],
-		 out = s->output[1] < 0 ? keep : (unsigned)s->output[1];
-	unsigned terminal = s->terminal < 0 ? keep : (unsigned)s->terminal;
-
-	for (unsigned fd = 3; fd < 65536; fd++) {
-		unsigned next = 65536;
-
-		if (fd == keep || fd == out || fd == terminal)
-			continue;
-		if (keep > fd)
-			next = keep;
-		if (out > fd && out < next)
-			next = out;
-		if (terminal > fd && terminal < next)
-			next = terminal;
-		if (syscall(SYS_close_range, fd, next == 65536 ? ~0U : next - 1, 0) == 0)
-			fd = next - 1;
-		else
-			close((int)fd);
-	}
-}
-
 static _Noreturn void child_start(struct child *c)
 {
 	pid_t job = fork();
@@ -225,7 +200,7 @@ static void child_main(struct child *c)
 	if (chdir(c->job->cwd ? c->job->cwd : "/") < 0)
 		spawn_child_fail(c->spawn, STEP_CWD, c->job->cwd);
 	child_lock(c);
-	close_others(c->spawn);
+	spawn_child_close_others(c->spawn);
 	if (c->plan->probe)
 		_exit(0);
 	child_start(c);

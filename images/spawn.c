@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -188,6 +190,36 @@ void spawn_child_begin(const struct spawn *s)
 		close(s->output[0]);
 	if (read(s->go[0], &byte, 1) != 1)
 		_exit(255);
+}
+
+/* close_range(2), Linux 5.9, or one by one. */
+static void close_between(int first, int last)
+{
+	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+	for (int fd = first; fd <= last && fd < 65536; fd++)
+		close(fd);
+}
+
+void spawn_child_close_others(const struct spawn *s)
+{
+	int keep[4] = {s->life[1], s->go[0], s->output[1], s->terminal};
+	int first = 3;
+
+	for (int i = 0; i < 4; i++)
+		for (int k = i; k > 0 && keep[k] < keep[k - 1]; k--) {
+			int swap = keep[k];
+
+			keep[k] = keep[k - 1];
+			keep[k - 1] = swap;
+		}
+	for (int i = 0; i < 4; i++) {
+		if (keep[i] < first)
+			continue;
+		close_between(first, keep[i] - 1);
+		first = keep[i] + 1;
+	}
+	close_between(first, INT_MAX);
 }
 
 void spawn_child_signals(void)

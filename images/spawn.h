@@ -41,6 +41,9 @@ int spawn_wait(struct spawn *s, pid_t pid, int stop, struct spawn_report *report
 
 /* Closes the parent's ends and waits for its word; does not return where the parent is dead. */
 void spawn_child_begin(const struct spawn *s);
+/* Closes all but stdio and what this job needs: a descriptor could reach out of the new root, or
+ * keep another job's pipe open. */
+void spawn_child_close_others(const struct spawn *s);
 /* Signals as they are by default, none blocked. */
 void spawn_child_signals(void);
 /* Session, terminal, stdio, core limit, umask; then the job's command.  Returns only on failure,

@@ -18,7 +18,7 @@ struct state {
 	char *dir;    /* of this engine, in it */
 	int lock;
 	bool is_default; /* of nobody else's choice, so it goes when it is empty */
-	unsigned n_jobs;
+	_Atomic unsigned n_jobs;
 };
 
 /* dir NULL: envbuild-UID in TMPDIR or /tmp. */

@@ -84,6 +84,29 @@ for engine in none builtin; do
   same "killed under $engine: links and folders are gone" "$(ls -A "$T/state")$(ls -d "$T"/there*)" ""
 done
 
+# SIGKILL at any moment: what is left is removed by the next run, and nothing else is.
+cp -a "$T/project" "$T/before"
+for engine in none builtin; do
+  if [ $engine = builtin ] && ! "$tool" --probe 2>/dev/null; then
+    continue
+  fi
+  for ms in 001 002 003 005 008 010 012 015 018 020 025 030 040 060; do
+    "$tool" --engine $engine --state "$T/state" --throw "$T/project:$T/there/project" -- \
+      sh -c "echo x >$T/there/project/one; rm -f $T/there/project/two; sleep 0.02" &
+    pid=$!
+    sleep 0.$ms
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+  done
+  # a killed run's children hold its lock for the moment that they take to die
+  sleep 1
+  expect 0 "after many killed runs under $engine" "$tool" --engine $engine --state "$T/state" \
+    --throw "$T/project:$T/there/project" -- true
+  same "nothing of them is left ($engine)" "$(ls -A "$T/state")$(ls -d "$T"/there* 2>/dev/null)" ""
+  check "the project is as it was ($engine)" diff -r "$T/project" "$T/before"
+  same "no mount is left ($engine)" "$(grep -c "$T" /proc/self/mounts)" 0
+done
+
 # A running engine's folder is not stale.
 none -- sh -c "sleep 2; exit 0" &
 running=$!
