@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -13,14 +14,14 @@
 static struct arena arena;
 
 /* A folder of the shared data, or NULL. */
-static char *shared(const char *rel)
+static char *shared(const char *rel, const char *test)
 {
 	const char *data = getenv("ENVBUILD_SHARED_DATA");
 	char *path = path_join(&arena, data ? data : "../shared/data", rel);
 
 	if (path_exists(path))
 		return path;
-	print_message("no '%s': set ENVBUILD_SHARED_DATA\n", path);
+	printf("# skip %s: no '%s', set ENVBUILD_SHARED_DATA\n", test, path);
 	return NULL;
 }
 
@@ -97,7 +98,7 @@ static void check_real(
 
 static void real_locks(void **state)
 {
-	char *dir = shared("locks/rattler-v7");
+	char *dir = shared("locks/rattler-v7", "real_locks");
 
 	(void)state;
 	if (!dir)
@@ -165,7 +166,7 @@ static void check_as_rattler(const char *path)
 
 static void as_rattler(void **state)
 {
-	char *dir = shared("locks/rattler-v7");
+	char *dir = shared("locks/rattler-v7", "as_rattler");
 
 	(void)state;
 	if (!dir)
@@ -184,7 +185,7 @@ static void invalid_locks(void **state)
 		{"invalid_platform_subdir.yml", "'linux-XX' is not a known subdir"},
 		{"missing_platform.yml", "platform 'UNKNOWN' is not defined"},
 	};
-	char *dir = shared("locks/rattler-v7-invalid");
+	char *dir = shared("locks/rattler-v7-invalid", "invalid_locks");
 	struct str text;
 
 	(void)state;
