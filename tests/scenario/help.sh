@@ -7,7 +7,7 @@ fits() {
   ! grep -n '.\{81\}' "$1"
 }
 check "envbuild --help fits 80 columns" fits "$T/help"
-sed -n 's/^  \([a-z]*\( [a-z]*\)\{0,1\}\)  .*/\1/p' "$T/help" >"$T/commands"
+sed -n 's/^  \([a-z]*\( [a-z][a-z]*\)\{0,1\}\)  .*/\1/p' "$T/help" >"$T/commands"
 check "it lists commands" grep -qx pack "$T/commands"
 
 while read -r command; do
