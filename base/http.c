@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -95,11 +96,37 @@ struct http *http_new(const struct http_options *options)
 	return h;
 }
 
+/*
+ * libcurl without signals leaves SIGPIPE to us: a secure connection that the server has dropped
+ * raises it.  It goes to the thread that writes, so it is blocked and taken back there.
+ */
+static void block_sigpipe(sigset_t *pipe_only, sigset_t *old)
+{
+	sigemptyset(pipe_only);
+	sigaddset(pipe_only, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, pipe_only, old);
+}
+
+static void restore_sigpipe(const sigset_t *pipe_only, const sigset_t *old)
+{
+	struct timespec now = {0};
+
+	if (sigismember(old, SIGPIPE))
+		return;
+	while (sigtimedwait(pipe_only, NULL, &now) < 0 && errno == EINTR)
+		;
+	pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
 void http_free(struct http *h)
 {
+	sigset_t pipe_only, old;
+
 	if (!h)
 		return;
+	block_sigpipe(&pipe_only, &old); /* saying goodbye writes, too */
 	curl_multi_cleanup(h->multi);
+	restore_sigpipe(&pipe_only, &old);
 	arena_release(&h->arena);
 	free(h);
 }
@@ -222,6 +249,14 @@ static void add_header(struct transfer *t, const char *name, const char *value)
 	t->headers = curl_slist_append(t->headers, b.p);
 }
 
+/* Programs that we start must not hold our connections. */
+static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)ctx;
+	(void)purpose;
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
+}
+
 static void set_security(struct transfer *t)
 {
 	bool secure = strncasecmp(t->r->url, "https:", 6) == 0;
@@ -259,6 +294,7 @@ static void transfer_start(struct transfer *t)
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->detail);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
 	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L << 10);
@@ -539,14 +575,17 @@ static int sort_out(struct fetch *f, struct http_request *requests, size_t n, st
 int http_fetch(struct http *h, struct http_request *requests, size_t n, struct err *e)
 {
 	struct fetch f = {.h = h, .v = xcalloc(n, sizeof *f.v)};
+	sigset_t pipe_only, old;
 	int rc = sort_out(&f, requests, n, e);
 
+	block_sigpipe(&pipe_only, &old);
 	if (rc == 0)
 		rc = drive(&f, e);
 	for (size_t i = 0; i < f.n; i++) {
 		transfer_stop(&f.v[i]);
 		err_release(&f.v[i].err);
 	}
+	restore_sigpipe(&pipe_only, &old);
 	free(f.v);
 	return rc;
 }

@@ -38,6 +38,29 @@ extract gnu tar -xpf "$T/ours.tar"
 extract busybox busybox tar -xpf "$T/ours.tar"
 extract bsdtar bsdtar -xpf "$T/ours.tar"
 
+# A file of 9 GiB, all hole: readers pass over it by seeking.
+size=$((9 << 30))
+"$net" write-header $size >"$T/large.tar"
+if truncate -s $((512 + size + 1024)) "$T/large.tar" 2>/dev/null; then
+  same "gnu sees 9 GiB" "$(tar -tvf "$T/large.tar" | awk '{print $3, $6}')" "$size large"
+  same "python sees 9 GiB" "$(python3 -c '
+import sys, tarfile
+print(*[(m.size, m.name) for m in tarfile.open(sys.argv[1])])' "$T/large.tar")" "($size, 'large')"
+  if command -v busybox >/dev/null; then
+    same "busybox sees 9 GiB" "$(busybox tar -tvf "$T/large.tar" | awk '{print $3, $6}')" "$size large"
+  else
+    skip "busybox sees 9 GiB" "no program 'busybox'"
+  fi
+  if command -v bsdtar >/dev/null; then
+    same "bsdtar sees 9 GiB" "$(bsdtar -tvf "$T/large.tar" | awk '{print $5, $9}')" "$size large"
+  else
+    skip "bsdtar sees 9 GiB" "no program 'bsdtar'"
+  fi
+else
+  skip "a file of 9 GiB" "the file system holds none"
+fi
+rm -f "$T/large.tar"
+
 # Their tars, by our reader.
 mkdir -p "$T/src/a" && cd "$T/src" || exit 1
 echo one >a/file

@@ -10,6 +10,8 @@
  *		one line per member: TYPE MODE MTIME SIZE SHA256 PATH LINK, the texts in hex
  *	net write-tar
  *		a tar with members at the borders of the format
+ *	net write-header SIZE
+ *		the header of a file 'large' of that size
  *
  * An error goes to stderr as "TEXT" and "hint: ADVICE"; the exit status is the documented one.
  */
@@ -287,6 +289,19 @@ static int cmd_write_tar(void)
 	return write_full(1, tar.p, tar.n, &e) < 0 ? report(&e) : 0;
 }
 
+static int cmd_write_header(int argc, char **argv)
+{
+	struct member m = member(MEMBER_FILE, STR("large"), STR(""));
+	CLEANUP_BUF tar = {0};
+	struct err e = {0};
+
+	if (argc != 2)
+		return 2;
+	m.size = strtoull(argv[1], NULL, 10);
+	tar_header(&tar, &m);
+	return write_full(1, tar.p, tar.n, &e) < 0 ? report(&e) : 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
@@ -299,5 +314,7 @@ int main(int argc, char **argv)
 		return cmd_channel_index(argc - 1, argv + 1);
 	if (strcmp(argv[1], "list") == 0)
 		return cmd_list(argc - 1, argv + 1);
+	if (strcmp(argv[1], "write-header") == 0)
+		return cmd_write_header(argc - 1, argv + 1);
 	return strcmp(argv[1], "write-tar") == 0 ? cmd_write_tar() : 2;
 }

@@ -280,6 +280,29 @@ static void headers_come_back_in_every_locale(void **state)
 	setlocale(LC_ALL, "C");
 }
 
+static void a_size_over_8_gib_comes_back(void **state)
+{
+	static const uint64_t sizes[] = {
+		((uint64_t)1 << 33) - 1, (uint64_t)1 << 33, ((uint64_t)9 << 40) + 1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct member want = file_member(STR("large"), sizes[i]), got;
+		CLEANUP_BUF tar = {0};
+		struct memory in = {0};
+		struct tar_reader *r;
+		struct err e = {0};
+
+		tar_header(&tar, &want);
+		assert_int_equal(tar.n, 512);
+		in.rest = buf_view(&tar);
+		r = tar_open(read_memory, &in, "x.tar", &e);
+		assert_int_equal(tar_next(r, &got, &e), 1);
+		assert_true(got.size == sizes[i]);
+		tar_close(r);
+	}
+}
+
 /* A pax header in front of a file, as other writers make them. */
 static void add_pax(struct buf *tar, const char *record)
 {
@@ -498,6 +521,7 @@ int main(void)
 		cmocka_unit_test(a_damaged_stream_is_noticed),
 		cmocka_unit_test(plain_bytes_pass_through),
 		cmocka_unit_test(headers_come_back_in_every_locale),
+		cmocka_unit_test(a_size_over_8_gib_comes_back),
 		cmocka_unit_test(pax_names_stay_bytes),
 		cmocka_unit_test(roots_and_dots_are_cleaned),
 		cmocka_unit_test(what_is_no_tar_is_refused),
