@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 
+enum { RENAMED_MAX = 1 << 30 };
+
 /* What ustar's time field holds. */
 static const int64_t MTIME_MAX = 077777777777;
 
@@ -69,6 +71,42 @@ static struct str portable_link(
 	return arena_str(a, buf_view(&b));
 }
 
+/* Does it hold a build prefix that another stands for in the archive? */
+static bool is_renamed(
+	const struct layout *l, const struct content *c, const struct content_entry *entry)
+{
+	return str_eq(entry->prefix, c->build_prefix) && entry->prefix.n == l->build_prefix.n &&
+	       !str_eq(entry->prefix, l->build_prefix);
+}
+
+/* Such a file is read now, its prefix replaced, and measured.  They are few and small. */
+static int add_renamed(struct layout *l, const struct content_entry *entry,
+	struct layout_item *item, struct err *e)
+{
+	struct content_entry renamed = *entry;
+	char *p;
+
+	renamed.prefix = l->build_prefix;
+	item->relocation = arena_new(l->arena, struct relocation_file);
+	if (relocation_file_make(l->arena, &renamed, item->relocation, e) < 0 ||
+		file_read(l->arena, item->source, RENAMED_MAX, &item->data, e) < 0)
+		return -1;
+	if (item->data.n != entry->size)
+		return err_set(e, ERR_FAIL, "'%s' changed while it was packed", item->source);
+	p = arena_cstr(l->arena, item->data);
+	item->data.p = p;
+	for (size_t i = 0; i < entry->n_offsets; i++) {
+		if (memcmp(p + entry->offsets[i], entry->prefix.p, entry->prefix.n) != 0)
+			return err_set(e, ERR_INTEGRITY,
+				"'%s' does not hold its placeholder where it should", item->source);
+		memcpy(p + entry->offsets[i], l->build_prefix.p, l->build_prefix.n);
+	}
+	item->source = NULL;
+	sha256_of(item->data.p, item->data.n, item->sha256);
+	add_item(l, item);
+	return relocation_file_measure(item->relocation, item->data, e);
+}
+
 int layout_add_entry(struct layout *l, const struct content *c, const struct content_entry *entry,
 	int64_t epoch, struct err *e)
 {
@@ -94,6 +132,8 @@ int layout_add_entry(struct layout *l, const struct content *c, const struct con
 		item.head.type = MEMBER_DIR;
 		break;
 	}
+	if (entry->type == PATH_FILE && entry->n_offsets && is_renamed(l, c, entry))
+		return add_renamed(l, entry, &item, e);
 	if (entry->type == PATH_FILE && entry->prefix.n && entry->n_offsets) {
 		item.relocation = arena_new(l->arena, struct relocation_file);
 		if (relocation_file_make(l->arena, entry, item.relocation, e) < 0)

@@ -21,7 +21,7 @@ struct layout_item {
 	struct str data;                    /* the bytes themselves */
 	uint64_t start;                     /* in its segment's stream */
 	uint32_t header;                    /* bytes of its header */
-	struct relocation_file *relocation; /* NULL: holds no prefix; filled while it is read */
+	struct relocation_file *relocation; /* NULL: holds no prefix; filled while read */
 	uint8_t sha256[SHA256_LEN];         /* of a file; of one with a source filled while read */
 };
 
@@ -38,6 +38,11 @@ struct layout_chunk {
 /* A zeroed layout with its arena set is empty. */
 struct layout {
 	struct arena *arena;
+	/*
+	 * What stands for the prefix in generated files: the content's build prefix, or one of the
+	 * same length that does not name the machine it was built on.
+	 */
+	struct str build_prefix;
 	struct {
 		struct layout_item *v;
 		size_t n, cap;

@@ -65,7 +65,7 @@ static void add_packages(struct json_out *w, const struct content *c)
 
 static void add_undeclared(struct json_out *w, const struct content *c)
 {
-	jw_key(w, "undeclared");
+	jw_key(w, "undeclared_placeholders");
 	jw_array(w);
 	for (size_t i = 0; i < c->n_entries; i++) {
 		if (c->entries[i].undeclared.n == 0)
@@ -89,8 +89,8 @@ static void add_longest(struct json_out *w, const struct content *c)
 	key_str(w, "longest_prefix_path", c->longest_prefix_path);
 }
 
-void manifest_write(
-	const struct pack_request *r, const struct str *replaced, size_t n_replaced, struct buf *to)
+void manifest_write(const struct pack_request *r, struct str build_prefix,
+	const struct str *replaced, size_t n_replaced, struct buf *to)
 {
 	struct json_out w = {.to = to, .indent = 2};
 
@@ -101,7 +101,7 @@ void manifest_write(
 	jw_cstr(&w, ENVBUILD_VERSION);
 	key_str(&w, "name", r->name);
 	key_str(&w, "target", r->target);
-	key_str(&w, "build_prefix", r->content->build_prefix);
+	key_str(&w, "build_prefix", build_prefix);
 	add_longest(&w, r->content);
 	add_packages(&w, r->content);
 	add_undeclared(&w, r->content);

@@ -13,10 +13,12 @@ LDFLAGS_unpack := -static -s -Wl,--gc-sections,--build-id=none,-z,noexecstack
 $(UNPACK_PROGRAM): $(RELOCATOR)/conda_unpack.c $(RELOCATOR_SHARED:%=$(RELOCATOR)/%.c) \
 		$(RELOCATOR)/relocate.h packer/module.mk
 	@mkdir -p $(@D)
-	$(MUSL_CC) -D_GNU_SOURCE -I. $(CFLAGS_unpack) $(LDFLAGS_unpack) -o $@ $(filter %.c,$^)
+	$(call say,CC,$@)
+	$(Q)$(MUSL_CC) -D_GNU_SOURCE -I. $(CFLAGS_unpack) $(LDFLAGS_unpack) -o $@ $(filter %.c,$^)
 
 $(B)/$(RELOCATOR)/embed.o: $(RELOCATOR)/embed.S $(EMBEDDED) $(B)/flags
-	$(CC) -DACTIVATE='"packer/activate/activate.sh"' \
+	$(call say,CC,$@)
+	$(Q)$(CC) -DACTIVATE='"packer/activate/activate.sh"' \
 		-DDEACTIVATE='"packer/activate/deactivate.sh"' \
 		-DCONDA_UNPACK='"$(UNPACK_PROGRAM)"' -c -o $@ $<
 

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/table.h"
+#include "builder/install.h"
 #include "packer/embed.h"
 #include "packer/papers.h"
 #include "packer/stream.h"
@@ -166,7 +167,7 @@ static int add_papers(struct packing *p, struct err *e)
 	if (r->n_papers)
 		memcpy(papers, r->papers, r->n_papers * sizeof *papers);
 	qsort(papers, r->n_papers, sizeof *papers, paper_order);
-	manifest_write(r, p->replaced.v, p->replaced.n, &p->manifest);
+	manifest_write(r, p->main.build_prefix, p->replaced.v, p->replaced.n, &p->manifest);
 	layout_add_data(
 		&p->main, paper_path(p, "manifest.json"), 0644, r->epoch, buf_view(&p->manifest));
 	for (size_t i = 0; i < r->n_papers; i++) {
@@ -291,12 +292,22 @@ static int choose_level(const struct pack_request *r, int *level, struct err *e)
 	return 0;
 }
 
+/* Without a sandbox the prefix is built at a path of this machine, made as long as the usual one,
+ * which then stands for it in the archive. */
+static struct str build_prefix_of(const struct content *c)
+{
+	struct str usual = str_of(BUILD_PREFIX);
+
+	return c->build_prefix.n == usual.n ? usual : c->build_prefix;
+}
+
 int pack_write(const struct pack_request *r, struct pack_result *out, struct err *e)
 {
 	struct packing p = {.r = r};
 	int rc = -1;
 
 	p.main.arena = p.end.arena = &p.arena;
+	p.main.build_prefix = build_prefix_of(r->content);
 	p.stream = (struct stream){
 		.path = r->path, .format = r->format, .jobs = r->jobs ? r->jobs : 1};
 	if (choose_level(r, &p.stream.level, e) == 0 && check_paths(&p, e) == 0 &&

@@ -20,8 +20,8 @@ bool papers_name_is_free(const char *name);
  * longest prefix and who sets it, files with undeclared placeholders, paths of packages that gave
  * way to ours (replaced).
  */
-void manifest_write(const struct pack_request *r, const struct str *replaced, size_t n_replaced,
-	struct buf *to);
+void manifest_write(const struct pack_request *r, struct str build_prefix,
+	const struct str *replaced, size_t n_replaced, struct buf *to);
 
 /*
  * conda-meta/envbuild/variables.sh for bin/activate: the environment's name, and the variables of

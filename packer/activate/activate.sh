@@ -7,7 +7,7 @@
 #
 # `deactivate` undoes it.  CONDA_CHANGEPS1=false leaves the prompt alone; ENVBUILD_NO_RELOCATE=1
 # activates a moved environment as it is.
-# shellcheck shell=sh disable=SC1090,SC1091
+# shellcheck shell=sh disable=SC1090,SC1091,SC3013
 
 _envbuild_error() {
 	printf 'activate: %s\n' "$1" >&2

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The archive's bytes, its readers, and archives that must be refused.
-# shellcheck source=tests/lib.sh disable=SC2046
+# shellcheck source=tests/lib.sh disable=SC2016,SC2046
 . "$(dirname "$0")/../lib.sh"
 need python3 tar
 
@@ -28,6 +28,23 @@ pack "$T/tree" "$T/fast.tar.gz" 2 1 >"$T/out" 2>&1
 check "a level is heeded" test "$(stat -c %s "$T/fast.tar.gz")" -gt "$(stat -c %s "$T/a.tar.gz")"
 expect 2 "a level that does not exist" pack "$T/tree" "$T/x.tar.gz" 1 13
 same "without compression they are one" "$(gzip -dc "$T/a.tar.gz" | sha256sum)" "$(sha256sum <"$T/a.tar")"
+
+# Built at two paths as long as the usual build prefix, as without a sandbox: neither is in it.
+hundred() {
+  printf '%s' "$1$(printf 'z%.0s' $(seq $((100 - ${#1}))))"
+}
+for place in one/host another/host; do
+  "$tools/make_tree.py" "$T/$place" "$PLACEHOLDER" "$(hundred "/home/$place/")" 3
+  name=${place%/*}
+  check "pack what was built at '$place'" "$ENVBUILD_TOOLS/pack_tree" "$T/$place" "$PLACEHOLDER" \
+    "$(hundred "/home/$place/")" "$T/$name.tar"
+done
+check "the same bytes" cmp "$T/one.tar" "$T/another.tar"
+check "without the path" sh -c '! grep -q /home/one "$1"' sh "$T/one.tar"
+mkdir "$T/moved" && tar xf "$T/one.tar" -C "$T/moved"
+check "it is relocated" "$T/moved/bin/conda-unpack"
+check "and right" "$tools/check_moved_tree.py" "$T/one/host" "$PLACEHOLDER" \
+  "$(hundred /home/one/host/)" "$T/moved" "$T/moved"
 
 # --- readers ---------------------------------------------------------------------------------------
 # Every file, its mode, link and bytes; folders by name.

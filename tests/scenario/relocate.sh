@@ -1,6 +1,6 @@
 #!/bin/sh
 # An unpacked environment moves: every place gives the bytes of a fresh unpack.
-# shellcheck source=tests/lib.sh disable=SC2046
+# shellcheck source=tests/lib.sh disable=SC2016,SC2046
 . "$(dirname "$0")/../lib.sh"
 need python3 tar
 

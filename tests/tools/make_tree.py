@@ -26,6 +26,7 @@ def link(path, target):
     path = os.path.join(directory, path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.symlink(target, path)
+    os.utime(path, (1200000000, 1200000000), follow_symlinks=False)
 
 
 def noise(n):
@@ -59,6 +60,7 @@ link("zlib/lib/libz.so", "libbig.so")
 link("zlib/lib/libz-long.so", "x" * 150)
 link("zlib/share/dangling", "../nowhere")
 os.makedirs(os.path.join(directory, "zlib/var/empty"))
+os.utime(os.path.join(directory, "zlib/var/empty"), (1200000000, 1200000000))
 os.makedirs(os.path.join(directory, "zlib/lib/held"), exist_ok=True)
 put("zlib/lib/held-not", b"")
 put("zlib/lib/held/file", b"one byte more than nothing")
