@@ -180,7 +180,7 @@ static int failed(const struct job *job, const struct spawn_report *report, stru
 
 static int run(const struct job *job, int *status, struct err *e)
 {
-	struct spawn_report report;
+	struct spawn_report report = {0};
 	struct spawn spawn;
 	pid_t self = getpid(), pid;
 	int r;

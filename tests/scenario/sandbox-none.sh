@@ -64,7 +64,8 @@ for engine in none builtin; do
     skip "a killed run in the sandbox" "$(sed -n 's/^envbuild: error: //p' "$T/why")"
     continue
   fi
-  "$tool" --engine $engine --state "$T/state" --throw "$T/project:$T/there/project" -- \
+  # a group of its own: an init that does not reap would leave a zombie in ours
+  setsid "$tool" --engine $engine --state "$T/state" --throw "$T/project:$T/there/project" -- \
     sh -c "sleep $marker; echo" &
   n=0
   until pgrep -f "^sleep $marker" >/dev/null || [ $n = 200 ]; do
@@ -91,7 +92,7 @@ for engine in none builtin; do
     continue
   fi
   for ms in 001 002 003 005 008 010 012 015 018 020 025 030 040 060; do
-    "$tool" --engine $engine --state "$T/state" --throw "$T/project:$T/there/project" -- \
+    setsid "$tool" --engine $engine --state "$T/state" --throw "$T/project:$T/there/project" -- \
       sh -c "echo x >$T/there/project/one; rm -f $T/there/project/two; sleep 0.02" &
     pid=$!
     sleep 0.$ms

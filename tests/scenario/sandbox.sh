@@ -171,7 +171,8 @@ err"
   job 124 "the time limit" --timeout 1 -- sh -c "sleep $marker & sleep $marker"
   job 0 "a job that leaves processes" --pipe -- sh -c "setsid sleep $marker & echo begun"
   same "$who: they are gone" "$(pgrep -f "^sleep $marker")" ""
-  $as "$T/bin/sandbox" $root --throw "$home/project:/tmp/project" -- \
+  # a group of its own: an init that does not reap would leave a zombie in ours
+  $as setsid "$T/bin/sandbox" $root --throw "$home/project:/tmp/project" -- \
     sh -c "sleep $marker; echo" &
   n=0
   until pgrep -f "^sleep $marker" >/dev/null || [ $n = 100 ]; do
