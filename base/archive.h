@@ -84,7 +84,7 @@ void tar_pad(struct buf *to, uint64_t size);
 void tar_end(struct buf *to);
 
 /* One whole gzip member (libdeflate, level 1-12, no name, no time) or zstd frame (with content size
- * and checksum, level 1-19) appended to `to`.  Thread-safe; the output depends on input and level. */
+ * and checksum, level 1-19) appended to `to`.  Thread-safe; the bytes depend on input and level. */
 int gzip_member(struct str data, int level, struct buf *to, struct err *e);
 int zstd_frame(struct str data, int level, struct buf *to, struct err *e);
 /* Names and versions of the compressors, for segment keys: "libdeflate 1.14". */

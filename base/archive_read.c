@@ -161,7 +161,7 @@ static ptrdiff_t source_read(struct source *s, void *p, size_t n, struct err *e)
 	return got < 0 ? fail(s, e) : got;
 }
 
-/* --- decompression -------------------------------------------------------------------------- */
+/* --- decompression ------------------------------------------------------------------------- */
 
 static struct unpacker *unpacker_start(struct unpacker *u, struct err *e)
 {
@@ -229,7 +229,7 @@ void unpacker_close(struct unpacker *u)
 	free(u);
 }
 
-/* --- tar and zip ----------------------------------------------------------------------------- */
+/* --- tar and zip --------------------------------------------------------------------------- */
 
 static struct tar_reader *tar_start(struct tar_reader *r, struct err *e)
 {

@@ -38,7 +38,7 @@ struct transfer {
 	struct err err; /* what the caller's write said */
 };
 
-/* --- set-up ----------------------------------------------------------------------------------- */
+/* --- set-up -------------------------------------------------------------------------------- */
 
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 
@@ -131,7 +131,7 @@ void http_free(struct http *h)
 	free(h);
 }
 
-/* --- words -------------------------------------------------------------------------------------- */
+/* --- words --------------------------------------------------------------------------------- */
 
 static const char *status_name(long status)
 {
@@ -214,7 +214,7 @@ static int fail_transfer(struct transfer *t, const char *url, CURLcode rc, struc
 	return -1;
 }
 
-/* --- one transfer over the network ----------------------------------------------------------------- */
+/* --- one transfer over the network --------------------------------------------------------- */
 
 static size_t on_body(char *p, size_t size, size_t n, void *ctx)
 {
@@ -412,7 +412,7 @@ static int transfer_end(struct transfer *t, CURLcode rc, struct err *e)
 			      : fail_transfer(t, url, rc, e);
 }
 
-/* --- all of them ------------------------------------------------------------------------------------ */
+/* --- all of them --------------------------------------------------------------------------- */
 
 struct fetch {
 	struct http *h;

@@ -44,7 +44,7 @@ struct http_request {
 	 */
 	int (*write)(void *ctx, const void *p, size_t n, struct err *e);
 	int (*restart)(void *ctx, struct err *e);
-	/* Called once when this transfer has ended well (also 304, 404 with allow_missing). May be NULL. */
+	/* Called once when this has ended well (also 304, 404 with allow_missing). May be NULL. */
 	int (*done)(void *ctx, struct err *e);
 	void *ctx;
 	uint64_t max_bytes; /* more is ERR_INTEGRITY; 0: no limit */
@@ -64,7 +64,7 @@ int http_get(struct http *h, struct arena *a, const char *url, uint64_t max_byte
 	struct err *e);
 /* The URL without credentials and query; a file:// URL and what is no URL are left as they are. */
 char *http_redact(struct arena *a, const char *url);
-/* file:// URL of an absolute path (percent-encoded), and back (NULL if it is not file:// or relative). */
+/* file:// URL of an absolute path (percent-encoded), and back (NULL: not file://, or relative). */
 char *url_of_path(struct arena *a, const char *absolute);
 char *path_of_url(struct arena *a, const char *url);
 /* A URL path component, percent-encoded as conda does for file names. */

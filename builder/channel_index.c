@@ -41,7 +41,7 @@ static bool is_package(struct str fn)
 	return is_conda(fn) || str_ends(fn, STR(".tar.bz2"));
 }
 
-/* --- one package ---------------------------------------------------------------------------------- */
+/* --- one package --------------------------------------------------------------------------- */
 
 static int check_name(
 	const struct subdir *s, const struct item *item, struct index_json *index, struct err *e)
@@ -104,7 +104,7 @@ static int read_package(void *ctx, size_t i, struct err *e)
 	return 0;
 }
 
-/* --- one subdir --------------------------------------------------------------------------------------- */
+/* --- one subdir ---------------------------------------------------------------------------- */
 
 static int cmp_item(const void *a, const void *b)
 {
@@ -194,7 +194,7 @@ static int index_subdir(struct arena *a, struct subdir *s, unsigned jobs, struct
 	return rc;
 }
 
-/* --- the folder ----------------------------------------------------------------------------------------- */
+/* --- the folder ---------------------------------------------------------------------------- */
 
 static int misplaced(struct arena *a, const char *dir, const char *fn, struct err *e)
 {

@@ -7,7 +7,7 @@
 
 enum { MAX_INDEX_JSON = 16 << 20 };
 
-/* --- out of the package ------------------------------------------------------------------------------ */
+/* --- out of the package -------------------------------------------------------------------- */
 
 /* 1: *text is info/index.json; 0: the tar has none. */
 static int find_in_tar(struct arena *a, struct tar_reader *tar, struct str *text, struct err *e)
@@ -57,7 +57,7 @@ static int read_text(struct arena *a, const char *path, struct str *text, struct
 	return rc < 0 ? -1 : 0;
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------------ */
+/* --- JSON ---------------------------------------------------------------------------------- */
 
 /* Sorted, as they are written. */
 static const char *const field_names[INDEX_FIELDS] = {"app_entry", "app_type", "arch", "build",

@@ -26,10 +26,10 @@ struct channel_list {
 /*
  * Resolves one name and appends it (several for "defaults": pkgs/main and pkgs/r).  A name
  * ("conda-forge", "bioconda/label/x") is put behind the alias (NULL: https://conda.anaconda.org); a
- * URL is taken as it is; "file://", an absolute path, or a path that starts with "~/", "./" or "../"
- * is a folder, relative to base_dir.  A platform at the end ("conda-forge/linux-64") is dropped, as
- * conda does.  "nodefaults" adds nothing.  A channel that is already in the list is not added again.
- * What is none of these is ERR_INPUT.
+ * URL is taken as it is; "file://", an absolute path, or a path that starts with "~/", "./" or
+ * "../" is a folder, relative to base_dir.  A platform at the end ("conda-forge/linux-64") is
+ * dropped, as conda does.  "nodefaults" adds nothing.  A channel that is already in the list is not
+ * added again.  What is none of these is ERR_INPUT.
  */
 int channel_add(struct arena *a, struct channel_list *list, struct str name, const char *alias,
 	const char *base_dir, struct err *e);

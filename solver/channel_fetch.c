@@ -46,7 +46,7 @@ static int unreachable(const struct job *j, struct err *e)
 	return -1;
 }
 
-/* --- file:// channels ----------------------------------------------------------------------------- */
+/* --- file:// channels ---------------------------------------------------------------------- */
 
 static int64_t time_of(const struct stat *st)
 {
@@ -149,7 +149,7 @@ static int check_local(struct arena *a, struct job *jobs, size_t n, struct err *
 	return 0;
 }
 
-/* --- http(s) channels ------------------------------------------------------------------------------- */
+/* --- http(s) channels ---------------------------------------------------------------------- */
 
 static int use_cache(struct job *j, struct err *e)
 {
@@ -298,7 +298,7 @@ static int fetch_remote(
 	}
 }
 
-/* --- both ----------------------------------------------------------------------------------------------- */
+/* --- both ---------------------------------------------------------------------------------- */
 
 static int begin(struct arena *a, struct job *j, const char *cache_dir, bool offline, struct err *e)
 {

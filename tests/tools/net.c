@@ -37,7 +37,7 @@ static int report(struct err *e)
 	return status;
 }
 
-/* --- get ---------------------------------------------------------------------------------- */
+/* --- get ----------------------------------------------------------------------------------- */
 
 struct sum {
 	struct hash *hash;
@@ -131,7 +131,7 @@ static int cmd_get(int argc, char **argv)
 	return rc;
 }
 
-/* --- index -------------------------------------------------------------------------------- */
+/* --- index --------------------------------------------------------------------------------- */
 
 static int fetch_indexes(struct arena *a, const struct channel_list *list, const char *cache,
 	struct str subdirs, bool offline, struct err *e)
@@ -187,7 +187,7 @@ static int cmd_channel_index(int argc, char **argv)
 	return 0;
 }
 
-/* --- list and write ------------------------------------------------------------------------- */
+/* --- list and write ------------------------------------------------------------------------ */
 
 static void print_hex(struct str s)
 {

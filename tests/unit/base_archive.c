@@ -145,7 +145,7 @@ static void plain_bytes_pass_through(void **state)
 	assert_int_equal(empty.n, 0);
 }
 
-/* --- tar ---------------------------------------------------------------------------------- */
+/* --- tar ----------------------------------------------------------------------------------- */
 
 static struct str repeat(struct arena *a, char c, size_t n, const char *tail)
 {
@@ -445,7 +445,7 @@ static void a_cut_tar_and_a_failing_source_are_told_apart(void **state)
 	}
 }
 
-/* --- zip ---------------------------------------------------------------------------------- */
+/* --- zip ----------------------------------------------------------------------------------- */
 
 static void build_conda(struct buf *zip)
 {

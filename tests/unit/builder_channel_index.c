@@ -39,7 +39,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Writes DIR/SUBDIR/FN, a .conda with this index.json, and returns its sums as a record has them. */
+/* Writes DIR/SUBDIR/FN, a .conda with this index.json; returns md5|sha256|size. */
 static struct str put_conda(
 	struct fixture *f, const char *subdir, const char *fn, const char *index)
 {

@@ -123,7 +123,7 @@ static void what_is_no_channel_is_refused(void **state)
 	}
 }
 
-/* --- local channels --------------------------------------------------------------------------- */
+/* --- local channels ------------------------------------------------------------------------ */
 
 struct fixture {
 	char dir[64];
