@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { SCRIPT_MAX = 64 << 20 };
+
 /* One target on its way. */
 struct pack_run {
 	struct session *s;
@@ -30,7 +32,9 @@ struct pack_run {
 	struct output output;
 	struct pack_result packed;
 	struct test_result tested;
-	const char *script; /* on this machine; NULL: not tested */
+	const char *script; /* a copy of the test script as it was found; NULL: not tested */
+	const char *script_name;
+	struct str script_text;
 	bool has_test;
 	time_t started;
 };
@@ -66,9 +70,25 @@ static int check_name(const struct pack_run *run, struct err *e)
 	return 0;
 }
 
+/* What is tested and what the archive carries are the same bytes, whatever becomes of the file. */
+static int take_script(struct pack_run *run, const char *path, struct err *e)
+{
+	struct arena *a = &run->s->arena;
+
+	if (!path_exists(path))
+		return err_set(e, ERR_USAGE, "no test script '%s'", path);
+	run->has_test = true;
+	run->script_name = path_base(path);
+	run->script = output_work_path(a, run->s, "run-test.sh");
+	if (file_read(a, path, SCRIPT_MAX, &run->script_text, e) < 0)
+		return -1;
+	return file_write(run->script, run->script_text, 0755, e);
+}
+
 /* --test, else envbuild.yml's; relative to the working folder and to the file's folder. */
 static int choose_script(struct pack_run *run, struct err *e)
 {
+	struct arena *a = &run->s->arena;
 	const struct options *o = &run->s->line.options;
 	struct str set = run->project->settings.test_script;
 
@@ -77,13 +97,9 @@ static int choose_script(struct pack_run *run, struct err *e)
 	if (o->no_test)
 		return 0;
 	if (o->test)
-		run->script = path_absolute(&run->s->arena, o->test);
-	else if (set.n)
-		run->script = path_join(
-			&run->s->arena, run->project->dir, arena_cstr(&run->s->arena, set));
-	if (run->script && !path_exists(run->script))
-		return err_set(e, ERR_USAGE, "no test script '%s'", run->script);
-	run->has_test = run->script != NULL;
+		return take_script(run, path_absolute(a, o->test), e);
+	if (set.n)
+		return take_script(run, path_join(a, run->project->dir, arena_cstr(a, set)), e);
 	return 0;
 }
 
@@ -172,23 +188,18 @@ static int64_t source_date(const struct plan *plan)
 	return (int64_t)(newest / 1000);
 }
 
-static int add_papers(struct pack_run *run, struct pack_paper papers[4], size_t *n, struct err *e)
+static size_t add_papers(struct pack_run *run, struct pack_paper papers[4])
 {
-	struct arena *a = &run->s->arena;
-	struct str script;
+	size_t n = 0;
 
-	*n = 0;
 	if (!run->project->lock_is_input)
-		papers[(*n)++] = (struct pack_paper){"environment.yml", run->plan.env.text};
-	papers[(*n)++] = (struct pack_paper){
+		papers[n++] = (struct pack_paper){"environment.yml", run->plan.env.text};
+	papers[n++] = (struct pack_paper){
 		"envbuild.lock", plan_lock_text(run->s, run->project, &run->plan)};
-	papers[(*n)++] = (struct pack_paper){"profile.yml", run->plan.profile.text};
-	if (!run->script)
-		return 0;
-	if (file_read(a, run->script, 64 << 20, &script, e) < 0)
-		return -1;
-	papers[(*n)++] = (struct pack_paper){"run-test.sh", script};
-	return 0;
+	papers[n++] = (struct pack_paper){"profile.yml", run->plan.profile.text};
+	if (run->has_test)
+		papers[n++] = (struct pack_paper){"run-test.sh", run->script_text};
+	return n;
 }
 
 static int write_archive(struct pack_run *run, struct err *e)
@@ -207,8 +218,7 @@ static int write_archive(struct pack_run *run, struct err *e)
 		.papers = papers,
 	};
 
-	if (add_papers(run, papers, &r.n_papers, e) < 0)
-		return -1;
+	r.n_papers = add_papers(run, papers);
 	return pack_write(&r, &run->packed, e);
 }
 
@@ -252,7 +262,7 @@ static int test_archive(struct pack_run *run, struct err *e)
 	if (rc < 0)
 		step_fail(&step);
 	else
-		step_end(&step, "%s passed", path_base(run->script));
+		step_end(&step, "%s passed", run->script_name);
 	if (dir_remove(copy, rc < 0 ? NULL : e) < 0)
 		return -1;
 	return rc;

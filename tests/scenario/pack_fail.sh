@@ -42,7 +42,7 @@ printf 'echo the-script-spoke; exit 3\n' >bad.sh
 before=$(ls -A)
 refused 6 "a script that exits 3" 'the-script-spoke' "$ENVBUILD" pack --test bad.sh
 refused 6 "a script that overruns its time" 'time' "$ENVBUILD" pack --timeout 2 \
-  --test <(printf 'sleep 60\n')
+  --test <(echo 'sleep 60')
 refused 2 "a script that is not there" "no test script .*missing.sh" "$ENVBUILD" pack \
   --test missing.sh
 refused 2 "--test with --no-test" 'exclude each other' "$ENVBUILD" pack --test good.sh --no-test
@@ -87,15 +87,26 @@ cp -r "$channel/noarch/repodata.json" "$T/bad/noarch/"
 cp "$channel/linux-64/repodata.json" "$T/bad/linux-64/"
 ln -s "$channel"/linux-64/*.conda "$channel"/linux-64/*.bz2 "$T/bad/linux-64/"
 ln -s "$channel"/noarch/*.conda "$channel"/noarch/*.bz2 "$T/bad/noarch/"
-package=$(cd "$channel/linux-64" && ls xz-5*.tar.bz2 | head -n 1)
+# One that needs nothing and comes in the old form alone.
+package=$(python3 - "$channel/linux-64/repodata.json" <<'EOF'
+import json, sys
+index = json.load(open(sys.argv[1]))
+for fn, record in sorted(index['packages'].items()):
+    if not record['depends'] and record['size'] > 100000 and \
+            fn.replace('.tar.bz2', '.conda') not in index['packages.conda']:
+        print(fn)
+        break
+EOF
+)
+spec=$(echo "${package%.tar.bz2}" | sed 's/-\([^-]*\)-\([^-]*\)$/=\1=\2/')
 rm "$T/bad/linux-64/$package"
 cp "$channel/linux-64/$package" "$T/bad/linux-64/$package"
 chmod u+w "$T/bad/linux-64/$package"
 size=$(stat -c %s "$T/bad/linux-64/$package")
 printf X | dd of="$T/bad/linux-64/$package" bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
-printf 'name: xz\ndependencies: [xz=%s]\n' "$(echo "$package" | cut -d- -f2)" >xz.yml
+printf 'name: damaged\ndependencies: ["%s"]\n' "$spec" >damaged.yml
 before=$(ls -A)
-ENVBUILD_CACHE=$T/cache refused 5 "a corrupted package" "$package" "$ENVBUILD" pack xz.yml \
+ENVBUILD_CACHE=$T/cache refused 5 "a corrupted package" "$package" "$ENVBUILD" pack damaged.yml \
   --no-test --override-channels -c "file://$T/bad"
 want=$(python3 -c "import json,sys; r=json.load(open(sys.argv[1])); print(r['packages'][sys.argv[2]]['sha256'])" \
   "$channel/linux-64/repodata.json" "$package")
@@ -106,7 +117,7 @@ else
   fail "both hashes are named" "$want $got
 $(cat "$T/err")"
 fi
-rm xz.yml
+rm damaged.yml
 
 # A script that changes the environment and the project changes neither archive nor project.
 printf 'python -c "import requests"\n' >clean.sh
@@ -124,6 +135,7 @@ check "the project is unchanged" cmp environment.yml "$T/environment.yml"
 check "the change is recorded" grep -q 'lib/python3.7/site.py' meddled.run.json
 mkdir "$T/a" "$T/b" && tar xf "$T/clean.tar.gz" -C "$T/a" && tar xf meddled.tar.gz -C "$T/b"
 rm -f "$T"/[ab]/conda-meta/envbuild/run-test.sh
+sed -i '/run-test.sh$/d' "$T"/[ab]/conda-meta/envbuild/files
 check "the archives differ in the script alone" diff -r --no-dereference "$T/a" "$T/b"
 check "the cache is unchanged" sh -c "'$ENVBUILD' pack --test clean.sh -o '$T/again.tar.gz' && \
   cmp '$T/clean.tar.gz' '$T/again.tar.gz'"
