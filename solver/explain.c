@@ -1,5 +1,7 @@
 #include "solver/explain.h"
 
+enum { PORTION_MAX = 64 };
+
 static int still_contradicts(struct universe *u, struct err *e)
 {
 	struct candidate_list chosen = {0};
@@ -19,32 +21,58 @@ static int is_hopeless_alone(struct universe *u, size_t i, struct err *e)
 	return wish_hopeless(u) != NULL;
 }
 
+/* Wishes without a version first: what the user pinned is more likely what he can change. */
+static struct wish **order_to_leave_out(struct universe *u)
+{
+	struct wish **order = arena_array(&u->arena, struct wish *, u->n_wishes);
+	size_t n = 0;
+
+	for (int pinned = 0; pinned < 2; pinned++)
+		for (size_t i = 0; i < u->n_wishes; i++) {
+			const struct matchspec *m = &u->wishes[i].requirement->spec;
+
+			if ((m->version || m->build) == pinned)
+				order[n++] = &u->wishes[i];
+		}
+	return order;
+}
+
+/* Leaves n wishes out if the rest still contradicts itself. */
+static int leave_out(struct universe *u, struct wish **list, size_t n, struct err *e)
+{
+	bool any = false, was_on[PORTION_MAX];
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		was_on[i] = !list[i]->off;
+		any |= was_on[i];
+		list[i]->off = true;
+	}
+	rc = any ? still_contradicts(u, e) : 1;
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		list[i]->off = !was_on[i];
+	return rc < 0 ? -1 : 0;
+}
+
 /*
  * Leaves wishes out, in ever smaller portions, as long as the rest contradicts itself; what stays
  * is needed for the contradiction, one by one.
  */
 static int minimise(struct universe *u, struct err *e)
 {
+	struct wish **order = order_to_leave_out(u);
+
 	for (size_t i = 0; i < u->n_wishes; i++)
 		u->wishes[i].off = false;
-	for (size_t size = (u->n_wishes + 1) / 2; size; size /= 2) {
+	for (size_t size = PORTION_MAX; size; size /= 2)
 		for (size_t from = 0; from < u->n_wishes; from += size) {
-			bool was_off = true;
-			int rc;
+			size_t n = u->n_wishes - from;
 
-			for (size_t i = from; i < from + size && i < u->n_wishes; i++)
-				was_off &= u->wishes[i].off;
-			if (was_off)
-				continue;
-			for (size_t i = from; i < from + size && i < u->n_wishes; i++)
-				u->wishes[i].off = !u->wishes[i].off;
-			rc = still_contradicts(u, e);
-			if (rc < 0)
+			if (size > 1 && n < size && from == 0)
+				break; /* all of them at once says nothing */
+			if (leave_out(u, order + from, n < size ? n : size, e) < 0)
 				return -1;
-			for (size_t i = from; rc == 0 && i < from + size && i < u->n_wishes; i++)
-				u->wishes[i].off = !u->wishes[i].off;
 		}
-	}
 	return 0;
 }
 
