@@ -55,8 +55,8 @@ static int newest_first(const void *va, const void *vb)
 	return version_cmp(b->version, a->version);
 }
 
-/* "2.7", "2.6 and 2.7", "1.0 to 2.7 (31 builds)". */
-static void tell_versions(struct telling *t, const struct candidate_list *list)
+/* "2.7", "2.6 and 2.7", "1.0 to 2.7 (31 builds)".  Is it more than one version? */
+static bool tell_versions(struct telling *t, const struct candidate_list *list)
 {
 	const struct candidate *newest = list->v[0], *oldest = list->v[list->n - 1];
 	size_t n = 1;
@@ -70,6 +70,7 @@ static void tell_versions(struct telling *t, const struct candidate_list *list)
 			n == 2 ? "and" : "to", STR_ARG(newest->record->version));
 	if (list->n > n)
 		buf_printf(t->to, " (%zu builds)", list->n);
+	return n > 1;
 }
 
 static struct candidate_list sorted(struct universe *u, const struct candidate_list *from)
@@ -289,28 +290,30 @@ static void tell_rest(struct telling *t, const struct requirement *r, unsigned d
 static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 {
 	const struct candidate *c = g->members.v[0];
+	bool many;
 
 	buf_printf(t->to, "%.*s ", STR_ARG(c->package->name));
-	tell_versions(t, &g->members);
+	many = tell_versions(t, &g->members);
 	switch (g->kind) {
 	case DROP_NOT:
 		break;
 	case DROP_REQUEST:
-		buf_puts(t->to, " is ruled out, ");
+		buf_puts(t->to, many ? " are ruled out, " : " is ruled out, ");
 		tell_asker(t, wish_of(t->u, g->wish));
 		break;
 	case DROP_NEEDS:
-		buf_puts(t->to, " needs ");
+		buf_puts(t->to, many ? " need " : " needs ");
 		tell_group_texts(t, g);
 		tell_rest(t, widest(g), depth);
 		break;
 	case DROP_CONFLICT:
-		buf_puts(t->to, " goes only with ");
+		buf_puts(t->to, many ? " go only with " : " goes only with ");
 		tell_group_texts(t, g);
 		tell_rest(t, widest(g), depth);
 		break;
 	case DROP_NARROWED:
-		buf_printf(t->to, " does not fit %.*s, which asks for ", STR_ARG(g->about->name));
+		buf_printf(t->to, " %s not fit %.*s, which asks for ", many ? "do" : "does",
+			STR_ARG(g->about->name));
 		tell_asked(t, g->about, c->package);
 		buf_puts(t->to, "\n");
 		break;
@@ -322,10 +325,12 @@ static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 		buf_puts(t->to, "\n");
 		break;
 	case DROP_WORSE:
-		buf_puts(t->to, " gives way to a better one\n");
+		buf_puts(t->to,
+			many ? " give way to a better one\n" : " gives way to a better one\n");
 		break;
 	case DROP_INVALID:
-		buf_puts(t->to, " has a version or a dependency that cannot be read\n");
+		buf_printf(t->to, " %s a version or a dependency that cannot be read\n",
+			many ? "have" : "has");
 		break;
 	}
 }

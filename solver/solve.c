@@ -68,7 +68,9 @@ static struct record *finish_record(struct arena *a, const struct candidate *c)
 {
 	struct record *r = record_copy(a, c->record);
 
-	r->url = str_of(url_join(a, arena_cstr(a, c->source->base_url), url_encode(a, r->fn)));
+	/* A channel's base_url is the channel's to write, but nothing secret enters a lock. */
+	r->url = str_of(http_redact(
+		a, url_join(a, arena_cstr(a, c->source->base_url), url_encode(a, r->fn))));
 	return r;
 }
 
@@ -131,7 +133,7 @@ static int add_channel(
 	bool any = false;
 
 	for (size_t i = 0; i < 2; i++) {
-		if (!requests[i].file.path)
+		if (!requests[i].file.path || (i == 1 && str_is(requests[0].subdir, "noarch")))
 			continue;
 		any = true;
 		if (index_add_file(ix, requests[i].file.path, channel, position, requests[i].subdir,
