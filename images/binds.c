@@ -115,10 +115,33 @@ static int prepare_overlay(
 	return 0;
 }
 
-static int prepare_one(struct arena *a, struct prepared *p, size_t i, const char *dir,
-	const char *state, bool overlay, struct err *e)
+/* Where the layer of an overlay over this folder can lie; NULL: nowhere. */
+static const char *layer_place(const struct place places[2], const char *from)
+{
+	for (int i = 0; i < 2; i++)
+		if (places[i].dir && !is_below(places[i].state, from))
+			return places[i].dir;
+	return NULL;
+}
+
+bool binds_hold(const struct job *job, const char *state)
+{
+	bool holds = false;
+
+	for (size_t i = 0; i < job->n_binds && !holds; i++) {
+		char *real = realpath(job->binds[i].from, NULL);
+
+		holds = real && job->binds[i].kind == BIND_THROW_AWAY && is_below(state, real);
+		free(real);
+	}
+	return holds;
+}
+
+static int prepare_one(struct arena *a, struct prepared *p, size_t i, const struct place places[2],
+	bool overlay, struct err *e)
 {
 	struct bind *b = &p->binds[i];
+	const char *layer;
 	struct stat st;
 
 	b->from = canonical(a, b->from, e);
@@ -131,13 +154,13 @@ static int prepare_one(struct arena *a, struct prepared *p, size_t i, const char
 	p->is_file[i] = p->throwaway[i].file = !S_ISDIR(st.st_mode);
 	if (b->kind != BIND_THROW_AWAY)
 		return 0;
-	if (!overlay || p->is_file[i] || is_below(state, b->from) || has_mounts(b->from) ||
-		has_foreign(b->from))
-		return prepare_copy(a, p, i, dir, state, e);
-	return prepare_overlay(a, p, i, dir, e);
+	layer = layer_place(places, b->from);
+	if (!overlay || p->is_file[i] || !layer || has_mounts(b->from) || has_foreign(b->from))
+		return prepare_copy(a, p, i, places[0].dir, places[0].state, e);
+	return prepare_overlay(a, p, i, layer, e);
 }
 
-int binds_prepare(struct arena *a, const struct job *job, const char *dir, const char *state,
+int binds_prepare(struct arena *a, const struct job *job, const struct place places[2],
 	bool overlay, struct prepared *out, struct err *e)
 {
 	size_t n = job->n_binds;
@@ -152,7 +175,7 @@ int binds_prepare(struct arena *a, const struct job *job, const char *dir, const
 	};
 	for (size_t i = 0; i < n; i++) {
 		out->binds[i] = job->binds[i];
-		if (prepare_one(a, out, i, dir, state, overlay, e) < 0)
+		if (prepare_one(a, out, i, places, overlay, e) < 0)
 			return -1;
 	}
 	return 0;

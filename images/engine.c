@@ -17,7 +17,8 @@ struct engine {
 	const struct profile *profile;
 	char *root;
 	struct state state;
-	bool overlay; /* overlays work here */
+	struct state spare; /* opened when a job throws a folder away that holds the state folder */
+	bool overlay;       /* overlays work here */
 };
 
 /* --- probing ------------------------------------------------------------------------------ */
@@ -37,15 +38,17 @@ static int probe(struct state *state, const char *root, bool *overlay, struct er
 	struct spawn_report report;
 	struct prepared p;
 	struct plan plan;
+	struct place places[2] = {{.state = state->parent}};
 	int status = 0, r = -1;
 	char *dir = state_job(state, &a, e), *lower;
 
 	if (!dir)
 		goto out;
+	places[0].dir = dir;
 	bind.from = lower = path_join(&a, dir, "lower");
 	if (mkdir(lower, 0755) < 0)
 		err_sys(e, "cannot make the folder '%s'", lower);
-	else if (binds_prepare(&a, &job, dir, "", true, &p, e) == 0 &&
+	else if (binds_prepare(&a, &job, places, true, &p, e) == 0 &&
 		 plan_make(&a, root, dir, true, &p, false, &plan, e) == 0) {
 		plan.probe = true;
 		r = sandbox_run(&plan, &job, &report, &status, e);
@@ -191,7 +194,7 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
 	struct engine *en = xcalloc(1, sizeof *en);
 
 	en->profile = options->profile;
-	en->state.lock = -1;
+	en->state.lock = en->spare.lock = -1;
 	if (set_kind(en, options->engine, e) < 0 || check_machine(en->profile, e) < 0 ||
 		set_root(en, options->root, e) < 0 || check_root(en, e) < 0 ||
 		state_open(&en->state, options->state_dir, e) < 0 ||
@@ -207,6 +210,7 @@ void engine_close(struct engine *en)
 {
 	if (!en)
 		return;
+	state_close(&en->spare);
 	state_close(&en->state);
 	arena_release(&en->arena);
 	free(en);
@@ -224,45 +228,67 @@ const char *engine_root(const struct engine *engine)
 
 /* --- running ------------------------------------------------------------------------------ */
 
-static int run_builtin(struct engine *en, struct arena *a, struct job *job, const char *dir,
-	int *status, struct err *e)
+/* An overlay's layer cannot lie below what it is laid over: then it lies with the temporaries. */
+static int open_spare(struct engine *en, struct arena *a, const struct job *job,
+	struct place *place, struct err *e)
+{
+	if (!en->overlay || !binds_hold(job, en->state.parent))
+		return 0;
+	if (!en->spare.dir && state_open(&en->spare, NULL, e) < 0)
+		return -1;
+	place->dir = state_job(&en->spare, a, e);
+	place->state = en->spare.parent;
+	return place->dir ? 0 : -1;
+}
+
+static int run_builtin(struct engine *en, struct arena *a, struct job *job,
+	const struct place places[2], int *status, struct err *e)
 {
 	struct spawn_report report;
 	struct prepared p;
 	struct plan plan;
 
-	if (binds_prepare(a, job, dir, en->state.parent, en->overlay, &p, e) < 0 ||
-		plan_make(a, en->root, dir, en->overlay, &p, job->network, &plan, e) < 0 ||
+	if (binds_prepare(a, job, places, en->overlay, &p, e) < 0 ||
+		plan_make(a, en->root, places[0].dir, en->overlay, &p, job->network, &plan, e) <
+			0 ||
 		sandbox_run(&plan, job, &report, status, e) < 0)
 		return -1;
-	return binds_answer(job, &p, en->state.parent, e);
+	return binds_answer(job, &p, places[0].state, e);
 }
 
-static int run_none(struct engine *en, struct arena *a, struct job *job, const char *dir,
-	int *status, struct err *e)
+static int run_none(struct engine *en, struct arena *a, struct job *job,
+	const struct place places[2], int *status, struct err *e)
 {
 	struct prepared p;
 
-	if (binds_prepare(a, job, dir, en->state.parent, false, &p, e) < 0 ||
+	if (binds_prepare(a, job, places, false, &p, e) < 0 ||
 		none_run(&en->state, job, p.binds, status, e) < 0)
 		return -1;
-	return binds_answer(job, &p, en->state.parent, e);
+	return binds_answer(job, &p, places[0].state, e);
+}
+
+static void remove_job(const char *dir)
+{
+	struct err e = {0};
+
+	if (dir && dir_remove(dir, &e) < 0)
+		log_warn("a folder of the sandbox stays behind: %s", e.text);
+	err_release(&e);
 }
 
 int engine_run(struct engine *en, struct job *job, int *status, struct err *e)
 {
 	struct arena a = {0};
-	struct err unclean = {0};
-	char *dir = state_job(&en->state, &a, e);
+	struct place places[2] = {{.state = en->state.parent}};
 	int r = -1;
 
-	if (dir && en->kind == ENGINE_BUILTIN)
-		r = run_builtin(en, &a, job, dir, status, e);
-	else if (dir)
-		r = run_none(en, &a, job, dir, status, e);
-	if (dir && dir_remove(dir, &unclean) < 0)
-		log_warn("a folder of the sandbox stays behind: %s", unclean.text);
-	err_release(&unclean);
+	places[0].dir = state_job(&en->state, &a, e);
+	if (places[0].dir && en->kind == ENGINE_NONE)
+		r = run_none(en, &a, job, places, status, e);
+	else if (places[0].dir && open_spare(en, &a, job, &places[1], e) == 0)
+		r = run_builtin(en, &a, job, places, status, e);
+	remove_job(places[0].dir);
+	remove_job(places[1].dir);
 	arena_release(&a);
 	return r;
 }

@@ -6,10 +6,15 @@
 #include "images/state.h"
 
 /*
- * Binds with canonical sources, in the arena.  A throw-away one becomes an overlay, or a copy below
- * `dir` where overlay is false or its folder takes none: one with mounts in it, or one that holds
- * the state folder.
+ * Binds with canonical sources, in the arena.  A throw-away one becomes an overlay whose layer lies
+ * in the job's folder, or in the spare one where its own folder holds the state folder; it becomes
+ * a copy where `overlay` is false, where the spare does not help, and where its folder takes no
+ * overlay: one with mounts in it, or with files of others.
  */
+struct place {
+	const char *dir;   /* the job's, NULL: none */
+	const char *state; /* the state folder that it lies in */
+};
 struct throwaway {
 	const char *original, *copy; /* copy NULL: an overlay with this upper */
 	const char *upper;
@@ -22,8 +27,10 @@ struct prepared {
 	bool *is_file;
 	size_t n;
 };
-int binds_prepare(struct arena *a, const struct job *job, const char *dir, const char *state,
+int binds_prepare(struct arena *a, const struct job *job, const struct place places[2],
 	bool overlay, struct prepared *out, struct err *e);
+/* Does a throw-away bind of the job hold the folder `state`? */
+bool binds_hold(const struct job *job, const char *state);
 /* Fills the job's answers. */
 int binds_answer(struct job *job, const struct prepared *p, const char *state, struct err *e);
 
