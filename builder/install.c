@@ -191,8 +191,8 @@ static int run_pip(struct prefix *p, struct err *e)
 
 static int make(struct prefix *p, struct content *content, struct err *e)
 {
-	if (prefix_plan(p, e) < 0 || link_all(p, e) < 0 || run_scripts(p, e) < 0 ||
-		compile_all(p, e) < 0 || prefix_write_records(p, e) < 0 ||
+	if (prefix_plan(p, e) < 0 || prefix_check_pip(p, e) < 0 || link_all(p, e) < 0 ||
+		run_scripts(p, e) < 0 || compile_all(p, e) < 0 || prefix_write_records(p, e) < 0 ||
 		prefix_write_history(p, e) < 0 || run_pip(p, e) < 0)
 		return -1;
 	if (content && prefix_content(p, content, e) < 0)

@@ -82,17 +82,19 @@ static int run_pip(struct prefix *p, struct err *e)
 	return rc;
 }
 
+int prefix_check_pip(const struct prefix *p, struct err *e)
+{
+	if (p->request->n_pip == 0 || (p->python.major && have_pip(p)))
+		return 0;
+	err_set(e, ERR_INPUT, "the environment file has a pip section and no pip");
+	return err_advise(e, "add 'pip' to dependencies");
+}
+
 int prefix_pip(struct prefix *p, struct err *e)
 {
 	const struct install_request *r = p->request;
 	CLEANUP_BUF text = {0};
 
-	if (r->n_pip == 0)
-		return 0;
-	if (!p->python.major || !have_pip(p)) {
-		err_set(e, ERR_INPUT, "the environment file has a pip section and no pip");
-		return err_advise(e, "add 'pip' to dependencies");
-	}
 	for (size_t i = 0; i < r->n_pip; i++)
 		add_line(&text, r->pip[i].text);
 	if (prefix_put(p, REQUIREMENTS, buf_view(&text), 0644, e) < 0)

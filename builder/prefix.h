@@ -68,7 +68,8 @@ int prefix_compile(struct prefix *p, struct err *e);
 /* conda-meta (record_json.c, history.c). */
 int prefix_write_records(struct prefix *p, struct err *e);
 int prefix_write_history(struct prefix *p, struct err *e);
-/* The lines of the pip section (pip.c). */
+/* The lines of the pip section (pip.c); the check comes before anything is made. */
+int prefix_check_pip(const struct prefix *p, struct err *e);
 int prefix_pip(struct prefix *p, struct err *e);
 /* Bytecode of what pip brought, entered in its RECORD files (pip_record.c). */
 int prefix_compile_pip(struct prefix *p, struct err *e);

@@ -1,0 +1,29 @@
+#!/bin/bash
+# timeout: 600
+# Clobbering, link scripts, damage, kills and hostile packages, made by tests/tools/make_package.py.
+. "$(dirname "$0")/../lib.sh"
+need python3 zstd bzip2
+[ -x "$ENVBUILD_TOOLS/install_one" ] || skip_all "tests/tools/install_one is not built"
+
+# Turns lines "ok NAME" and "fail NAME: DETAIL" into TAP.
+report() {
+  while IFS= read -r line; do
+    case $line in
+    "ok "*) ok "${line#ok }" ;;
+    "fail "*) fail "$(printf '%s' "${line#fail }" | cut -c 1-100)" "$line" ;;
+    *) printf '# %s\n' "$line" ;;
+    esac
+  done <"$1"
+}
+
+export ENVBUILD_NO_FSYNC=1
+mkdir "$T/hostile" "$T/cases"
+expect 0 "hostile packages are tried" \
+  python3 "$ROOT/tests/tools/check_hostile_packages.py" "$ENVBUILD_TOOLS/install_one" "$T/hostile"
+cp "$T/out" "$T/lines"
+report "$T/lines"
+expect 0 "odd packages are tried" \
+  python3 "$ROOT/tests/tools/check_install_cases.py" "$ENVBUILD_TOOLS/install_one" "$T/cases" engine
+cp "$T/out" "$T/lines"
+report "$T/lines"
+done_testing
