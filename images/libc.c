@@ -239,28 +239,45 @@ static bool is_elf_of_this_machine(struct str bytes)
 	       h.e_machine == machine;
 }
 
+/* The whole of an open file; 1, 0 where it is none that could be a library, or -1. */
+static int read_library(struct arena *a, int fd, struct str *bytes, struct err *e)
+{
+	struct stat st;
+	ssize_t n;
+	char *p;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "cannot read the C library");
+	if (!S_ISREG(st.st_mode) || st.st_size > MAX_LIBC)
+		return 0;
+	p = arena_alloc(a, (size_t)st.st_size + 1);
+	n = read_full(fd, p, (size_t)st.st_size);
+	if (n < 0)
+		return err_sys(e, "cannot read the C library");
+	*bytes = str_n(p, (size_t)n);
+	return is_elf_of_this_machine(*bytes);
+}
+
 /* 1 found, 0 not a glibc of this machine, -1 error. */
 static int read_version(
 	struct arena *a, int root_fd, const char *place, struct str *version, struct err *e)
 {
 	struct arena scratch = {0};
-	struct str bytes, v = {NULL, 0};
+	struct str bytes = {NULL, 0}, v = {NULL, 0};
 	CLEANUP_FD fd = open_in_root(root_fd, place, O_RDONLY | O_NONBLOCK);
-	char *self;
 	int r;
 
 	if (fd < 0)
 		return 0;
-	self = arena_printf(&scratch, "/proc/self/fd/%d", fd);
-	r = file_read(&scratch, self, MAX_LIBC, &bytes, e);
-	if (r == 0 && is_elf_of_this_machine(bytes)) {
+	r = read_library(&scratch, fd, &bytes, e);
+	if (r > 0) {
 		v = banner_version(bytes);
 		if (!v.p)
 			v = newest_symbol_version(bytes);
 		*version = arena_str(a, v);
 	}
 	arena_release(&scratch);
-	return r < 0 ? err_wrap(e, "while reading '%s' of the root", place) : v.p != NULL;
+	return r < 0 ? err_wrap(e, "in '%s' of the root", place) : v.p != NULL;
 }
 
 static bool has_musl(int root_fd)
