@@ -129,8 +129,11 @@ static void shipped_profiles_are_the_files(void **state)
 	size_t n = 0;
 
 	(void)state;
-	if (!d)
+	if (!d) {
+		print_message(
+			"# skip shipped_profiles_are_the_files: not in the project's folder\n");
 		skip();
+	}
 	while ((entry = readdir(d)))
 		n += entry->d_name[0] != '.';
 	closedir(d);
