@@ -74,7 +74,8 @@ int main(int argc, char **argv)
 		rc = err_set(&e, ERR_USAGE, "too few arguments");
 	if (rc < 0) {
 		log_error(&e);
-		return err_exit_status(e.code);
+		rc = err_exit_status(e.code);
+		err_release(&e);
 	}
-	return 0;
+	return rc;
 }
