@@ -153,7 +153,15 @@ static void put_package_path(struct json_out *o, const struct package_file *f)
 	}
 }
 
-static void put_path(struct json_out *o, const struct linked *l)
+/* Do the bytes in the prefix depend on where it lies? */
+static bool holds_prefix(const struct linked *l)
+{
+	return l->kind == LINKED_ENTRY_POINT ||
+	       (l->kind == LINKED_PACKAGE_FILE && l->file->placeholder.n);
+}
+
+/* An archive moves: it does not say what a file was like at the path it was built at. */
+static void put_path(struct json_out *o, const struct linked *l, bool pack)
 {
 	bool package_file = l->kind == LINKED_PACKAGE_FILE;
 	bool file = !package_file || l->file->type == PATH_FILE;
@@ -174,8 +182,10 @@ static void put_path(struct json_out *o, const struct linked *l)
 	if (package_file)
 		put_package_path(o, l->file);
 	if (file) {
-		jw_key(o, "sha256_in_prefix");
-		write_hex(o, l->sha256, SHA256_LEN);
+		if (!pack || !holds_prefix(l)) {
+			jw_key(o, "sha256_in_prefix");
+			write_hex(o, l->sha256, SHA256_LEN);
+		}
 		jw_key(o, "size_in_bytes");
 		jw_int(o, (int64_t)(package_file ? l->file->size : l->size));
 	}
@@ -188,7 +198,7 @@ static void put_paths_data(struct writer *w)
 	jw_key(&w->out, "paths");
 	jw_array(&w->out);
 	for (size_t i = 0; i < w->n_files; i++)
-		put_path(&w->out, w->files[i]);
+		put_path(&w->out, w->files[i], w->p->request->for_pack);
 	jw_array_end(&w->out);
 	jw_key(&w->out, "paths_version");
 	jw_int(&w->out, 1);

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "solver/matchspec.h"
 
 #include <stdlib.h>
 #include <sys/utsname.h>
@@ -124,6 +125,32 @@ static int collect_channels(
 	return channel_add(a, &plan->channels, STR("conda-forge"), alias, ".", e);
 }
 
+/* As conda does: a pip section asks for pip, though it would be better said. */
+static int ask_for_pip(
+	struct session *s, const struct project *p, struct envfile *env, struct err *e)
+{
+	struct spec_line *depends;
+
+	if (env->n_pip == 0)
+		return 0;
+	for (size_t i = 0; i < env->n_depends; i++) {
+		struct matchspec spec;
+
+		if (matchspec_parse(&s->arena, env->depends[i].text, &spec, e) < 0)
+			return -1;
+		if (str_is(spec.name, "pip"))
+			return 0;
+	}
+	log_warn("%s:%d: there is a pip section, but 'pip' is not in the dependencies: it is added",
+		p->path, env->pip[0].line);
+	depends = arena_array(&s->arena, struct spec_line, env->n_depends + 1);
+	memcpy(depends, env->depends, env->n_depends * sizeof *depends);
+	depends[env->n_depends] = env->pip[0];
+	depends[env->n_depends++].text = STR("pip");
+	env->depends = depends;
+	return 0;
+}
+
 /* --- records -------------------------------------------------------------------------------- */
 
 static void fill_request(struct session *s, const struct project *p, struct plan *plan)
@@ -236,6 +263,8 @@ int plan_target(struct session *s, struct project *p, const char *target, bool f
 	}
 	if (envfile_read(&s->arena, p->path, arena_cstr(&s->arena, out->profile.subdir), &out->env,
 		    e) < 0)
+		return -1;
+	if (ask_for_pip(s, p, &out->env, e) < 0)
 		return -1;
 	out->name = o->name ? str_of(o->name) : out->env.name;
 	if (parse_priority(o->channel_priority, &priority, e) < 0 ||

@@ -129,7 +129,7 @@ static void enter_requirements(struct universe *u, struct candidate *c)
 {
 	const struct record *r = c->record;
 
-	if (c->barred)
+	if (c->barred || u->request->no_deps)
 		return; /* what it needs is nobody's business */
 	c->depends = requirements_of(u, c, r->depends, r->n_depends, &c->n_depends);
 	c->constrains = requirements_of(u, c, r->constrains, r->n_constrains, &c->n_constrains);

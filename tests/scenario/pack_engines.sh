@@ -78,7 +78,7 @@ name: future
 subdir: linux-64
 virtual-packages: [__glibc=2.99, __linux=9.0, __unix=0=0, __archspec=1=x86_64]
 EOF
-expect 1 "--engine none where / is too old" "$ENVBUILD" pack --engine none -t ./future.yml \
+expect 2 "--engine none where / is too old" "$ENVBUILD" pack --engine none -t ./future.yml \
   --no-test -o future.tar.gz
 check "it names both versions" grep -q '2\.99' "$T/err"
 done_testing
