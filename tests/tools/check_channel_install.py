@@ -3,7 +3,8 @@
 
     check_channel_install.py INSTALL_ONE CHANNEL WORK [SKIP]
 
-Packages for any Python are installed together with a Python of the channel.  Runs in one process
+Packages for any Python are installed with a Python of the channel, a dozen of different names
+at a time.  Runs in one process
 of tests/tools/install_one.c; prints "N packages, N differ" and exits 1 where any does.
 """
 
@@ -90,25 +91,38 @@ def main():
             packages[i] = check_package.Package(os.path.join(channel, subdir, fn))
         return packages[i]
 
+    def try_together(numbers, flags):
+        """Number of packages that differ."""
+        answer, _ = driver.ask("install", prefix, "-", flags, ",".join(map(str, numbers)))
+        names = {all_records[k][2]["name"] for k in numbers if k != python or len(numbers) == 1}
+        n = 0
+        if answer != "ok":
+            print(all_records[numbers[-1]][1] + ":", answer)
+            n = 1
+        elif check_package.check([package(k) for k in numbers], prefix, None, names):
+            print("differences with", ", ".join(all_records[k][1] for k in numbers))
+            n = 1
+        shutil.rmtree(prefix, ignore_errors=True)
+        return n
+
     bad = scripts = 0
+    rounds = []  # packages for any Python: as many of different names as go together
     for i, (subdir, fn, r) in enumerate(all_records):
-        noarch = package(i).noarch == "python"
-        numbers = [python, i] if noarch else [i]
+        if package(i).noarch == "python":
+            for members in rounds:
+                if len(members) < 12 and all(all_records[k][2]["name"] != r["name"] for k in members):
+                    members.append(i)
+                    break
+            else:
+                rounds.append([i])
+            continue
         post = "bin/.%s-post-link.sh" % r["name"] in package(i).files
         scripts += post
-        answer, _ = driver.ask("install", prefix, "-", "link" if post else "", ",".join(map(str, numbers)))
-        if answer != "ok":
-            print(fn + ":", answer)
-            bad += 1
-        else:
-            print_name = fn
-            n = check_package.check([package(k) for k in numbers], prefix, None, r["name"])
-            if n:
-                print(print_name + ":", n, "differences")
-                bad += 1
-        shutil.rmtree(prefix, ignore_errors=True)
+        bad += try_together([i], "link" if post else "")
         if i != python:
             del packages[i]
+    for members in rounds:
+        bad += try_together([python] + members, "")
     status = driver.close()
     print("%d packages, %d differ, %d linked without their scripts" % (len(all_records), bad, scripts))
     return 1 if bad or status else 0

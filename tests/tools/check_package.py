@@ -266,7 +266,7 @@ def check(packages, prefix, inside=None, only=None):
         name = "%s-%s-%s" % (p.index["name"], p.index["version"], p.index["build"])
         record = "conda-meta/%s.json" % name
         owned.add(record)
-        if only and p.index["name"] != only:
+        if only and p.index["name"] not in only:
             with open(os.path.join(prefix, record)) as f:
                 files = set(json.load(f)["files"])
         else:
@@ -290,7 +290,7 @@ def main():
     a.add_argument("--only")
     a.add_argument("packages", nargs="+")
     o = a.parse_args()
-    return 1 if check([Package(p) for p in o.packages], o.prefix, o.inside, o.only) else 0
+    return 1 if check([Package(p) for p in o.packages], o.prefix, o.inside, {o.only} if o.only else None) else 0
 
 
 if __name__ == "__main__":
