@@ -23,8 +23,7 @@ static const struct {
 	[ERR_NETWORK] = {4, "check the channel's address and the network, then run the "
 			    "same command again: what was fetched is kept"},
 	[ERR_INTEGRITY] = {5, NULL},
-	[ERR_TEST] = {6, "nothing was released; mend the environment or the test and run "
-			 "again"},
+	[ERR_TEST] = {6, "mend the environment or the test and run again"},
 	[ERR_AUDIT] = {7, NULL},
 };
 

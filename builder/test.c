@@ -138,16 +138,21 @@ static int run_script(struct arena *a, const struct test_request *r, const struc
 	return 0;
 }
 
+static const char *name_of(const struct test_request *r)
+{
+	return r->script_name ? r->script_name : r->script;
+}
+
 static int judge(const struct test_request *r, const struct test_result *t, struct err *e)
 {
 	if (t->status == 0)
 		return 0;
 	if (t->status == 124 && r->timeout_s) {
-		err_set(e, ERR_TEST, "the test '%s' took more than %u seconds", r->script,
+		err_set(e, ERR_TEST, "the test '%s' took more than %u seconds", name_of(r),
 			r->timeout_s);
 		return err_advise(e, "give it more time with --timeout");
 	}
-	return err_set(e, ERR_TEST, "the test '%s' failed with status %d", r->script, t->status);
+	return err_set(e, ERR_TEST, "the test '%s' failed with status %d", name_of(r), t->status);
 }
 
 static int check_request(const struct test_request *r, struct err *e)

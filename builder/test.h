@@ -15,6 +15,7 @@ struct test_request {
 	const char *project_dir;      /* NULL: none */
 	const char *environment_file; /* NULL: none */
 	const char *script;           /* path on this machine */
+	const char *script_name;      /* what messages call it; NULL: script */
 	const char *shell;            /* NULL: "bash -e" */
 	const char *log_path;         /* NAME.test.log; NULL: none */
 	bool network;

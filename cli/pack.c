@@ -238,6 +238,7 @@ static int test_archive(struct pack_run *run, struct err *e)
 		.project_dir = run->project->dir,
 		.environment_file = run->project->lock_is_input ? NULL : run->project->path,
 		.script = run->script,
+		.script_name = run->script_name,
 		.shell = o->test_shell,
 		.log_path = output_work_path(a, run->s, "test.log"),
 		.network = !o->offline && run->plan.profile.network,
@@ -259,10 +260,13 @@ static int test_archive(struct pack_run *run, struct err *e)
 	step_end(&step, "at another path");
 	step_begin(&step, "test", 0, 0);
 	rc = test_run(a, &r, &run->tested, e);
-	if (rc < 0)
+	if (rc < 0) {
 		step_fail(&step);
-	else
+		err_advise(
+			e, "nothing was released; mend the environment or the test and run again");
+	} else {
 		step_end(&step, "%s passed", run->script_name);
+	}
 	if (dir_remove(copy, rc < 0 ? NULL : e) < 0)
 		return -1;
 	return rc;

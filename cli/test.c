@@ -8,12 +8,24 @@
 #include "cli/output.h"
 #include "packer/pack.h"
 
-/* --test, else the script that the archive or prefix carries, copied into the work folder. */
+/* Copies a paper that the archive or prefix carries into the work folder: 1, or 0 without it. */
+static int copy_paper(
+	struct session *s, const char *operand, const char *name, const char **out, struct err *e)
+{
+	char *copy = path_join(&s->arena, s->work, name);
+	struct str text;
+	int found = paper_read(&s->arena, operand, name, &text, e);
+
+	if (found <= 0)
+		return found;
+	*out = copy;
+	return file_write(copy, text, 0755, e) < 0 ? -1 : 1;
+}
+
+/* --test, else the script that the archive or prefix carries. */
 static int find_script(struct session *s, const char *operand, const char **out, struct err *e)
 {
 	struct arena *a = &s->arena;
-	char *copy = path_join(a, s->work, "run-test.sh");
-	struct str text;
 	int found;
 
 	if (s->line.options.test) {
@@ -22,14 +34,11 @@ static int find_script(struct session *s, const char *operand, const char **out,
 			return err_set(e, ERR_USAGE, "no test script '%s'", *out);
 		return 0;
 	}
-	found = paper_read(a, operand, "run-test.sh", &text, e);
-	if (found < 0)
-		return -1;
-	if (!found)
+	found = copy_paper(s, operand, "run-test.sh", out, e);
+	if (found == 0)
 		return err_set(
 			e, ERR_USAGE, "'%s' carries no test script: give one with --test", operand);
-	*out = copy;
-	return file_write(copy, text, 0755, e);
+	return found < 0 ? -1 : 0;
 }
 
 static void say(const struct session *s, const struct test_result *t)
@@ -53,7 +62,9 @@ int command_test(struct session *s, struct err *e)
 	const char *operand = s->line.operands[0];
 	enum environment_kind kind;
 	struct environment env = {0};
-	struct test_request r = {.shell = o->test_shell, .timeout_s = o->timeout};
+	struct test_request r = {.script_name = o->test ? o->test : "run-test.sh",
+		.shell = o->test_shell,
+		.timeout_s = o->timeout};
 	struct test_result result;
 	int rc = -1;
 
@@ -62,7 +73,8 @@ int command_test(struct session *s, struct err *e)
 	if (kind == ENVIRONMENT_FILE)
 		return err_set(e, ERR_USAGE, "'%s' is neither an archive nor a prefix", operand);
 	if (session_open(s, e) < 0 || session_work(s, e) < 0 ||
-		find_script(s, operand, &r.script, e) < 0)
+		find_script(s, operand, &r.script, e) < 0 ||
+		copy_paper(s, operand, "environment.yml", &r.environment_file, e) < 0)
 		return -1;
 	if (environment_open(s, operand, false, &env, e) == 0) {
 		r.engine = env.engine;

@@ -1,9 +1,10 @@
 #!/bin/bash
 # timeout: 600
-# A site's environment of 2018, 78 real packages: packed, tested, moved, used.
+# A site's environment of 2018, 74 real packages: packed, tested, moved, used.
 . "$(dirname "$0")/../lib.sh"
 [ -n "$ENVBUILD_SHARED_DATA" ] || skip_all "no real packages (ENVBUILD_SHARED_DATA)"
 need python3 zstd
+export LC_ALL=C.UTF-8 # flask of 2018 refuses an ASCII locale
 
 channel=file://$ENVBUILD_SHARED_DATA/channel
 mkdir "$T/project" && cd "$T/project" || exit 1
@@ -51,7 +52,7 @@ check "the run is recorded" python3 - <<'EOF'
 import json
 run = json.load(open('site.run.json'))
 assert run['tested'] is True and run['test']['status'] == 0, run
-assert run['archive'] == 'site.tar.gz' and run['target'] == 'host' and run['packages'] == 78, run
+assert run['archive'] == 'site.tar.gz' and run['target'] == 'host' and run['packages'] == 74, run
 EOF
 same "no folder is left" "$(ls -A)" "$(printf '%s\n' environment.yml envbuild.lock run-test.sh \
   site.run.json site.sha256 site.tar.gz site.test.log | sort)"
@@ -96,7 +97,7 @@ same "it runs the environment's Python" "$(cat "$T/out")" 3.6.6
 expect 0 "envbuild test with the script it carries" "$ENVBUILD" test site.tar.gz
 
 # The same on an old system: glibc 2.17, nothing but its C library, busybox and bash.
-root=$("$ROOT/tests/tools/roots.sh" glibc217 "$ENVBUILD_TEST_CACHE/roots/glibc217" 2>"$T/root.err")
+root=$("$ROOT/tests/tools/roots.sh" glibc217 2>"$T/root.err")
 if [ $? = 77 ]; then
   skip "glibc 2.17" "$(tail -n 1 "$T/root.err") $root"
 else
@@ -107,7 +108,7 @@ virtual-packages: [__glibc=2.17, __linux=3.10.0, __unix=0=0, __archspec=1=x86_64
 pack: {format: tar.gz}
 EOF
   expect 0 "pack for glibc 2.17" "$ENVBUILD" pack -t ./old.yml \
-    --image "$ENVBUILD_TEST_CACHE/roots/glibc217" -o site-old.tar.gz -c "$channel" \
+    --image "$root" -o site-old.tar.gz -c "$channel" \
     --override-channels --test run-test.sh
   check "it was tested there" grep -q '"tested": true' site-old.run.json
 fi

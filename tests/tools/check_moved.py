@@ -13,32 +13,18 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from check_package import read_package  # noqa: E402  (members of a package, by path)
+from check_package import Package  # noqa: E402
 
 BUILD_PREFIX = b'/opt/envbuild/prefix'
-# What conda-build puts where a package will be installed: its own folders (padded or not) and the
-# prefix of packages made before 2013.
-LEFT_BEHIND = re.compile(
-    rb'/[^\0\s:"\']*?(?:_placehold|/_b_env_|/_h_env|_build_env)|/opt/anaconda1anaconda2anaconda3')
+# The padding of conda-build's folders, and the prefix of the packages made before it.
+LEFT_BEHIND = re.compile(rb'_placehold|/opt/anaconda1anaconda2anaconda3')
 
 
 def declared(channel, record):
     """path -> placeholder, as the package says (paths.json, else has_prefix)."""
-    package = os.path.join(channel, record['subdir'], record['fn'])
-    members = read_package(package)
-    found = {}
-    if 'info/paths.json' in members:
-        for entry in json.loads(members['info/paths.json'])['paths']:
-            if 'prefix_placeholder' in entry:
-                found[entry['_path']] = entry['prefix_placeholder'].encode()
-    elif 'info/has_prefix' in members:
-        for line in members['info/has_prefix'].decode().splitlines():
-            words = line.split()
-            if len(words) == 1:
-                found[words[0]] = b'/opt/anaconda1anaconda2anaconda3'
-            elif words:
-                found[words[2].strip('"')] = words[0].strip('"').encode()
-    return found
+    package = Package(os.path.join(channel, record['subdir'], record['fn']))
+    return {path: placeholder.encode()
+            for path, (placeholder, _) in package.listing().items() if placeholder}
 
 
 def main():
