@@ -17,7 +17,7 @@ from check_package import Package  # noqa: E402
 
 BUILD_PREFIX = b'/opt/envbuild/prefix'
 # The padding of conda-build's folders, and the prefix of the packages made before it.
-LEFT_BEHIND = re.compile(rb'_placehold|/opt/anaconda1anaconda2anaconda3')
+LEFT_BEHIND = re.compile(rb'_placehold_placehold|/opt/anaconda1anaconda2anaconda3')
 
 
 def declared(channel, record):
