@@ -19,7 +19,7 @@ rm -f "$fresh"/src/examples/*/envbuild.lock
 cat >"$T/inside" <<'SH'
 set -e
 mount --bind "$1" "$1"
-mount --rbind /proc "$1/proc"
+mount -t proc proc "$1/proc"
 mount --rbind /dev "$1/dev"
 mount --rbind /sys "$1/sys"
 cp /etc/resolv.conf "$1/etc/resolv.conf"
@@ -39,7 +39,8 @@ SH
 # npm is what roots.sh takes a glibc 2.17 root from; it is not part of the two commands.
 inside() {
   env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb \
-    unshare --mount --propagation private sh "$T/inside" "$fresh" "$ENVBUILD_SHARED_DATA" "$@"
+    unshare --mount --pid --fork --kill-child --propagation private \
+    sh "$T/inside" "$fresh" "$ENVBUILD_SHARED_DATA" "$@"
 }
 for goal in demo demo-target test; do
   if inside make "$goal" >"$keep/$goal.log" 2>&1; then
