@@ -64,9 +64,10 @@ SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shel
 all: $(B)/envbuild ## build the program: build/envbuild
 	@if [ $(MODE) = release ]; then ln -sf $(MODE)/envbuild $(BUILD)/envbuild; fi
 
+# Whole archives: a name that two rooms define is an error here, not a silent choice.
 $(B)/envbuild: $(LIBS) $(B)/flags
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(link) $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ -Wl,--whole-archive $(LIBS) -Wl,--no-whole-archive $(PKG_LIBS)
 
 include $(wildcard */module.mk)
 
