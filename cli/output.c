@@ -44,30 +44,30 @@ static void sweep(struct arena *a, const char *path)
 	closedir(dir);
 }
 
-static int choose_format(
-	const struct options *o, const struct plan *plan, struct output *out, struct err *e)
+/* The ending of -o decides; without it --format, then envbuild.yml, then the profile. */
+static int choose_format(const struct options *o, const struct project *p, const struct plan *plan,
+	struct output *out, struct err *e)
 {
+	struct str set = p->settings.format.n ? p->settings.format : plan->profile.pack_format;
 	enum pack_format asked = PACK_TAR_GZ;
-	const char *given = o->format;
 
-	if (given && pack_format_parse(str_of(given), &asked) < 0)
-		return err_set(
-			e, ERR_USAGE, "no format '%s': there are tar.gz, tar.zst and tar", given);
-	if (o->output) {
-		if (pack_format_of_path(o->output, &out->format) < 0) {
-			err_set(e, ERR_USAGE, "'%s' has no ending of an archive", o->output);
-			return err_advise(e, "end it in .tar.gz, .tar.zst or .tar");
-		}
-		if (given && asked != out->format)
-			return err_set(e, ERR_USAGE, "--format %s and the name '%s' disagree",
-				given, o->output);
-		return 0;
-	}
-	if (!given && plan->profile.pack_format.n &&
-		pack_format_parse(plan->profile.pack_format, &asked) < 0)
-		return err_set(e, ERR_INPUT, "%s: no format '%.*s'", plan->profile.source,
-			STR_ARG(plan->profile.pack_format));
+	if (o->format && pack_format_parse(str_of(o->format), &asked) < 0)
+		return err_set(e, ERR_USAGE, "no format '%s': there are tar.gz, tar.zst and tar",
+			o->format);
+	if (!o->format && set.n && pack_format_parse(set, &asked) < 0)
+		return err_set(e, ERR_INPUT, "%s: no format '%.*s'",
+			p->settings.format.n ? p->settings.path : plan->profile.source,
+			STR_ARG(set));
 	out->format = asked;
+	if (!o->output)
+		return 0;
+	if (pack_format_of_path(o->output, &out->format) < 0) {
+		err_set(e, ERR_USAGE, "'%s' has no ending of an archive", o->output);
+		return err_advise(e, "end it in .tar.gz, .tar.zst or .tar");
+	}
+	if (o->format && asked != out->format)
+		return err_set(e, ERR_USAGE, "--format %s and the name '%s' disagree", o->format,
+			o->output);
 	return 0;
 }
 
@@ -105,10 +105,10 @@ int output_begin(
 	struct str path;
 
 	*out = (struct output){.lock = -1};
-	if (choose_format(o, plan, out, e) < 0)
+	if (choose_format(o, p, plan, out, e) < 0)
 		return -1;
 	out->path = o->output ? arena_strdup(&s->arena, o->output)
-			      : default_path(&s->arena, plan, several, out->format);
+			      : default_path(&s->arena, plan, p->n_targets > 1, out->format);
 	path = str_of(out->path);
 	path.n -= strlen(pack_format_name(out->format)) + 1;
 	out->stem = arena_cstr(&s->arena, path);

@@ -17,11 +17,12 @@ struct output {
 
 /*
  * -o, else NAME.tar.gz (NAME-TARGET.tar.gz for several targets) in the working folder.  The ending
- * decides the format; a --format that disagrees is ERR_USAGE.  Removes temporaries of the same
+ * decides the format, else --format, envbuild.yml, the profile; a --format that disagrees with it is
+ * ERR_USAGE.  Removes temporaries of the same
  * name that killed runs left; an interrupt removes ours.
  */
-int output_begin(struct session *s, const struct plan *plan, bool several, struct output *out,
-	struct err *e);
+int output_begin(struct session *s, const struct project *p, const struct plan *plan,
+	struct output *out, struct err *e);
 /* The temporary becomes the archive. */
 int output_release(struct output *out, struct err *e);
 /* Removes the temporary if it is still there.  A zeroed or released output is fine. */

@@ -423,8 +423,7 @@ static int pack_target(
 
 	if (plan_target(s, p, target, false, &run.plan, e) < 0 ||
 		plan_check_runnable(&run.plan, "pack", e) < 0 || check_name(&run, e) < 0 ||
-		choose_script(&run, e) < 0 ||
-		output_begin(s, &run.plan, p->n_targets > 1, &run.output, e) < 0)
+		choose_script(&run, e) < 0 || output_begin(s, p, &run.plan, &run.output, e) < 0)
 		return -1;
 	if (walk(&run, e) == 0 && release(&run, e) == 0) {
 		plan_enter_lock(s, p, &run.plan);

@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/yaml.h"
-#include "solver/matchspec.h"
 
 enum { SETTINGS_MAX = 1 << 20, TIMEOUT_MAX = 7 * 24 * 3600 };
 
@@ -88,28 +87,11 @@ static int read_timeout(struct reader *r, const struct yaml *value, struct err *
 	return 0;
 }
 
-static int read_packages(struct reader *r, const struct yaml *value, struct err *e)
-{
-	struct settings *s = r->out;
-	struct matchspec spec;
-
-	if (read_words(r, value, "packages", &s->test_packages, &s->n_test_packages, e) < 0)
-		return -1;
-	for (size_t i = 0; i < s->n_test_packages; i++) {
-		const struct yaml *one = value->kind == YAML_SCALAR ? value : value->items[i];
-
-		if (matchspec_parse(r->a, s->test_packages[i], &spec, e) < 0)
-			return err_wrap(e, "%s:%d:%d", r->path, one->line, one->column);
-	}
-	return 0;
-}
-
 static int read_test(struct reader *r, const struct yaml *value, struct err *e)
 {
 	static const struct key keys[] = {
 		{"script", read_script},
 		{"timeout", read_timeout},
-		{"packages", read_packages},
 	};
 
 	if (value->kind == YAML_SCALAR)
@@ -124,16 +106,10 @@ static int read_format(struct reader *r, const struct yaml *value, struct err *e
 	return read_word(r, value, "format", &r->out->format, e);
 }
 
-static int read_exclude(struct reader *r, const struct yaml *value, struct err *e)
-{
-	return read_words(r, value, "exclude", &r->out->exclude, &r->out->n_exclude, e);
-}
-
 static int read_pack(struct reader *r, const struct yaml *value, struct err *e)
 {
 	static const struct key keys[] = {
 		{"format", read_format},
-		{"exclude", read_exclude},
 	};
 
 	if (value->kind != YAML_MAP)

@@ -4,8 +4,8 @@
  *	targets: [rhel7, debian12]
  *	channels: [conda-forge]
  *	test: run-test.sh                      or
- *	test: {script: run-test.sh, timeout: 600, packages: [pytest]}
- *	pack: {format: tar.gz, exclude: [share/doc]}
+ *	test: {script: run-test.sh, timeout: 600}
+ *	pack: {format: tar.gz}
  *
  * A list may be written as one word.  A key that is not known is an error: a typing mistake must
  * not pass in silence.
@@ -19,13 +19,11 @@
 
 struct settings {
 	const char *path; /* NULL: there was none */
-	struct str *targets, *channels, *exclude;
-	size_t n_targets, n_channels, n_exclude;
-	struct str test_script;    /* relative to the file's folder; empty: none */
-	unsigned test_timeout;     /* seconds; 0: not given */
-	struct str *test_packages; /* packages only the test needs */
-	size_t n_test_packages;
-	struct str format; /* pack format; empty: not given */
+	struct str *targets, *channels;
+	size_t n_targets, n_channels;
+	struct str test_script; /* relative to the file's folder; empty: none */
+	unsigned test_timeout;  /* seconds; 0: not given */
+	struct str format;      /* pack format; empty: not given */
 };
 
 /* Absent: *out is zeroed and 0 returned.  ERR_INPUT "PATH:LINE:COLUMN: ...". */
