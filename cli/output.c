@@ -98,8 +98,8 @@ static int open_temp(struct arena *a, struct output *out, struct err *e)
 	return 0;
 }
 
-int output_begin(
-	struct session *s, const struct plan *plan, bool several, struct output *out, struct err *e)
+int output_begin(struct session *s, const struct project *p, const struct plan *plan,
+	struct output *out, struct err *e)
 {
 	const struct options *o = &s->line.options;
 	struct str path;
