@@ -115,6 +115,8 @@ static void add_package_file(struct describer *d, const struct linked *l)
 	c->size = f->size;
 	c->link = f->link;
 	c->source = arena_printf(d->p->arena, "%s/%.*s", k->dir, STR_ARG(f->path));
+	if (f->type == PATH_FILE)
+		c->sha256 = f->sha256;
 	if (f->n_offsets) {
 		c->prefix = f->placeholder;
 		c->binary = f->binary;

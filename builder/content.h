@@ -21,7 +21,8 @@ struct content_entry {
 	 * and pip made) it is the prefix's copy, which holds the build prefix.
 	 */
 	char *source;
-	ptrdiff_t package; /* index into content.packages, -1: of no package */
+	const uint8_t *sha256; /* what the bytes at source must have; NULL: not known before */
+	ptrdiff_t package;     /* index into content.packages, -1: of no package */
 	bool generated;
 	struct str prefix; /* the text to be replaced by the place unpacked to; empty: none */
 	bool binary;       /* keep the length, pad with NUL */

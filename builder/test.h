@@ -35,7 +35,8 @@ int test_run(struct arena *a, const struct test_request *r, struct test_result *
 
 /*
  * Runs a command with the environment active (`envbuild run`); stdio is the caller's and the
- * working folder is bound.  *status is the command's.
+ * working folder is bound.  What the command changes in the prefix is thrown away; engine none
+ * works on the prefix itself.  *status is the command's.
  */
 struct run_request {
 	struct engine *engine;

@@ -22,7 +22,7 @@ int environment_engine(
 }
 
 int environment_install(struct session *s, const struct project *p, const struct plan *plan,
-	struct engine *engine, const char *prefix, struct err *e)
+	struct engine *engine, const char *prefix, bool copy, struct err *e)
 {
 	const struct options *o = &s->line.options;
 	struct install_request r = {
@@ -40,7 +40,7 @@ int environment_install(struct session *s, const struct project *p, const struct
 		.variables = plan->env.variables,
 		.n_variables = plan->env.n_variables,
 		.compile = !o->no_compile,
-		.copy = o->copy || plan->env.n_pip,
+		.copy = copy || plan->env.n_pip,
 		.network = !o->offline && plan->profile.network,
 		.jobs = s->jobs,
 		.timeout_s = o->timeout,
@@ -116,8 +116,7 @@ static int open_file(struct session *s, const char *operand, struct environment 
 		err_set(e, ERR_USAGE, "'%s' names %zu targets", operand, p->n_targets);
 		return err_advise(e, "choose one with -t");
 	}
-	if (plan_target(s, p, p->targets[0], false, &plan, e) < 0 ||
-		plan_check_runnable(&plan, "run", e) < 0)
+	if (plan_target(s, p, p->targets[0], TO_RUN, &plan, e) < 0)
 		return -1;
 	out->profile = plan.profile;
 	out->name = plan.name.n ? plan.name : STR("env");
@@ -126,7 +125,8 @@ static int open_file(struct session *s, const char *operand, struct environment 
 	out->prefix = path_join(&s->arena, s->work, "env");
 	if (environment_engine(s, &out->profile, &out->engine, e) < 0)
 		return -1;
-	return environment_install(s, p, &plan, out->engine, out->prefix, e);
+	return environment_install(
+		s, p, &plan, out->engine, out->prefix, engine_kind(out->engine) == ENGINE_NONE, e);
 }
 
 static int open_archive(struct session *s, const char *operand, bool relocate,

@@ -8,9 +8,12 @@
 /* The engine that -t, --image and --engine ask for; the work folder must exist. */
 int environment_engine(
 	struct session *s, const struct profile *profile, struct engine **out, struct err *e);
-/* Fills the cache and installs the plan into prefix (its path inside the engine too). */
+/*
+ * Fills the cache and installs the plan into prefix (its path inside the engine too).  copy: no
+ * hard links into the cache, because what runs there may write into what it finds.
+ */
 int environment_install(struct session *s, const struct project *p, const struct plan *plan,
-	struct engine *engine, const char *prefix, struct err *e);
+	struct engine *engine, const char *prefix, bool copy, struct err *e);
 
 enum environment_kind {
 	ENVIRONMENT_FILE, /* environment.yml or a lock */

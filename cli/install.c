@@ -12,7 +12,7 @@ static int install_plan(
 	int rc = -1;
 
 	if (environment_engine(s, &plan->profile, &engine, e) == 0)
-		rc = environment_install(s, p, plan, engine, prefix, e);
+		rc = environment_install(s, p, plan, engine, prefix, s->line.options.copy, e);
 	engine_close(engine);
 	return rc;
 }
@@ -36,8 +36,7 @@ int command_install(struct session *s, struct err *e)
 		return err_advise(e, "choose one with -t");
 	}
 	prefix = path_absolute(&s->arena, o->prefix);
-	if (plan_target(s, &p, p.targets[0], false, &plan, e) < 0 ||
-		plan_check_runnable(&plan, "install", e) < 0 ||
+	if (plan_target(s, &p, p.targets[0], TO_INSTALL, &plan, e) < 0 ||
 		install_plan(s, &p, prefix, &plan, e) < 0)
 		return -1;
 	log_note("%s: %zu packages", prefix, plan.n_records);

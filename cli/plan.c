@@ -248,23 +248,39 @@ static int plan_from_lock(struct session *s, struct project *p, struct plan *pla
 	return 0;
 }
 
-int plan_target(struct session *s, struct project *p, const char *target, bool fresh,
+static int check_machine(const struct profile *p, enum plan_purpose purpose, struct err *e)
+{
+	static const char *const words[] = {
+		[TO_PACK] = "pack for", [TO_INSTALL] = "install for", [TO_RUN] = "run"};
+	struct utsname machine;
+
+	if (purpose == LOCK_ONLY)
+		return 0;
+	if (uname(&machine) == 0 && strcmp(machine.machine, "x86_64") == 0 &&
+		str_is(p->subdir, "linux-64"))
+		return 0;
+	err_set(e, ERR_USAGE, "target '%.*s' is %.*s, which this machine cannot %s",
+		STR_ARG(p->name), STR_ARG(p->subdir), words[purpose]);
+	return err_advise(e, "'envbuild lock' works for it");
+}
+
+int plan_target(struct session *s, struct project *p, const char *target, enum plan_purpose purpose,
 	struct plan *out, struct err *e)
 {
 	const struct options *o = &s->line.options;
 	enum channel_priority priority;
 
 	*out = (struct plan){0};
-	if (profile_find(&s->arena, target, p->dir, &out->profile, e) < 0)
+	if (profile_find(&s->arena, target, p->dir, &out->profile, e) < 0 ||
+		check_machine(&out->profile, purpose, e) < 0)
 		return -1;
 	if (p->lock_is_input) {
 		out->name = str_of(o->name);
 		return plan_from_lock(s, p, out, e);
 	}
 	if (envfile_read(&s->arena, p->path, arena_cstr(&s->arena, out->profile.subdir), &out->env,
-		    e) < 0)
-		return -1;
-	if (ask_for_pip(s, p, &out->env, e) < 0)
+		    e) < 0 ||
+		ask_for_pip(s, p, &out->env, e) < 0)
 		return -1;
 	out->name = o->name ? str_of(o->name) : out->env.name;
 	if (parse_priority(o->channel_priority, &priority, e) < 0 ||
@@ -272,21 +288,7 @@ int plan_target(struct session *s, struct project *p, const char *target, bool f
 		return -1;
 	out->request.priority = priority;
 	fill_request(s, p, out);
-	return settle_records(s, p, fresh, out, e);
-}
-
-int plan_check_runnable(const struct plan *plan, const char *what, struct err *e)
-{
-	struct utsname machine;
-	const char *subdir = "another machine";
-
-	if (uname(&machine) == 0 && strcmp(machine.machine, "x86_64") == 0)
-		subdir = "linux-64";
-	if (str_is(plan->profile.subdir, subdir))
-		return 0;
-	err_set(e, ERR_USAGE, "target '%.*s' is for %.*s, which this machine cannot %s",
-		STR_ARG(plan->profile.name), STR_ARG(plan->profile.subdir), what);
-	return err_advise(e, "'envbuild lock' works for it");
+	return settle_records(s, p, purpose == LOCK_ONLY, out, e);
 }
 
 /* --- the lock file -------------------------------------------------------------------------- */

@@ -42,12 +42,12 @@ struct plan {
 
 /*
  * Reads the profile and the environment file for it and settles the records: those of the lock
- * where it is current, else solved (ERR_STALE under --locked).  `fresh`: solve in any case.
+ * where it is current, else solved (ERR_STALE under --locked).  LOCK_ONLY solves in any case; with
+ * any other purpose a target of another machine than this one is ERR_USAGE, said in its word.
  */
-int plan_target(struct session *s, struct project *p, const char *target, bool fresh,
+enum plan_purpose { LOCK_ONLY, TO_PACK, TO_INSTALL, TO_RUN };
+int plan_target(struct session *s, struct project *p, const char *target, enum plan_purpose purpose,
 	struct plan *out, struct err *e);
-/* Exit 2 where the target is of another machine than this one. */
-int plan_check_runnable(const struct plan *plan, const char *what, struct err *e);
 /* Enters the plan into the project's lock; plan_write_lock writes the file if it changed. */
 void plan_enter_lock(struct session *s, struct project *p, const struct plan *plan);
 int project_write_lock(

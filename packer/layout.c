@@ -122,6 +122,7 @@ int layout_add_entry(struct layout *l, const struct content *c, const struct con
 		item.head.type = MEMBER_FILE;
 		item.head.size = entry->size;
 		item.source = entry->source;
+		item.want = entry->sha256;
 		sha256_of("", 0, item.sha256);
 		break;
 	case PATH_SOFTLINK:

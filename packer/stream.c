@@ -44,9 +44,15 @@ static void window_put(const struct window *w, uint64_t at, const char *p, uint6
 		memcpy(w->p + (from - w->from), p + (from - at), to - from);
 }
 
+/* A cached file that another program wrote into, through a hard link, is not released. */
 static int changed(const struct layout_item *item, struct err *e)
 {
-	return err_set(e, ERR_FAIL, "'%s' changed while it was packed", item->source);
+	if (!item->want)
+		return err_set(e, ERR_FAIL, "'%s' changed while it was packed", item->source);
+	err_set(e, ERR_INTEGRITY, "'%s' is not what its package holds", item->source);
+	return err_advise(e,
+		"something changed it in the cache: remove that package's folder there and run the "
+		"same command again");
 }
 
 /* The file's sum and, where it holds a prefix, its relocation. */
@@ -55,6 +61,8 @@ static int measure(struct pipeline *p, struct layout_item *item, struct str data
 	struct relocation_file *file = item->relocation;
 
 	sha256_of(data.p, data.n, item->sha256);
+	if (item->want && memcmp(item->want, item->sha256, SHA256_LEN) != 0)
+		return changed(item, e);
 	if (!file)
 		return 0;
 	if (relocation_file_measure(file, data, e) < 0)

@@ -1,0 +1,94 @@
+#!/bin/bash
+# timeout: 300
+# The commands beside pack: lock for several targets, install, run, cache info; quiet and JSON.
+. "$(dirname "$0")/../lib.sh"
+[ -n "$ENVBUILD_SHARED_DATA" ] || skip_all "no real packages (ENVBUILD_SHARED_DATA)"
+need python3 zstd
+
+channel=$ENVBUILD_SHARED_DATA/channel
+mkdir "$T/project" && cd "$T/project" || exit 1
+cat >environment.yml <<EOF
+name: small
+channels: [file://$channel]
+dependencies: [jq, xz]
+EOF
+field() { # field EXPRESSION: of the JSON document in $T/out
+  python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($1)" "$T/out"
+}
+
+expect 0 "lock for two targets" "$ENVBUILD" lock -t rhel7 -t debian12 --json
+same "the document names both" "$(field '[t["target"] for t in d["targets"]]')" \
+  "['rhel7', 'debian12']"
+same "--json is silent on stderr" "$(cat "$T/err")" ""
+check "the lock has both platforms" sh -c "grep -q 'name: rhel7' envbuild.lock && \
+  grep -q '__glibc=2.17' envbuild.lock && grep -q '__glibc=2.36' envbuild.lock"
+cp envbuild.lock "$T/lock"
+expect 0 "lock once more" "$ENVBUILD" lock -t rhel7 -t debian12 -q
+same "-q is silent" "$(cat "$T/out" "$T/err")" ""
+check "the same bytes" cmp envbuild.lock "$T/lock"
+expect 0 "another target" "$ENVBUILD" lock -t rocky8
+check "the others stay" sh -c "grep -q 'name: rhel7' envbuild.lock && grep -q 'name: rocky8' envbuild.lock"
+expect 0 "lock into another file" "$ENVBUILD" lock -t rhel7 -o "$T/other.lock"
+check "it is there" grep -q 'name: rhel7' "$T/other.lock"
+
+expect 0 "install" "$ENVBUILD" install -p "$T/env" --json
+same "the document names the prefix" "$(field 'd["prefix"]')" "$T/env"
+same "what was installed runs" "$("$T/env/bin/jq" -n '6 * 7')" 42
+check "every file belongs to one record" python3 "$ROOT/tests/tools/check_records.py" "$T/env"
+expect 2 "install into a folder that is not empty" "$ENVBUILD" install -p "$T/project"
+check "it says so" grep -q "$T/project" "$T/err"
+
+# Each alone, compared with what an independent reader makes of the package.
+printf 'dependencies: [jq]\nchannels: [file://%s]\n' "$channel" >alone.yml
+expect 0 "install without dependencies" "$ENVBUILD" install alone.yml --no-deps -p "$T/alone"
+same "one record" "$(find "$T/alone/conda-meta" -name '*.json' | wc -l)" 1
+package=$(basename "$(find "$T/alone/conda-meta" -name '*.json')" .json)
+check "it is what conda would make" sh -c "python3 '$ROOT/tests/tools/check_package.py' --prefix '$T/alone' \
+  \"\$(find '$channel' -name '$package.conda' -o -name '$package.tar.bz2' | head -n 1)\""
+printf 'dependencies: [python=3.7.0, idna=2.10]\nchannels: [file://%s]\n' "$channel" >alone.yml
+expect 0 "a noarch python package with python" "$ENVBUILD" install alone.yml --no-deps -p "$T/noarch"
+check "it lies in the site-packages" test -f "$T/noarch/lib/python3.7/site-packages/idna/core.py"
+expect 1 "what it needs is not there" "$T/noarch/bin/python3.7" -c 'import requests'
+
+expect 0 "run from an environment file" "$ENVBUILD" run environment.yml -- jq -n '1 + 1'
+same "its output is the command's" "$(cat "$T/out")" 2
+expect 0 "run from a prefix" "$ENVBUILD" run "$T/env" -- sh -c 'echo "$CONDA_PREFIX"'
+same "the prefix is active" "$(cat "$T/out")" "$T/env"
+expect 0 "lock for the host" "$ENVBUILD" lock -t host -o host.lock
+expect 0 "run from a lock" "$ENVBUILD" run host.lock -t host -- xz --version
+expect 7 "the command's status is handed on" "$ENVBUILD" run "$T/env" -- sh -c 'exit 7'
+echo kept >from-outside
+expect 0 "the working folder is there" "$ENVBUILD" run "$T/env" -- sh -c 'cat from-outside >inside'
+same "and what is written there stays" "$(cat inside)" kept
+expect 0 "a command that meddles" "$ENVBUILD" run environment.yml -- \
+  sh -c 'echo broken >>"$CONDA_PREFIX/include/lzma.h"'
+expect 0 "the cache is not touched by it" "$ENVBUILD" install environment.yml -p "$T/after"
+check "the same file as before" cmp "$T/env/include/lzma.h" "$T/after/include/lzma.h"
+check "and not the meddler's" sh -c "! grep -q broken '$T/after/include/lzma.h'"
+
+printf 'true\n' >run-test.sh
+expect 0 "pack for two targets this machine satisfies" "$ENVBUILD" pack -t host -t rhel7 --image / \
+  --test run-test.sh --json
+same "each has its name" "$(field 'sorted(d_["archive"] for d_ in d)')" \
+  "['small-host.tar.gz', 'small-rhel7.tar.gz']"
+expect 2 "a target of another machine" "$ENVBUILD" pack --no-test -t /dev/stdin <<'EOF'
+name: arm
+subdir: linux-aarch64
+virtual-packages: [__glibc=2.28, __linux=4.18, __unix=0=0, __archspec=1=aarch64]
+EOF
+
+# A hard link leads into the cache: what was written through one is not released.
+export ENVBUILD_CACHE=$T/cache
+expect 0 "install by hard links" "$ENVBUILD" install environment.yml -p "$T/linked" -q
+if [ "$(stat -c %h "$T/linked/include/lzma.h")" -gt 1 ]; then
+  tr a-z A-Z <"$T/linked/include/lzma.h" >"$T/changed"
+  dd if="$T/changed" of="$T/linked/include/lzma.h" conv=notrunc 2>/dev/null
+  expect 5 "a changed file in the cache" "$ENVBUILD" pack --test run-test.sh -o changed.tar.gz
+  check "it is named" grep -q 'include/lzma.h.*is not what its package holds' "$T/err"
+  check "nothing was released" test ! -e changed.tar.gz
+else
+  skip "a changed file in the cache" "this file system makes reflinks or copies"
+fi
+expect 0 "cache info" "$ENVBUILD" cache info --json
+check "it counts packages and indexes" test "$(field 'd["packages"] > 2 and d["indexes"] > 0')" = True
+done_testing
