@@ -118,6 +118,11 @@ check: ## the tests that are not slow, under ASan and UBSan
 	tools/deps build test
 	$(SUBMAKE) MODE=asan $(TEST_PROGRAMS)
 	@tests/run --build $(BUILD) --mode asan --short $(TESTS)
+.PHONY: bench
+bench: ## time envbuild beside yardsticks of the same work, into build/bench.json
+	tools/deps build test
+	$(SUBMAKE) all
+	@tests/bench/run $(BUILD)
 SECONDS ?= 60
 fuzz-run: ## fuzz every target for SECONDS (60) each
 	tools/deps build fuzz
