@@ -81,7 +81,7 @@ EOF
 export ENVBUILD_CACHE=$T/cache
 expect 0 "install by hard links" "$ENVBUILD" install environment.yml -p "$T/linked" -q
 if [ "$(stat -c %h "$T/linked/include/lzma.h")" -gt 1 ]; then
-  tr a-z A-Z <"$T/linked/include/lzma.h" >"$T/changed"
+  tr '[:lower:]' '[:upper:]' <"$T/linked/include/lzma.h" >"$T/changed"
   dd if="$T/changed" of="$T/linked/include/lzma.h" conv=notrunc 2>/dev/null
   expect 5 "a changed file in the cache" "$ENVBUILD" pack --test run-test.sh -o changed.tar.gz
   check "it is named" grep -q 'include/lzma.h.*is not what its package holds' "$T/err"
