@@ -2,6 +2,8 @@
 #include "base/log.h"
 #include "cli/session.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -23,12 +25,13 @@ static const enum option_id test_options[] = {OPT_TEST, OPT_TEST_SHELL, OPT_TARG
 	OPT_NAME, OPT_ENGINE, OPT_TIMEOUT, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP,
 	OPT_NONE};
 static const enum option_id run_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
-	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_NAME, OPT_LOCKED, OPT_ENGINE, OPT_TIMEOUT,
-	OPT_JOBS, OPT_OFFLINE, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_LOCKED, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS,
+	OPT_OFFLINE, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id unpack_options[] = {
 	OPT_PREFIX, OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
-static const enum option_id plain_options[] = {
+static const enum option_id index_options[] = {
 	OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id info_options[] = {OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 
 const struct command commands[] = {
 	{"pack", "[ENV]", "environment.yml to a tested, relocatable archive",
@@ -64,12 +67,12 @@ const struct command commands[] = {
 	{"channel index", "DIR", "make a folder of packages a channel",
 		"Writes repodata.json and repodata.json.zst for each subdir of DIR\n"
 		"(DIR/linux-64/*.conda, DIR/noarch/*.tar.bz2 and so on).",
-		"envbuild channel index ./channel", 1, 1, false, plain_options,
+		"envbuild channel index ./channel", 1, 1, false, index_options,
 		command_channel_index},
 	{"cache info", "", "what the package cache holds",
 		"Shows where the cache is, how many packages and indexes it holds and how\n"
 		"large they are.",
-		"envbuild cache info", 0, 0, false, plain_options, command_cache_info},
+		"envbuild cache info", 0, 0, false, info_options, command_cache_info},
 	{0}};
 
 static void help(void)
@@ -120,22 +123,26 @@ static int dispatch(int argc, char **argv, struct session *s, struct err *e)
 	return command->run(s, e);
 }
 
-int main(int argc, char **argv)
+/*
+ * Where whoever started us closed one of the standard streams, the next file opened would take its
+ * number and get what is meant for the terminal.  stdout is held by what cannot be written to, so
+ * that a result nobody gets is an error still.
+ */
+static int hold_standard_streams(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+			open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	return 0;
+}
+
+static int run_command(int argc, char **argv)
 {
 	struct session s = {.work_lock = -1};
 	struct err e = {0};
-	int status = 0;
+	int status;
 
-	signal(SIGPIPE, SIG_IGN);
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-		strcmp(argv[1], "help") == 0) {
-		help();
-		return argc < 2 ? 2 : 0;
-	}
-	if (strcmp(argv[1], "--version") == 0) {
-		puts("envbuild " ENVBUILD_VERSION);
-		return 0;
-	}
 	if (dispatch(argc, argv, &s, &e) < 0) {
 		log_error(&e);
 		status = err_exit_status(e.code);
@@ -144,6 +151,25 @@ int main(int argc, char **argv)
 	}
 	err_release(&e);
 	session_close(&s);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	int status = 0;
+
+	if (hold_standard_streams() < 0)
+		return 1;
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "help") == 0) {
+		help();
+		status = argc < 2 ? 2 : 0;
+	} else if (strcmp(argv[1], "--version") == 0) {
+		puts("envbuild " ENVBUILD_VERSION);
+	} else {
+		status = run_command(argc, argv);
+	}
 	if (fflush(stdout) == EOF) {
 		perror("envbuild: cannot write to stdout");
 		return status ? status : 1;
