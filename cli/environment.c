@@ -97,12 +97,9 @@ static int carried_profile(struct session *s, const char *path, struct profile *
 /* "/a/demo.tar.gz" and "/a/demo" are both called demo. */
 static struct str name_of(struct arena *a, const char *path)
 {
-	struct str name = str_of(path_base(path_absolute(a, path)));
-	enum pack_format format;
+	const char *name = path_base(path_absolute(a, path));
 
-	if (pack_format_of_path(path, &format) == 0)
-		name.n -= strlen(pack_format_name(format)) + 1;
-	return name;
+	return (struct str){name, pack_stem_length(name)};
 }
 
 static int open_file(struct session *s, const char *operand, struct environment *out, struct err *e)

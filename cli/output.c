@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The temporary of this process, for the handler below. */
@@ -102,16 +103,16 @@ int output_begin(struct session *s, const struct project *p, const struct plan *
 	struct output *out, struct err *e)
 {
 	const struct options *o = &s->line.options;
-	struct str path;
+	struct stat st;
 
 	*out = (struct output){.lock = -1};
 	if (choose_format(o, p, plan, out, e) < 0)
 		return -1;
 	out->path = o->output ? arena_strdup(&s->arena, o->output)
 			      : default_path(&s->arena, plan, p->n_targets > 1, out->format);
-	path = str_of(out->path);
-	path.n -= strlen(pack_format_name(out->format)) + 1;
-	out->stem = arena_cstr(&s->arena, path);
+	if (stat(out->path, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(e, ERR_USAGE, "a folder stands at '%s'", out->path);
+	out->stem = arena_cstr(&s->arena, (struct str){out->path, pack_stem_length(out->path)});
 	sweep(&s->arena, out->path);
 	return open_temp(&s->arena, out, e);
 }

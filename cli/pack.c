@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SCRIPT_MAX = 64 << 20 };
 
@@ -382,6 +383,8 @@ static int release(struct pack_run *run, struct err *e)
 		if (file_read(a, output_work_path(a, run->s, "test.log"), SIZE_MAX, &log, e) < 0 ||
 			file_write(output_beside(a, &run->output, "test.log"), log, 0644, e) < 0)
 			return -1;
+	} else if (unlink(output_beside(a, &run->output, "test.log")) < 0 && errno != ENOENT) {
+		return err_sys(e, "cannot remove the log of an earlier test");
 	}
 	return output_release(&run->output, e);
 }

@@ -8,6 +8,8 @@
 #include "cli/output.h"
 #include "packer/pack.h"
 
+enum { SCRIPT_MAX = 64 << 20 };
+
 /* Copies a paper that the archive or prefix carries into the work folder: 1, or 0 without it. */
 static int copy_paper(
 	struct session *s, const char *operand, const char *name, const char **out, struct err *e)
@@ -22,17 +24,22 @@ static int copy_paper(
 	return file_write(copy, text, 0755, e) < 0 ? -1 : 1;
 }
 
-/* --test, else the script that the archive or prefix carries. */
+/* A copy of --test, which may be a pipe, else of the script that the archive or prefix carries. */
 static int find_script(struct session *s, const char *operand, const char **out, struct err *e)
 {
 	struct arena *a = &s->arena;
+	struct str text;
 	int found;
 
 	if (s->line.options.test) {
-		*out = path_absolute(a, s->line.options.test);
-		if (!path_exists(*out))
-			return err_set(e, ERR_USAGE, "no test script '%s'", *out);
-		return 0;
+		const char *given = path_absolute(a, s->line.options.test);
+
+		if (!path_exists(given))
+			return err_set(e, ERR_USAGE, "no test script '%s'", given);
+		*out = output_work_path(a, s, "run-test.sh");
+		if (file_read(a, given, SCRIPT_MAX, &text, e) < 0)
+			return -1;
+		return file_write(*out, text, 0755, e);
 	}
 	found = copy_paper(s, operand, "run-test.sh", out, e);
 	if (found == 0)

@@ -38,6 +38,20 @@ int pack_format_of_path(const char *path, enum pack_format *out)
 	return -1;
 }
 
+size_t pack_stem_length(const char *path)
+{
+	struct str p = str_of(path);
+	size_t longest = 0;
+	enum pack_format format;
+
+	if (pack_format_of_path(path, &format) < 0)
+		return p.n;
+	for (size_t i = 0; i < N_FORMATS; i++)
+		if (str_ends(p, str_of(formats[i].name)) && strlen(formats[i].name) > longest)
+			longest = strlen(formats[i].name);
+	return p.n - longest - 1;
+}
+
 const char *pack_format_name(enum pack_format f)
 {
 	for (size_t i = 0; i < N_FORMATS; i++)

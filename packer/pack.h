@@ -11,6 +11,8 @@ enum pack_format { PACK_TAR_GZ, PACK_TAR_ZST, PACK_TAR };
 /* -1 where the text names none; pack_format_of_path looks at the ending. */
 int pack_format_parse(struct str text, enum pack_format *out);
 int pack_format_of_path(const char *path, enum pack_format *out);
+/* Characters of the path before the ending that pack_format_of_path knows; all without one. */
+size_t pack_stem_length(const char *path);
 const char *pack_format_name(enum pack_format f);
 
 /* A file that goes under conda-meta/envbuild/: environment file, lock, profile, test script. */

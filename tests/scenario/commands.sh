@@ -71,6 +71,18 @@ expect 0 "pack for two targets this machine satisfies" "$ENVBUILD" pack -t host 
   --test run-test.sh --json
 same "each has its name" "$(field 'sorted(d_["archive"] for d_ in d)')" \
   "['small-host.tar.gz', 'small-rhel7.tar.gz']"
+
+# The papers go by the archive's name without its ending, whichever of a format's endings that is.
+expect 0 "pack as tgz" "$ENVBUILD" pack -o s.tgz --test run-test.sh
+check "its papers" test -f s.sha256 -a -f s.run.json -a -f s.test.log -a ! -e .sha256
+expect 0 "run it" "$ENVBUILD" run s.tgz -- sh -c 'test -x "$CONDA_PREFIX/bin/jq"'
+expect 0 "test it" "$ENVBUILD" test s.tgz --test <(echo 'test "$ENVIRONMENT_NAME" = s')
+expect 0 "pack it again untested" "$ENVBUILD" pack -o s.tgz --no-test
+check "no log of the earlier test is left" test ! -e s.test.log
+mkdir folder.tar.gz
+expect 2 "a folder of that name" "$ENVBUILD" pack -o folder.tar.gz --no-test
+check "no papers are left" test ! -e folder.sha256 -a ! -e folder.run.json
+
 expect 2 "a target of another machine" "$ENVBUILD" pack --no-test -t /dev/stdin <<'EOF'
 name: arm
 subdir: linux-aarch64
@@ -89,6 +101,7 @@ if [ "$(stat -c %h "$T/linked/include/lzma.h")" -gt 1 ]; then
 else
   skip "a changed file in the cache" "this file system makes reflinks or copies"
 fi
+expect 0 "an index comes into the cache with a solve" "$ENVBUILD" lock -o "$T/another.lock"
 expect 0 "cache info" "$ENVBUILD" cache info --json
 check "it counts packages and indexes" test "$(field 'd["packages"] >= 2 and d["indexes"] > 0')" = True
 done_testing
