@@ -1,6 +1,7 @@
 #include "base/http.h"
 
 #include "base/buf.h"
+#include "base/http_credentials.h"
 #include "base/http_file.h"
 #include "base/log.h"
 
@@ -18,7 +19,8 @@ enum { FIRST_PAUSE_MS = 300, PAUSE_FACTOR = 3, POLL_MS = 1000 };
 struct http {
 	struct http_options options;
 	CURLM *multi;
-	struct arena arena;  /* the requests' etags */
+	struct arena arena; /* the requests' etags, the credentials */
+	struct credentials credentials;
 	const char *ca_file; /* NULL: libcurl's own */
 	bool answered;       /* some server has answered: the network is there */
 };
@@ -129,6 +131,11 @@ void http_free(struct http *h)
 	restore_sigpipe(&pipe_only, &old);
 	arena_release(&h->arena);
 	free(h);
+}
+
+void http_add_credentials(struct http *h, const char *url, const char *fetch_url)
+{
+	credentials_add(&h->arena, &h->credentials, url, fetch_url);
 }
 
 /* --- words --------------------------------------------------------------------------------- */
@@ -276,6 +283,7 @@ static void set_security(struct transfer *t)
 
 static void transfer_start(struct transfer *t)
 {
+	CLEANUP_ARENA scratch = {0};
 	CURL *c = t->easy = curl_easy_init();
 
 	if (!c)
@@ -286,7 +294,8 @@ static void transfer_start(struct transfer *t)
 	t->detail[0] = '\0';
 	add_header(t, "If-None-Match", t->r->if_none_match);
 	add_header(t, "If-Modified-Since", t->r->if_modified_since);
-	curl_easy_setopt(c, CURLOPT_URL, t->r->url);
+	curl_easy_setopt(
+		c, CURLOPT_URL, credentials_apply(&scratch, &t->h->credentials, t->r->url));
 	curl_easy_setopt(c, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "envbuild/" ENVBUILD_VERSION);

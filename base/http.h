@@ -13,9 +13,9 @@
  * had an answer before, so that a machine without network hears it at once.  From https no redirect
  * leads to http.
  *
- * Credentials come from the URL or from netrc ($NETRC, else ~/.netrc); proxies from the usual
- * variables; certificates from $SSL_CERT_FILE, $CURL_CA_BUNDLE or $REQUESTS_CA_BUNDLE, else the
- * system's.  One thread at a time.
+ * Credentials come from the URL, http_add_credentials() or netrc ($NETRC, else ~/.netrc); proxies
+ * from the usual variables; certificates from $SSL_CERT_FILE, $CURL_CA_BUNDLE or
+ * $REQUESTS_CA_BUNDLE, else the system's.  One thread at a time.
  */
 #ifndef BASE_HTTP_H
 #define BASE_HTTP_H
@@ -57,6 +57,11 @@ struct http_request {
 
 struct http *http_new(const struct http_options *options);
 void http_free(struct http *h);
+/*
+ * fetch_url is url with credentials; they go with each later request for what lies below url and
+ * brings none of its own.  Of several the longest url counts, of the same url the last.
+ */
+void http_add_credentials(struct http *h, const char *url, const char *fetch_url);
 /* Runs all; ends at the first that failed for good (ERR_NETWORK; the text names URL and cause). */
 int http_fetch(struct http *h, struct http_request *requests, size_t n, struct err *e);
 /* One small body into memory. */

@@ -94,6 +94,28 @@ static int parse_priority(const char *text, enum channel_priority *out, struct e
 		e, ERR_USAGE, "--channel-priority is strict, flexible or disabled, not '%s'", text);
 }
 
+static int add_given_channels(struct session *s, struct plan *plan, struct err *e)
+{
+	const struct options *o = &s->line.options;
+
+	for (size_t i = 0; i < o->channels.n; i++)
+		if (channel_add(&s->arena, &plan->channels, str_of(o->channels.v[i]),
+			    o->channel_alias, ".", e) < 0)
+			return -1;
+	return 0;
+}
+
+/* Packages are asked for by the URLs of records, which have no credentials. */
+static void lend_credentials(struct session *s, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->channels.n; i++) {
+		const struct channel *c = &plan->channels.v[i];
+
+		if (!str_is(c->url, c->fetch_url))
+			http_add_credentials(s->http, arena_cstr(&s->arena, c->url), c->fetch_url);
+	}
+}
+
 /* -c first, then the environment file's, then envbuild.yml's; conda-forge where there is none. */
 static int collect_channels(
 	struct session *s, const struct project *p, struct plan *plan, struct err *e)
@@ -103,9 +125,8 @@ static int collect_channels(
 	const struct options *o = &s->line.options;
 	const char *alias = o->channel_alias;
 
-	for (size_t i = 0; i < o->channels.n; i++)
-		if (channel_add(a, &plan->channels, str_of(o->channels.v[i]), alias, ".", e) < 0)
-			return -1;
+	if (add_given_channels(s, plan, e) < 0)
+		return -1;
 	if (o->override_channels && plan->channels.n == 0)
 		return err_set(e, ERR_USAGE, "--override-channels needs a channel with -c");
 	for (size_t i = 0; !o->override_channels && i < plan->env.n_channels; i++) {
@@ -244,6 +265,9 @@ static int plan_from_lock(struct session *s, struct project *p, struct plan *pla
 		return err_set(e, ERR_INPUT, "the lock '%s' has no target '%.*s'", p->path,
 			STR_ARG(plan->profile.name));
 	take_locked(s, plan, locked);
+	if (add_given_channels(s, plan, e) < 0) /* for their credentials: the lock has none */
+		return -1;
+	lend_credentials(s, plan);
 	fill_request(s, p, plan);
 	return 0;
 }
@@ -286,6 +310,7 @@ int plan_target(struct session *s, struct project *p, const char *target, enum p
 	if (parse_priority(o->channel_priority, &priority, e) < 0 ||
 		collect_channels(s, p, out, e) < 0)
 		return -1;
+	lend_credentials(s, out);
 	out->request.priority = priority;
 	fill_request(s, p, out);
 	return settle_records(s, p, purpose == LOCK_ONLY, out, e);

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/http.h"
+#include "base/http_credentials.h"
 
 #include <stdlib.h>
 
@@ -75,6 +76,31 @@ static void components_are_encoded_and_joined(void **state)
 	assert_string_equal(url_encode(&a, STR("a/b c%")), "a%2Fb%20c%25");
 	assert_string_equal(url_join(&a, "https://h/c/", "/linux-64"), "https://h/c/linux-64");
 	assert_string_equal(url_join(&a, "https://h/c", "linux-64"), "https://h/c/linux-64");
+}
+
+static void credentials_go_below_their_url_alone(void **state)
+{
+	static const struct pair cases[] = {
+		{"https://h/c/x", "https://u:old@h/c/x"},
+		{"https://h/c/deep/x", "https://h/t/tk/c/deep/x"},
+		{"https://h/chan/x", "https://h/chan/x"},
+		{"https://h/c", "https://h/c"},
+		{"https://h.evil/c/x", "https://h.evil/c/x"},
+		{"http://h/c/x", "http://h/c/x"},
+		{"https://own:pw@h/c/x", "https://own:pw@h/c/x"},
+		{"https://root/t/own/x", "https://root/t/own/x"},
+		{"https://root/x", "https://root/t/new/x"},
+	};
+	CLEANUP_ARENA a = {0};
+	struct credentials list = {0};
+
+	(void)state;
+	credentials_add(&a, &list, "https://h/c/deep", "https://h/t/tk/c/deep");
+	credentials_add(&a, &list, "https://h/c", "https://u:old@h/c");
+	credentials_add(&a, &list, "https://root", "https://root/t/old");
+	credentials_add(&a, &list, "https://root", "https://root/t/new");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_string_equal(credentials_apply(&a, &list, cases[i].from), cases[i].to);
 }
 
 static int take(void *ctx, const void *p, size_t n, struct err *e)
@@ -206,6 +232,7 @@ int main(void)
 		cmocka_unit_test(a_redacted_url_has_no_credentials),
 		cmocka_unit_test(a_path_survives_its_url),
 		cmocka_unit_test(components_are_encoded_and_joined),
+		cmocka_unit_test(credentials_go_below_their_url_alone),
 		cmocka_unit_test_setup_teardown(a_file_is_fetched_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_missing_file_is_an_answer_only_if_allowed, setup, teardown),
