@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <time.h>
@@ -15,9 +16,11 @@
 /* A folder without a lock file this old was not just being made. */
 enum { ABANDONED_S = 60 };
 
-static char *cache_place(struct arena *a)
+/* Never below /tmp: anybody could have put a folder of that name there before us. */
+static char *cache_place(struct arena *a, struct err *e)
 {
 	const char *dir = getenv("ENVBUILD_CACHE");
+	const struct passwd *user;
 
 	if (dir && *dir)
 		return path_absolute(a, dir);
@@ -25,7 +28,15 @@ static char *cache_place(struct arena *a)
 	if (dir && *dir == '/')
 		return path_join(a, dir, "envbuild");
 	dir = getenv("HOME");
-	return path_join(a, dir && *dir == '/' ? dir : "/tmp", ".cache/envbuild");
+	if (!dir || *dir != '/') {
+		user = getpwuid(geteuid());
+		dir = user ? user->pw_dir : NULL;
+	}
+	if (dir && *dir == '/')
+		return path_join(a, dir, ".cache/envbuild");
+	err_set(e, ERR_USAGE, "no place for the cache: HOME is not set");
+	err_advise(e, "ENVBUILD_CACHE names a folder for it");
+	return NULL;
 }
 
 int session_open(struct session *s, struct err *e)
@@ -34,7 +45,9 @@ int session_open(struct session *s, struct err *e)
 
 	s->jobs = o->jobs ? o->jobs : work_cores();
 	s->work_lock = -1;
-	s->cache_dir = cache_place(&s->arena);
+	s->cache_dir = cache_place(&s->arena, e);
+	if (!s->cache_dir)
+		return -1;
 	if (cache_open(&s->arena, s->cache_dir, &s->cache, e) < 0) {
 		err_wrap(e, "while opening the cache '%s'", s->cache_dir);
 		return err_advise(e, "ENVBUILD_CACHE names another folder for the cache");

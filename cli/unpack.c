@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/work.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "packer/pack.h"
@@ -11,7 +12,8 @@ int command_unpack(struct session *s, struct err *e)
 	const struct options *o = &s->line.options;
 	CLEANUP_BUF text = {0};
 	struct json_out w = {.to = &text};
-	struct unpack_request r = {.archive = s->line.operands[0], .jobs = o->jobs ? o->jobs : 2};
+	struct unpack_request r = {
+		.archive = s->line.operands[0], .jobs = o->jobs ? o->jobs : work_cores()};
 	struct step step;
 
 	r.dir = path_absolute(&s->arena, s->line.operands[1]);

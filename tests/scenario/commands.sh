@@ -101,6 +101,15 @@ if [ "$(stat -c %h "$T/linked/include/lzma.h")" -gt 1 ]; then
 else
   skip "a changed file in the cache" "this file system makes reflinks or copies"
 fi
+
+# Who has no home is told so; a cache below /tmp could be somebody else's.
+nobody() { setpriv --reuid=48484 --clear-groups env -u HOME -u ENVBUILD_CACHE -u XDG_CACHE_HOME "$@"; }
+if nobody "$ENVBUILD" --version >"$T/out" 2>&1; then
+  expect 2 "no home" nobody "$ENVBUILD" cache info
+  check "it says what to set" grep -q ENVBUILD_CACHE "$T/err"
+else
+  skip "no home" "no other user can be had: $(tail -n 1 "$T/out")"
+fi
 expect 0 "an index comes into the cache with a solve" "$ENVBUILD" lock -o "$T/another.lock"
 expect 0 "cache info" "$ENVBUILD" cache info --json
 check "it counts packages and indexes" test "$(field 'd["packages"] >= 2 and d["indexes"] > 0')" = True
