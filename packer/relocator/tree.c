@@ -29,7 +29,8 @@ struct tree {
 	const struct relocate_request *request;
 	struct relocate_counts *counts;
 	struct relocate_error *e;
-	int meta; /* descriptor of META */
+	int meta;    /* descriptor of META */
+	mode_t mode; /* for what is recorded: who may read the index may read that too */
 	bool locked;
 	struct relocation index;
 	char recorded[RELOCATE_PATH_MAX + 1]; /* empty: none */
@@ -137,7 +138,7 @@ static int write_state(struct tree *t, const char *name, const char *p, size_t n
 {
 	int fd = openat(
 		t->meta, t->temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	int rc = fd < 0 ? -1 : write_all(fd, p, n);
+	int rc = fd < 0 || fchmod(fd, t->mode) < 0 ? -1 : write_all(fd, p, n);
 
 	if (fd >= 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
 		rc = -1;
@@ -484,6 +485,7 @@ static int run_with_index(struct tree *t, int fd)
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (map == MAP_FAILED)
 		return fail_errno(t->e, "map", RELOCATE_INDEX);
+	t->mode = (st.st_mode & 0444) | 0600;
 	/* Several jobs may activate a tree that was just moved: one works, the others wait. */
 	if (!t->request->check)
 		t->locked = flock(fd, LOCK_EX) == 0;

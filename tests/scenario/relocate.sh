@@ -105,6 +105,11 @@ check "the rest was moved" grep -q "^#!$T/edited/bin/sh" "$T/edited/bin/tool"
 expect 5 "--check finds them" "$T/edited/bin/conda-unpack" --check
 check "and counts them" grep -q "5 of .* files do not hold" "$T/err"
 
+# --- for others to read --------------------------------------------------------------------
+cp -a "$at" "$T/shared"
+check "relocate where the umask is 077" sh -c 'umask 077 && "$1/bin/conda-unpack"' sh "$T/shared"
+same "the record has the index's mode" "$(stat -c %a "$T/shared/conda-meta/envbuild/prefix")" 644
+
 # --- a tree one cannot write ---------------------------------------------------------------
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
   chmod -R a+rX "$T" && rm -rf "$T/foreign" && cp -a "$at" "$T/foreign"
