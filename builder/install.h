@@ -30,7 +30,7 @@ struct install_request {
 	size_t n_variables;
 	bool compile;  /* bytecode of noarch python packages */
 	bool for_pack; /* write nothing that names this machine or the time into conda-meta */
-	bool copy;     /* never hardlink (scripts and pip may then not reach the cache) */
+	bool copy;     /* never hardlink, as where packages bring link scripts: pip may write */
 	bool network;  /* for pip */
 	unsigned jobs;
 	unsigned timeout_s; /* for each script and pip; 0: none */

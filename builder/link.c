@@ -19,6 +19,7 @@ struct linker {
 	struct prefix *p;
 	size_t *todo; /* indexes into p->v */
 	size_t n;
+	bool copy; /* share no file with the cache */
 	struct step *step;
 	/* What this pair of file systems refused once is not tried again. */
 	_Atomic bool no_reflink, no_hardlink;
@@ -141,7 +142,7 @@ static int copy(const struct target *t, int from, struct err *e)
 static int link_plain(const struct target *t, struct err *e)
 {
 	struct linker *lk = t->linker;
-	bool may_link = !lk->p->request->copy && !t->l->file->no_link;
+	bool may_link = !lk->copy && !t->l->file->no_link;
 	int rc = 0;
 
 	memcpy(t->l->sha256, t->l->file->sha256, SHA256_LEN);
@@ -254,10 +255,19 @@ static int make_dirs(struct prefix *p, struct err *e)
 	return rc;
 }
 
+/* A link script may write into any file: through a hard link that would reach the cache. */
+static bool has_link_scripts(const struct prefix *p)
+{
+	for (size_t i = 0; i < p->n_packages; i++)
+		if (p->packages[i].pre_link.n || p->packages[i].post_link.n)
+			return true;
+	return false;
+}
+
 int prefix_link(struct prefix *p, size_t from, size_t to, struct step *step, struct err *e)
 {
 	struct arena a = {0};
-	struct linker lk = {.p = p, .step = step};
+	struct linker lk = {.p = p, .step = step, .copy = p->request->copy || has_link_scripts(p)};
 
 	lk.todo = arena_array(&a, size_t, p->n);
 	for (size_t i = 0; i < p->n; i++)

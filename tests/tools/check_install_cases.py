@@ -224,7 +224,7 @@ echo pre >"$PREFIX/share/pre"
     prefix = fresh("p")
     c = Case([one, three, four])
     c.fill()
-    answer, lines = c.install(prefix, "engine,content,copy,pack", "BUILD_PREFIX")
+    answer, lines = c.install(prefix, "engine,content,pack", "BUILD_PREFIX")
     inside = "/opt/envbuild/prefix" + "_envbuild" * 8 + "_envbuil"
     entries = {line.split("\t")[1]: line.split("\t")[2:] for line in lines if line.startswith("entry\t")}
     expect("link scripts run", answer, "ok")
