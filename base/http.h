@@ -69,6 +69,8 @@ int http_get(struct http *h, struct arena *a, const char *url, uint64_t max_byte
 	struct err *e);
 /* The URL without credentials and query; a file:// URL and what is no URL are left as they are. */
 char *http_redact(struct arena *a, const char *url);
+/* The text without user names and passwords in its http(s) URLs; all else stays. */
+struct str http_redact_text(struct arena *a, struct str text);
 /* file:// URL of an absolute path (percent-encoded), and back (NULL: not file://, or relative). */
 char *url_of_path(struct arena *a, const char *absolute);
 char *path_of_url(struct arena *a, const char *url);

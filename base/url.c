@@ -137,3 +137,35 @@ char *http_redact(struct arena *a, const char *url)
 	add_without_token(&b, rest);
 	return finish(a, &b);
 }
+
+/* Do the bytes before "://" end in http or https? */
+static bool is_http(struct str before)
+{
+	if (before.n && (before.p[before.n - 1] | 0x20) == 's')
+		before.n--;
+	return before.n >= 4 && strncasecmp(before.p + before.n - 4, "http", 4) == 0;
+}
+
+struct str http_redact_text(struct arena *a, struct str text)
+{
+	struct buf b = {0};
+	struct str rest = text;
+	ptrdiff_t at;
+
+	while ((at = str_find(rest, STR("://"))) >= 0) {
+		size_t host = (size_t)at + 3, end = host;
+		ptrdiff_t user_end;
+
+		while (end < rest.n && rest.p[end] > ' ' && !strchr("/?#\"'<>", rest.p[end]))
+			end++;
+		user_end = str_rchr(str_sub(rest, host, end), '@');
+		buf_str(&b, str_sub(rest, 0, host));
+		if (user_end >= 0 && is_http(str_sub(rest, 0, (size_t)at)))
+			host += (size_t)user_end + 1;
+		rest = str_sub(rest, host, rest.n);
+	}
+	buf_str(&b, rest);
+	text = arena_str(a, buf_view(&b));
+	buf_release(&b);
+	return text;
+}

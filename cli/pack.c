@@ -194,7 +194,8 @@ static size_t add_papers(struct pack_run *run, struct pack_paper papers[4])
 	size_t n = 0;
 
 	if (!run->project->lock_is_input)
-		papers[n++] = (struct pack_paper){"environment.yml", run->plan.env.text};
+		papers[n++] = (struct pack_paper){
+			"environment.yml", envfile_public_text(&run->s->arena, &run->plan.env)};
 	papers[n++] = (struct pack_paper){
 		"envbuild.lock", plan_lock_text(run->s, run->project, &run->plan)};
 	papers[n++] = (struct pack_paper){"profile.yml", run->plan.profile.text};

@@ -1,6 +1,8 @@
 #include "solver/envfile.h"
 
+#include "base/buf.h"
 #include "base/file.h"
+#include "base/http.h"
 #include "base/log.h"
 #include "base/yaml.h"
 #include "solver/matchspec.h"
@@ -86,6 +88,26 @@ static struct str without_comment(struct str text)
 	return text;
 }
 
+/* A spec goes into messages and conda-meta: what it says of a channel says it without credentials. */
+static struct str without_credentials(struct arena *a, struct str spec)
+{
+	ptrdiff_t url = str_find(spec, STR("://"));
+	ptrdiff_t token = url < 0 ? -1 : str_find(str_sub(spec, (size_t)url, spec.n), STR("/t/"));
+	size_t end;
+
+	if (url < 0)
+		return spec;
+	if (token >= 0) {
+		token += url;
+		end = (size_t)token + 3;
+		while (end < spec.n && !strchr("/:,]'\" ", spec.p[end]))
+			end++;
+		spec = arena_strf(
+			a, "%.*s%.*s", (int)token, spec.p, STR_ARG(str_sub(spec, end, spec.n)));
+	}
+	return http_redact_text(a, spec);
+}
+
 static int read_spec(struct reader *r, const struct yaml *y, struct err *e)
 {
 	struct str text = without_comment(str_trim(y->text));
@@ -99,6 +121,7 @@ static int read_spec(struct reader *r, const struct yaml *y, struct err *e)
 		return err_advise(e, "write the package's name before it, such as 'python=%.*s'",
 			STR_ARG(text));
 	}
+	text = without_credentials(r->a, text);
 	if (matchspec_parse(r->a, text, &spec, e) < 0)
 		return err_wrap(e, "%s:%d:%d", r->out->path, y->line, y->column);
 	add(r, &r->depends, y, text);
@@ -366,4 +389,32 @@ int envfile_read(
 	out->channels = r.channels.v;
 	out->n_channels = r.channels.n;
 	return 0;
+}
+
+static struct str replace_all(struct arena *a, struct str text, struct str old, struct str new)
+{
+	CLEANUP_BUF b = {0};
+	ptrdiff_t at;
+
+	while ((at = str_find(text, old)) >= 0) {
+		buf_str(&b, str_sub(text, 0, (size_t)at));
+		buf_str(&b, new);
+		text = str_sub(text, (size_t)at + old.n, text.n);
+	}
+	buf_str(&b, text);
+	return arena_str(a, buf_view(&b));
+}
+
+struct str envfile_public_text(struct arena *a, const struct envfile *env)
+{
+	struct str text = env->text;
+
+	for (size_t i = 0; i < env->n_channels; i++) {
+		struct str channel = env->channels[i].text;
+		struct str bare = str_of(http_redact(a, arena_cstr(a, channel)));
+
+		if (channel.n && !str_eq(channel, bare))
+			text = replace_all(a, text, channel, bare);
+	}
+	return http_redact_text(a, text);
 }

@@ -35,9 +35,12 @@ struct envfile {
  * file:line:column (ERR_INPUT).  Selectors of both kinds (comments "# [linux]", maps "sel(linux):
  * spec") are applied for the subdir.  Unknown top-level keys: one log_warn each; unknown dependency
  * subsections: an error (CEP 24).  `prefix` is read and ignored.  A comment within a quoted
- * dependency ("numpy # why") is cut off, as conda does; pip lines are kept as they are written.
+ * dependency ("numpy # why") is cut off, as conda does, and so are the credentials of a URL in
+ * one; pip lines are kept as they are written.
  */
 int envfile_read(
 	struct arena *a, const char *path, const char *subdir, struct envfile *out, struct err *e);
+/* The file's bytes as others may read them: without the credentials of channels and other URLs. */
+struct str envfile_public_text(struct arena *a, const struct envfile *env);
 
 #endif

@@ -42,5 +42,17 @@ for given in "http://me:s3cret@$host/chan" "http://$host/t/tk-s3cret/hidden"; do
   cat "$T/out" "$T/err" >>"$T/said"
   check "$what: is written nowhere" no_secret "$T/said" "$T/cache" envbuild.lock \
     "$T/env-$what" "$T/lock-$what"
+
+  # The file itself travels in the archive.
+  mkdir "$T/pack-$what" && cd "$T/pack-$what" || exit 1
+  printf 'name: small\nchannels: ["%s"] # mine\ndependencies: ["%s::jq"]\n' "$given" "$given" \
+    >environment.yml
+  expect 0 "$what: pack" "$ENVBUILD" pack -v --no-test
+  mkdir out && tar xf small.tar.gz -C out
+  same "$what: the archive's environment.yml has the bare channel" \
+    "$(find out -name environment.yml -exec sed -n 2p {} +)" "channels: [\"$bare\"] # mine"
+  mv environment.yml "$T/with-secret.yml"
+  check "$what: the archive tells nothing" no_secret . "$T/out" "$T/err" "$T/cache"
+  cd "$T/project" || exit 1
 done
 done_testing

@@ -44,6 +44,29 @@ static void a_redacted_url_has_no_credentials(void **state)
 		assert_string_equal(http_redact(&a, cases[i].from), cases[i].to);
 }
 
+static void a_redacted_text_has_no_passwords(void **state)
+{
+	static const struct pair cases[] = {
+		{"- https://me:pw@h/c # x\n- jq\n", "- https://h/c # x\n- jq\n"},
+		{"[https://me:p@w@h, HTTP://u@g/x]", "[https://h, HTTP://g/x]"},
+		{"--index-url=https://u:pw@h/simple#sha256=1",
+			"--index-url=https://h/simple#sha256=1"},
+		{"git+ssh://git@h/x and a@b", "git+ssh://git@h/x and a@b"},
+		{"http://h/a@b \"https://h?q=a@b\" ://x@y",
+			"http://h/a@b \"https://h?q=a@b\" ://x@y"},
+		{"https://", "https://"},
+		{"", ""},
+	};
+	CLEANUP_ARENA a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct str clean = http_redact_text(&a, str_of(cases[i].from));
+
+		assert_string_equal(arena_cstr(&a, clean), cases[i].to);
+	}
+}
+
 static void a_path_survives_its_url(void **state)
 {
 	static const struct pair cases[] = {
@@ -230,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_redacted_url_has_no_credentials),
+		cmocka_unit_test(a_redacted_text_has_no_passwords),
 		cmocka_unit_test(a_path_survives_its_url),
 		cmocka_unit_test(components_are_encoded_and_joined),
 		cmocka_unit_test(credentials_go_below_their_url_alone),
