@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "builder/scan.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -169,12 +170,21 @@ static int visit_linked(
 
 /* --- the walk ----------------------------------------------------------------------------- */
 
-/* Bytecode that Python left behind while something ran. */
+/* Bytecode that Python left behind while something ran.  A wheel may bring some without source. */
 static bool is_stray_bytecode(const struct describer *d, struct str path)
 {
+	struct arena a = {0};
+	struct stat st;
+	bool stray = false;
+
 	if (!str_ends(path, STR(".pyc")) && !str_ends(path, STR(".pyo")))
 		return false;
-	return !d->p->bytecode || !table_get(d->p->bytecode, path);
+	if (!d->p->bytecode || !table_get(d->p->bytecode, path))
+		stray = str_find(path, STR("__pycache__/")) >= 0 ||
+			fstatat(d->p->fd, arena_cstr(&a, str_sub(path, 0, path.n - 1)), &st,
+				AT_SYMLINK_NOFOLLOW) == 0;
+	arena_release(&a);
+	return stray;
 }
 
 static int visit(void *ctx, const char *rel, const struct stat *st, struct err *e)

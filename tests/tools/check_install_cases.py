@@ -211,6 +211,7 @@ echo "$PREFIX" >"$PREFIX/share/where"
 printf '%s\\0' "$PREFIX" >"$PREFIX/share/blob"
 printf changed >>"$PREFIX/share/one"
 mkdir -p "$PREFIX/empty" "$PREFIX/__pycache__"; : >"$PREFIX/__pycache__/x.pyc"
+: >"$PREFIX/share/bare.pyc"; : >"$PREFIX/share/m.py"; : >"$PREFIX/share/m.pyc"
 rm "$PREFIX/share/three"
 case $PATH in "$PREFIX/bin:"*) ;; *) exit 3 ;; esac
 echo "look here" >"$PREFIX/.messages.txt"
@@ -238,8 +239,9 @@ echo pre >"$PREFIX/share/pre"
                 "share/four": ["package", "0", "text", "0"]}
         got = {k: entries.get(k, [""] * 6)[2:6] for k in want}
         report("content: what scripts made and changed", None if got == want else repr(got))
-        absent = [p for p in ("share/three", "__pycache__/x.pyc") if p in entries]
+        absent = [p for p in ("share/three", "__pycache__/x.pyc", "share/m.pyc") if p in entries]
         report("content: what they removed or left by accident", repr(absent) if absent else None)
+        report("content: bytecode without a source", None if "share/bare.pyc" in entries else "left out")
         report("content: a folder they made", None if entries.get("empty", [""])[0] == "dir" else "missing")
         report("the cache is as it was", None if read(work, "cache", "pkgs", channel.records[one][1]["sha256"][:2],
                                                       channel.records[one][1]["sha256"], "files/share/one") == "1" else "changed")
