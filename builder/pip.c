@@ -82,10 +82,28 @@ static int run_pip(struct prefix *p, struct err *e)
 	return rc;
 }
 
+/* An editable install is a pointer to /tmp/project, which is thrown away. */
+static int refuse_editable(const struct prefix *p, struct err *e)
+{
+	for (size_t i = 0; i < p->request->n_pip; i++) {
+		struct str line = str_trim(p->request->pip[i].text);
+		if (!str_starts(line, STR("-e")) && !str_starts(line, STR("--editable")))
+			continue;
+		err_set(e, ERR_INPUT,
+			"editable pip requirement '%.*s': the environment would only "
+			"point to the project's folder",
+			STR_ARG(line));
+		return err_advise(e, "leave out the option: pip then installs it");
+	}
+	return 0;
+}
+
 int prefix_check_pip(const struct prefix *p, struct err *e)
 {
-	if (p->request->n_pip == 0 || (p->python.major && have_pip(p)))
+	if (p->request->n_pip == 0)
 		return 0;
+	if (p->python.major && have_pip(p))
+		return refuse_editable(p, e);
 	err_set(e, ERR_INPUT, "the environment file has a pip section and no pip");
 	return err_advise(e, "add 'pip' to dependencies");
 }

@@ -57,5 +57,8 @@ check "a warning says that pip is added" grep -q "nopip.yml:6: .*'pip' is not in
 sed 's|./greeting.*|./missing-1.0-py3-none-any.whl|' environment.yml >bad.yml
 expect 1 "a wheel that is not there" "$ENVBUILD" pack --offline --no-test bad.yml
 check "pip's words are shown" grep -q 'missing-1.0' "$T/err"
+sed 's|\./greeting.*|-e ./greeting|' environment.yml >bad.yml
+expect 2 "an editable requirement" "$ENVBUILD" pack --offline --no-test bad.yml
+check "the message names it" grep -q "editable pip requirement '-e ./greeting'" "$T/err"
 check "no archive" test ! -e bad.tar.gz
 done_testing
