@@ -79,7 +79,7 @@ int bytecode_keep(struct prefix *p, struct str path, struct err *e)
 	struct str data;
 	int rc = 0;
 
-	if (path_exists(full) && (rc = file_map(full, &data, e)) == 0) {
+	if (prefix_is_file(p, path) && (rc = file_map(full, &data, e)) == 0) {
 		rc = str_find(data, str_of(p->request->prefix_inside)) < 0;
 		file_unmap(data);
 		if (rc == 0 && unlink(full) < 0)

@@ -101,6 +101,20 @@ int prefix_put(struct prefix *p, const char *rel, struct str text, mode_t mode, 
 	return 0;
 }
 
+bool prefix_is_file(const struct prefix *p, struct str path)
+{
+	struct beneath b;
+	struct stat st;
+	char name[256];
+
+	beneath_init(&b, p->fd, false);
+	int dir = beneath_parent(&b, path, name, NULL);
+	bool is = dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		  S_ISREG(st.st_mode);
+	beneath_release(&b);
+	return is;
+}
+
 /* --- stages ------------------------------------------------------------------------------- */
 
 /* Packages before one with a pre-link script are whole when it runs. */

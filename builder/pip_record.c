@@ -40,7 +40,7 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 
 	(void)e;
 	if (S_ISREG(st->st_mode) && str_ends(path, STR(".dist-info/RECORD")) &&
-		!table_get(&f->ours, path))
+		!table_get(&f->ours, path) && prefix_is_file(f->p, path))
 		VEC_PUSH(a, &f->records)->path = path;
 	return 0;
 }
@@ -83,15 +83,12 @@ static int enter(struct finder *f, const struct pip_record *r, struct err *e)
 	struct prefix *p = f->p;
 	struct str site = p->python.site_packages;
 	CLEANUP_BUF text = {0};
-	struct stat st;
 
 	buf_str(&text, r->text);
 	if (text.n && text.p[text.n - 1] != '\n')
 		buf_putc(&text, '\n');
 	for (size_t i = r->first; i < r->first + r->n; i++) {
 		struct str code = f->pairs.v[i].bytecode;
-		if (fstatat(p->fd, code.p, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
 		int keep = bytecode_keep(p, code, e);
 		if (keep < 0)
 			return -1;
@@ -101,6 +98,9 @@ static int enter(struct finder *f, const struct pip_record *r, struct err *e)
 		const char *quote = str_chr(rel, ',') >= 0 ? "\"" : "";
 		buf_printf(&text, "%s%.*s%s,,\n", quote, STR_ARG(rel), quote);
 	}
+	if (!prefix_is_file(p, r->path))
+		return err_set(e, ERR_INTEGRITY, "'%.*s' changed while bytecode was made",
+			STR_ARG(r->path));
 	return file_write(
 		path_join(p->arena, p->request->prefix, r->path.p), buf_view(&text), 0644, e);
 }

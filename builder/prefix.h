@@ -79,6 +79,9 @@ int prefix_content(struct prefix *p, struct content *out, struct err *e);
 /* Writes a file of our own below the prefix; its folder exists. */
 int prefix_put(struct prefix *p, const char *rel, struct str text, mode_t mode, struct err *e);
 
+/* Is it a regular file, reached through no link?  What ran in the prefix may have put one there. */
+bool prefix_is_file(const struct prefix *p, struct str path);
+
 /* A program run in the engine with the prefix bound read-write (sandbox.c). */
 struct command {
 	const char *const *argv;
