@@ -50,7 +50,6 @@ struct unpack_request {
 	const char *dir;    /* new or empty */
 	const char *prefix; /* relocated for this path; NULL: leave it to activate / conda-unpack */
 	unsigned jobs;
-	bool sync; /* on the disk before it returns, so that it outlives a power failure */
 };
 /*
  * Every path is checked, nothing is written outside, no link is followed, set-user-id bits and

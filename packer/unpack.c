@@ -296,8 +296,6 @@ static int fill(const struct unpack_request *r, int root, struct err *e)
 		rc = check_sums(&u, e);
 	if (rc == 0 && r->prefix)
 		rc = relocate_fresh(r, root, e);
-	if (rc == 0 && r->sync && syncfs(root) < 0)
-		rc = err_sys(e, "cannot write '%s' to its disk", r->dir);
 	free(u.copy);
 	hash_free(u.sha256);
 	arena_release(&u.arena);
