@@ -204,6 +204,17 @@ void log_output(struct str bytes)
 	pthread_mutex_unlock(&state.lock);
 }
 
+void log_unseen_output(struct str bytes)
+{
+	pthread_mutex_lock(&state.lock);
+	if (state.options.quiet && bytes.n) {
+		put(bytes);
+		if (bytes.p[bytes.n - 1] != '\n')
+			put(STR("\n"));
+	}
+	pthread_mutex_unlock(&state.lock);
+}
+
 /* --- steps ------------------------------------------------------------------------------ */
 
 static double seconds_since(uint64_t start_ns)

@@ -29,6 +29,8 @@ void log_error(const struct err *e);
 size_t log_warnings(const char *const **texts);
 /* Raw output of a script or test, passed on to stderr unless quiet. */
 void log_output(struct str bytes);
+/* The end of that output, which explains an error: shown where log_output was quiet. */
+void log_unseen_output(struct str bytes);
 
 /*
  * One step of long work:

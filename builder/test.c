@@ -198,7 +198,10 @@ int test_run(struct arena *a, const struct test_request *r, struct test_result *
 			0 ||
 		relocate(a, r, &env, e) < 0 || run_logged(a, r, &env, out, e) < 0)
 		return -1;
-	return judge(r, out, e);
+	if (judge(r, out, e) == 0)
+		return 0;
+	log_unseen_output(out->output_tail);
+	return -1;
 }
 
 /* --- run --------------------------------------------------------------------------------- */

@@ -41,6 +41,7 @@ rm bad.sh
 printf 'echo the-script-spoke; exit 3\n' >bad.sh
 before=$(ls -A)
 refused 6 "a script that exits 3" 'the-script-spoke' "$ENVBUILD" pack --test bad.sh
+refused 6 "a script that exits 3, told quietly" 'the-script-spoke' "$ENVBUILD" pack -q --test bad.sh
 refused 6 "a script that overruns its time" 'time' "$ENVBUILD" pack --timeout 2 \
   --test <(echo 'sleep 60')
 refused 2 "a script that is not there" "no test script .*missing.sh" "$ENVBUILD" pack \
