@@ -73,11 +73,11 @@ static int differs(struct str path, const uint8_t *want, const uint8_t *have, st
 		STR_ARG(path), b, a);
 }
 
-static int check_line(const struct table *files, struct str line, size_t *n, struct err *e)
+static int check_line(struct table *files, struct str line, size_t *n, struct err *e)
 {
 	CLEANUP_BUF path = {0};
 	uint8_t sha256[SHA256_LEN];
-	const union table_value *have;
+	union table_value *have;
 
 	if (parse_line(line, sha256, &path) < 0)
 		return err_set(e, ERR_INTEGRITY, "damaged list of files '" SUMS_PATH "'");
@@ -85,15 +85,19 @@ static int check_line(const struct table *files, struct str line, size_t *n, str
 	if (!have || str_is(buf_view(&path), SUMS_PATH))
 		return err_set(e, ERR_INTEGRITY, "'%.*s' is missing in the archive",
 			STR_ARG(buf_view(&path)));
+	if (!have->ptr)
+		return err_set(e, ERR_INTEGRITY, "'%.*s' is twice in '" SUMS_PATH "'",
+			STR_ARG(buf_view(&path)));
 	if (memcmp(have->ptr, sha256, SHA256_LEN) != 0)
 		return differs(buf_view(&path), sha256, have->ptr, e);
+	have->ptr = NULL;
 	++*n;
 	return 0;
 }
 
-/* Every path of the archive is there once, so as many good lines as files mean all of them; a
- * path that is listed twice hides one that is not, which is then told by the count. */
-int sums_check(const struct table *files, struct str text, struct err *e)
+/* Neither the archive nor the list has a path twice: as many good lines as files mean all
+ * of them. */
+int sums_check(struct table *files, struct str text, struct err *e)
 {
 	size_t n = 0, others = table_get(files, STR(SUMS_PATH)) ? 1 : 0;
 

@@ -20,8 +20,9 @@ void sums_add(struct buf *to, struct str path, const uint8_t sha256[SHA256_LEN])
 
 /*
  * Is the text the list of exactly these files (path -> 32 bytes; SUMS_PATH itself is left out)?
- * ERR_INTEGRITY names the first that is missing, unknown or has another sum.
+ * ERR_INTEGRITY names the first that is missing, unknown or has another sum.  The sums are struck
+ * out of the table as they are found.
  */
-int sums_check(const struct table *files, struct str text, struct err *e);
+int sums_check(struct table *files, struct str text, struct err *e);
 
 #endif

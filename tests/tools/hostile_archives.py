@@ -160,6 +160,9 @@ lie("version", b"envbuild relocation 2\n" + index[len(MAGIC):])
 
 write("files-missing", [m for m in members if m[0].name != FILES])
 write("files-one-too-many", members + [member("unlisted", b"x")])
+sums = next(d for m, d in members if m.name == FILES).splitlines(True)
+write("files-one-twice", [(m, d) for m, d in members if m.name != FILES] +
+      [member(FILES, b"".join(sums[:-1] + sums[:1]))])
 write("files-one-gone", [m for m in members if m[0].name != "lib/tail"])
 write("files-other-sum", [(m, d[:-1] + b"?" if m.name == "lib/latin" else d) for m, d in members])
 write("files-damaged", [(m, b"x" + d if m.name == FILES else d) for m, d in members
