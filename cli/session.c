@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/work.h"
+#include "images/engine.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,11 +17,21 @@
 /* A folder without a lock file this old was not just being made. */
 enum { ABANDONED_S = 60 };
 
+/* As passwd has it; NULL where there is none. */
+static const char *home_of_user(struct arena *a)
+{
+	enum { ENTRY_MAX = 16 << 10 };
+	struct passwd entry, *found = NULL;
+
+	if (getpwuid_r(geteuid(), &entry, arena_alloc(a, ENTRY_MAX), ENTRY_MAX, &found) != 0)
+		return NULL;
+	return found ? found->pw_dir : NULL;
+}
+
 /* Never below /tmp: anybody could have put a folder of that name there before us. */
 static char *cache_place(struct arena *a, struct err *e)
 {
 	const char *dir = getenv("ENVBUILD_CACHE");
-	const struct passwd *user;
 
 	if (dir && *dir)
 		return path_absolute(a, dir);
@@ -28,10 +39,8 @@ static char *cache_place(struct arena *a, struct err *e)
 	if (dir && *dir == '/')
 		return path_join(a, dir, "envbuild");
 	dir = getenv("HOME");
-	if (!dir || *dir != '/') {
-		user = getpwuid(geteuid());
-		dir = user ? user->pw_dir : NULL;
-	}
+	if (!dir || *dir != '/')
+		dir = home_of_user(a);
 	if (dir && *dir == '/')
 		return path_join(a, dir, ".cache/envbuild");
 	err_set(e, ERR_USAGE, "no place for the cache: HOME is not set");
@@ -81,6 +90,14 @@ static bool is_abandoned(int dirfd, const char *name)
 	       st.st_mtime + ABANDONED_S < time(NULL);
 }
 
+static void remove_abandoned(int dirfd, const char *parent, const char *name)
+{
+	CLEANUP_ARENA a = {0};
+
+	engine_sweep(path_join(&a, path_join(&a, parent, name), "engine"));
+	dir_remove_at(dirfd, name, NULL);
+}
+
 /* Removes what killed runs left; a failure here is nobody's concern. */
 static void sweep(const char *parent)
 {
@@ -89,15 +106,10 @@ static void sweep(const char *parent)
 
 	if (!dir)
 		return;
-	while ((entry = readdir(dir))) {
-		struct err ignored = {0};
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (is_abandoned(dirfd(dir), entry->d_name) &&
-			dir_remove_at(dirfd(dir), entry->d_name, &ignored) < 0)
-			err_release(&ignored);
-	}
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+			is_abandoned(dirfd(dir), entry->d_name))
+			remove_abandoned(dirfd(dir), parent, entry->d_name);
 	closedir(dir);
 }
 

@@ -216,6 +216,11 @@ void engine_close(struct engine *en)
 	free(en);
 }
 
+void engine_sweep(const char *state_dir)
+{
+	state_sweep(state_dir);
+}
+
 enum engine_kind engine_kind(const struct engine *engine)
 {
 	return engine->kind;

@@ -34,6 +34,8 @@ struct engine; /* one root, many jobs */
 
 int engine_open(struct engine **out, const struct engine_options *options, struct err *e);
 void engine_close(struct engine *engine);
+/* For who removes a state_dir: takes back what killed runs that used it have put elsewhere. */
+void engine_sweep(const char *state_dir);
 enum engine_kind engine_kind(const struct engine *engine);
 const char *engine_root(const struct engine *engine);
 /*

@@ -131,9 +131,9 @@ static _Noreturn void end_all(pid_t job, int status)
 
 /*
  * Between us and the job stands a watcher: it holds the life pipe until the job has ended, and ends
- * what the job left behind, also when envbuild is killed.
+ * what the job left behind, also when envbuild is killed; then it takes back the links, too.
  */
-static _Noreturn void watcher(const struct spawn *spawn, pid_t parent)
+static _Noreturn void watcher(struct state *state, const struct spawn *spawn, pid_t parent)
 {
 	sigset_t signals;
 	pid_t self, job;
@@ -159,8 +159,11 @@ static _Noreturn void watcher(const struct spawn *spawn, pid_t parent)
 		int signal = sigwaitinfo(&signals, NULL), status;
 		pid_t pid;
 
-		if (signal == SIGTERM)
+		if (signal == SIGTERM) {
+			kill_children(job);
+			state_undo_notes(state);
 			end_all(job, 124);
+		}
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			if (pid == job)
 				end_all(job, WIFEXITED(status) ? WEXITSTATUS(status)
@@ -178,7 +181,7 @@ static int failed(const struct job *job, const struct spawn_report *report, stru
 	return err_sys(e, "cannot run '%s'", job->argv[0]);
 }
 
-static int run(const struct job *job, int *status, struct err *e)
+static int run(struct state *state, const struct job *job, int *status, struct err *e)
 {
 	struct spawn_report report = {0};
 	struct spawn spawn;
@@ -189,7 +192,7 @@ static int run(const struct job *job, int *status, struct err *e)
 		return -1;
 	pid = fork();
 	if (pid == 0)
-		watcher(&spawn, self);
+		watcher(state, &spawn, self);
 	if (pid < 0)
 		r = err_sys(e, "cannot start a process");
 	else
@@ -206,7 +209,7 @@ int none_run(
 	int r = make_links(state, binds, job->n_binds, e);
 
 	if (r == 0)
-		r = run(job, status, e);
+		r = run(state, job, status, e);
 	state_undo_notes(state);
 	return r;
 }

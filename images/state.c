@@ -198,6 +198,16 @@ int state_open(struct state *s, const char *dir, struct err *e)
 	return open_once(s, dir, e);
 }
 
+void state_sweep(const char *dir)
+{
+	CLEANUP_FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+		flock(fd, LOCK_EX | LOCK_NB) == 0)
+		remove_stale(dir);
+}
+
 void state_close(struct state *s)
 {
 	if (s->dir)

@@ -52,6 +52,42 @@ check "it was recorded" grep -q '"engine": "none"' none.run.json
 check "the same archive without a sandbox" cmp small.tar.gz none.tar.gz
 check "its paths under /tmp are gone" test ! -e /tmp/small -a ! -e /tmp/project -a ! -e /tmp/run-test.sh
 
+# Without a sandbox a test's paths are links: a killed run leaves none, or the next one removes them.
+mkdir "$T/kill" && cd "$T/kill" || exit 1
+sed 's/^dependencies:.*/dependencies: [jq]/' "$T/project/environment.yml" >environment.yml
+echo 'sleep 30' >sleep.sh
+echo 'jq --version' >run-test.sh
+no_links() {
+  test ! -L /tmp/small -a ! -L /tmp/project -a ! -L /tmp/run-test.sh
+}
+wait_for() { # wait_for COMMAND...: for 20 s at most
+  for _ in $(seq 200); do
+    ! "$@" || return 0
+    sleep 0.1
+  done
+  return 1
+}
+for signal in INT KILL; do
+  env --default-signal=INT "$ENVBUILD" pack --engine none --test sleep.sh -o killed.tar.gz \
+    2>"$T/killed" &
+  pid=$!
+  wait_for test -L /tmp/run-test.sh || fail "$signal: the test began" "$(cat "$T/killed")"
+  kill -$signal $pid
+  wait $pid
+  check "SIG$signal: the links under /tmp go with the run" wait_for no_links
+done
+"$ENVBUILD" pack --engine none --test sleep.sh -o killed.tar.gz 2>"$T/killed" &
+pid=$!
+wait_for test -L /tmp/run-test.sh || fail "the test began" "$(cat "$T/killed")"
+watcher=$(pgrep -P $pid)
+job=$(pgrep -P "$watcher")
+kill -KILL $pid "$watcher" -- "-$job"
+wait $pid
+expect 0 "all killed at once: the next run works" "$ENVBUILD" pack --engine none \
+  --test run-test.sh -o none.tar.gz
+check "and removes the links" no_links
+cd "$T/project" || exit 1
+
 # A user namespace may forbid those below it: as a hardened host or an ordinary container does.
 refuse='echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"'
 if unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && ! unshare -U true' 2>/dev/null; then
