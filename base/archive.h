@@ -54,8 +54,6 @@ struct member {
 struct tar_reader; /* also reads zip: a .conda is a stored zip of two tar.zst */
 struct tar_reader *tar_open(stream_read *read, void *ctx, const char *name, struct err *e);
 struct tar_reader *tar_open_path(const char *path, struct err *e);
-/* fd stays the caller's. */
-struct tar_reader *tar_open_fd(int fd, const char *name, struct err *e);
 struct tar_reader *zip_open(stream_read *read, void *ctx, const char *name, struct err *e);
 struct tar_reader *zip_open_path(const char *path, struct err *e);
 /*

@@ -231,9 +231,11 @@ void unpacker_close(struct unpacker *u)
 
 /* --- tar and zip --------------------------------------------------------------------------- */
 
-static struct tar_reader *tar_start(struct tar_reader *r, struct err *e)
+static struct tar_reader *reader_start(struct tar_reader *r, bool zip, struct err *e)
 {
-	if (r->s.a) {
+	if (r->s.a && zip) {
+		archive_read_support_format_zip_streamable(r->s.a);
+	} else if (r->s.a) {
 		support_filters(r->s.a);
 		archive_read_support_format_tar(r->s.a);
 	}
@@ -243,62 +245,45 @@ static struct tar_reader *tar_start(struct tar_reader *r, struct err *e)
 	return NULL;
 }
 
-struct tar_reader *tar_open(stream_read *read, void *ctx, const char *name, struct err *e)
+static struct tar_reader *reader_open(
+	stream_read *read, void *ctx, const char *name, bool zip, struct err *e)
 {
 	struct tar_reader *r = xcalloc(1, sizeof *r);
 
 	source_init(&r->s, read, ctx, name);
-	return tar_start(r, e);
+	return reader_start(r, zip, e);
+}
+
+static struct tar_reader *reader_open_path(const char *path, bool zip, struct err *e)
+{
+	struct tar_reader *r;
+	int fd = open_path(path, e);
+
+	if (fd < 0)
+		return NULL;
+	r = xcalloc(1, sizeof *r);
+	source_init_fd(&r->s, fd, true, path);
+	return reader_start(r, zip, e);
+}
+
+struct tar_reader *tar_open(stream_read *read, void *ctx, const char *name, struct err *e)
+{
+	return reader_open(read, ctx, name, false, e);
 }
 
 struct tar_reader *tar_open_path(const char *path, struct err *e)
 {
-	struct tar_reader *r;
-	int fd = open_path(path, e);
-
-	if (fd < 0)
-		return NULL;
-	r = xcalloc(1, sizeof *r);
-	source_init_fd(&r->s, fd, true, path);
-	return tar_start(r, e);
-}
-
-struct tar_reader *tar_open_fd(int fd, const char *name, struct err *e)
-{
-	struct tar_reader *r = xcalloc(1, sizeof *r);
-
-	source_init_fd(&r->s, fd, false, name);
-	return tar_start(r, e);
-}
-
-static struct tar_reader *zip_start(struct tar_reader *r, struct err *e)
-{
-	if (r->s.a)
-		archive_read_support_format_zip_streamable(r->s.a);
-	if (source_open(&r->s, e) == 0)
-		return r;
-	tar_close(r);
-	return NULL;
+	return reader_open_path(path, false, e);
 }
 
 struct tar_reader *zip_open(stream_read *read, void *ctx, const char *name, struct err *e)
 {
-	struct tar_reader *r = xcalloc(1, sizeof *r);
-
-	source_init(&r->s, read, ctx, name);
-	return zip_start(r, e);
+	return reader_open(read, ctx, name, true, e);
 }
 
 struct tar_reader *zip_open_path(const char *path, struct err *e)
 {
-	struct tar_reader *r;
-	int fd = open_path(path, e);
-
-	if (fd < 0)
-		return NULL;
-	r = xcalloc(1, sizeof *r);
-	source_init_fd(&r->s, fd, true, path);
-	return zip_start(r, e);
+	return reader_open_path(path, true, e);
 }
 
 static enum member_type type_of(struct archive_entry *entry)
