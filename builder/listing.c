@@ -35,6 +35,9 @@ static int check_listed(const struct listed *l, struct table *seen, struct err *
 	if (!path_is_safe(l->path))
 		return err_set(e, ERR_INTEGRITY, "unsafe path '%.*s' in its list of files",
 			STR_ARG(l->path));
+	if (str_chr(l->placeholder, '\0') >= 0)
+		return err_set(e, ERR_INTEGRITY, "placeholder of '%.*s' has a NUL byte in it",
+			STR_ARG(l->path));
 	if (l->placeholder.n > MAX_PLACEHOLDER)
 		return err_set(e, ERR_INTEGRITY, "placeholder of '%.*s' is over %d bytes",
 			STR_ARG(l->path), MAX_PLACEHOLDER);

@@ -51,6 +51,9 @@ for how in ("tarball", "conda"):
     bad(how + "-listed-twice", "listed twice", plain, how=how, listing=listed * 2)
     bad(how + "-listed-outside", "unsafe path", plain, how=how,
         listing=[{"_path": "../a", "path_type": "hardlink"}])
+    bad(how + "-placeholder-nul", "NUL byte", plain, how=how,
+        listing=[{"_path": "lib/a", "path_type": "hardlink", "file_mode": "binary",
+                  "prefix_placeholder": "/p\0q"}])
     bad(how + "-no-listing", "neither info/paths.json", plain, how=how, no_listing=True)
     bad(how + "-other-name", "info/index.json says", plain, how=how, index={"name": "somebody"})
     bad(how + "-other-version", "info/index.json says", plain, how=how, index={"version": "2"})
