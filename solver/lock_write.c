@@ -1,6 +1,7 @@
 #include "solver/lock.h"
 
 #include "base/hash.h"
+#include "base/http.h"
 #include "base/yaml.h"
 #include "solver/lock_form.h"
 
@@ -31,34 +32,10 @@ static void put_key(struct buf *to, const char *key, struct str value)
 
 /* --- URLs --------------------------------------------------------------------------------- */
 
-/*
- * The URL without what may be a secret: user and password, and /t/TOKEN/.  Records hold none; a
- * lock is committed and published, so nothing is left to trust here.
- */
+/* Records hold no secret; a lock is committed and published, so nothing is left to trust here. */
 static struct str clean_url(struct arena *a, struct str url)
 {
-	ptrdiff_t scheme = str_find(url, STR("://")), slash, at, token, end;
-	struct str head, rest, host, path;
-
-	if (scheme < 0)
-		return url;
-	head = str_sub(url, 0, (size_t)scheme + 3);
-	rest = str_sub(url, head.n, url.n);
-	slash = str_chr(rest, '/');
-	host = slash < 0 ? rest : str_sub(rest, 0, (size_t)slash);
-	path = str_sub(rest, host.n, rest.n);
-	at = str_rchr(host, '@');
-	token = str_find(path, STR("/t/"));
-	if (at < 0 && token < 0)
-		return url;
-	host = str_sub(host, (size_t)(at + 1), host.n);
-	if (token < 0)
-		return arena_strf(a, "%.*s%.*s%.*s", STR_ARG(head), STR_ARG(host), STR_ARG(path));
-	rest = str_sub(path, (size_t)token + 3, path.n);
-	end = str_chr(rest, '/');
-	rest = end < 0 ? str_n(NULL, 0) : str_sub(rest, (size_t)end, rest.n);
-	return arena_strf(a, "%.*s%.*s%.*s%.*s", STR_ARG(head), STR_ARG(host),
-		STR_ARG(str_sub(path, 0, (size_t)token)), STR_ARG(rest));
+	return str_of(http_redact(a, arena_cstr(a, url)));
 }
 
 /* --- one package -------------------------------------------------------------------------- */

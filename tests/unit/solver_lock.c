@@ -297,6 +297,22 @@ static void no_credentials(void **state)
 	check_same(write_lock(&again), text);
 }
 
+/* A folder's path holds no token, whatever it is called. */
+static void a_folder_stays(void **state)
+{
+	struct lock lock = parse(str_of(good));
+	struct str text;
+
+	(void)state;
+	lock.channels[0] = STR("file:///srv/t/me/forge");
+	lock.targets[1].records[0]->url =
+		STR("file:///srv/t/me/forge/linux-64/python-3.11.4-a_0.conda");
+	text = write_lock(&lock);
+	assert_true(str_find(text, STR("url: file:///srv/t/me/forge/\n")) > 0);
+	assert_true(str_find(text, STR("conda: file:///srv/t/me/forge/linux-64/python-3.11.4-"
+				       "a_0.conda\n")) > 0);
+}
+
 /* Fields that the URL does not tell, or tells otherwise, are written and read back. */
 static void odd_records(void **state)
 {
@@ -534,6 +550,7 @@ int main(void)
 		cmocka_unit_test(invalid_locks),
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(no_credentials),
+		cmocka_unit_test(a_folder_stays),
 		cmocka_unit_test(odd_records),
 		cmocka_unit_test(hostile),
 		cmocka_unit_test(current_frame),
