@@ -104,6 +104,17 @@ static int choose_script(struct pack_run *run, struct err *e)
 	return 0;
 }
 
+/* The lock is written last; that it cannot be is better known before anything is released. */
+static int check_lock_place(const struct pack_run *run, struct err *e)
+{
+	const struct project *p = run->project;
+
+	if (p->lock_is_input || run->plan.from_lock || access(p->dir, W_OK) == 0)
+		return 0;
+	err_sys(e, "cannot write the lock '%s'", p->lock_path);
+	return err_advise(e, "it goes beside the environment file: pack a copy in another folder");
+}
+
 static int open_engine(struct pack_run *run, struct err *e)
 {
 	const struct options *o = &run->s->line.options;
@@ -426,7 +437,8 @@ static int pack_target(
 	int rc = -1;
 
 	if (plan_target(s, p, target, TO_PACK, &run.plan, e) < 0 || check_name(&run, e) < 0 ||
-		choose_script(&run, e) < 0 || output_begin(s, p, &run.plan, &run.output, e) < 0)
+		choose_script(&run, e) < 0 || check_lock_place(&run, e) < 0 ||
+		output_begin(s, p, &run.plan, &run.output, e) < 0)
 		return -1;
 	if (walk(&run, e) == 0 && release(&run, e) == 0) {
 		plan_enter_lock(s, p, &run.plan);

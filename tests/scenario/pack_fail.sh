@@ -82,6 +82,16 @@ refused 3 "--locked without a lock" 'envbuild lock' "$ENVBUILD" pack --locked
 refused 4 "a channel that is not there" 'make demo' "$ENVBUILD" pack --override-channels \
   -c http://127.0.0.1:9/nothing
 
+# Nothing is released where the lock could not follow.
+readonly_here='mount --bind . . && mount -o remount,bind,ro . && cd "$PWD" && exec "$@"'
+if unshare -Urm sh -c "$readonly_here" sh sh -c '! touch x' 2>/dev/null; then
+  refused 1 "a folder that cannot take the lock" "cannot write the lock '.*envbuild.lock'" \
+    unshare -Urm sh -c "$readonly_here" sh "$ENVBUILD" pack --no-test -o "$T/readonly.tar.gz"
+  check "nothing was released" test ! -e "$T/readonly.tar.gz" -a ! -e "$T/readonly.sha256"
+else
+  skip "a folder that cannot take the lock" "no mount can be made here"
+fi
+
 # A channel whose package is not what its index says.
 mkdir -p "$T/bad/linux-64" "$T/bad/noarch"
 cp -r "$channel/noarch/repodata.json" "$T/bad/noarch/"
