@@ -79,11 +79,12 @@ static void read_life(struct spawn *s, struct spawn_report *report)
 
 static int milliseconds_left(uint64_t end_ns)
 {
-	uint64_t now = now_ns();
+	uint64_t now = now_ns(), left;
 
 	if (end_ns == UINT64_MAX)
 		return -1;
-	return now >= end_ns ? 0 : (int)((end_ns - now) / 1000000 + 1);
+	left = now >= end_ns ? 0 : (end_ns - now) / 1000000 + 1;
+	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
 /* Until the child's life pipe ends; true where the time was up first. */
