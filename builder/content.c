@@ -132,7 +132,7 @@ static void add_package_file(struct describer *d, const struct linked *l)
 static int is_unchanged(
 	struct describer *d, const struct linked *l, const struct stat *st, struct err *e)
 {
-	struct stamp now = {st->st_ino, st->st_size, st->st_mode, st->st_mtim};
+	struct stamp now = {st->st_ino, st->st_size, st->st_mode, st->st_mtim, st->st_ctim};
 	struct arena a = {0};
 	uint8_t sha256[SHA256_LEN];
 	int rc = 0;

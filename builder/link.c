@@ -40,14 +40,15 @@ int stamp_take(int dir, const char *name, struct stamp *out)
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
-	*out = (struct stamp){st.st_ino, st.st_size, st.st_mode, st.st_mtim};
+	*out = (struct stamp){st.st_ino, st.st_size, st.st_mode, st.st_mtim, st.st_ctim};
 	return 0;
 }
 
 bool stamp_same(const struct stamp *a, const struct stamp *b)
 {
 	return a->ino == b->ino && a->size == b->size && a->mode == b->mode &&
-	       a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec;
+	       a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec &&
+	       a->ctime.tv_sec == b->ctime.tv_sec && a->ctime.tv_nsec == b->ctime.tv_nsec;
 }
 
 static int create(const struct target *t, struct err *e)

@@ -24,6 +24,7 @@ struct stamp {
 	off_t size;
 	mode_t mode;
 	struct timespec mtime;
+	struct timespec ctime; /* cannot be set back; a hard link made elsewhere changes it too */
 };
 
 /* One path that belongs to a package. */

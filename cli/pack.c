@@ -61,7 +61,9 @@ static int check_name(const struct pack_run *run, struct err *e)
 
 	if (name.n == 0) {
 		err_set(e, ERR_INPUT, "%s: the environment has no name", run->project->path);
-		return err_advise(e, "add a line 'name: NAME' to it, or give -n NAME");
+		return err_advise(e, run->project->lock_is_input
+					     ? "give one with -n NAME"
+					     : "add a line 'name: NAME' to it, or give -n NAME");
 	}
 	if (!is_safe_name(name))
 		return err_set(e, ERR_INPUT,
@@ -130,24 +132,6 @@ static int open_engine(struct pack_run *run, struct err *e)
 
 /* --- stages --------------------------------------------------------------------------------- */
 
-static bool has_link_scripts(struct pack_run *run)
-{
-	struct arena scratch = {0};
-	bool found = false;
-
-	for (size_t i = 0; i < run->plan.n_records && !found; i++) {
-		struct err ignored = {0};
-		struct package p;
-
-		if (package_load(&scratch, &run->s->cache, run->plan.records[i], &p, &ignored) < 0)
-			err_release(&ignored);
-		else
-			found = p.pre_link.n || p.post_link.n;
-	}
-	arena_release(&scratch);
-	return found;
-}
-
 static int build(struct pack_run *run, struct err *e)
 {
 	const struct options *o = &run->s->line.options;
@@ -170,9 +154,8 @@ static int build(struct pack_run *run, struct err *e)
 		.n_variables = plan->env.n_variables,
 		.compile = !o->no_compile,
 		.for_pack = true,
-		/* Scripts may write into what they find; a hard link would carry that into the
-			 * cache. */
-		.copy = plan->env.n_pip || has_link_scripts(run),
+		/* pip may write into what it finds; a hard link would carry that into the cache. */
+		.copy = plan->env.n_pip,
 		.network = !o->offline && plan->profile.network,
 		.jobs = run->s->jobs,
 		.timeout_s = o->timeout,

@@ -17,12 +17,13 @@ static bool is_lock_file(struct str path)
 static char *find_env(struct arena *a, const char *env)
 {
 	struct stat st;
+	char *path, *other;
 
-	if (!env)
-		return arena_strdup(a, "environment.yml");
-	if (stat(env, &st) == 0 && S_ISDIR(st.st_mode))
-		return path_join(a, env, "environment.yml");
-	return arena_strdup(a, env);
+	if (env && (stat(env, &st) < 0 || !S_ISDIR(st.st_mode)))
+		return arena_strdup(a, env);
+	path = env ? path_join(a, env, "environment.yml") : arena_strdup(a, "environment.yml");
+	other = env ? path_join(a, env, "environment.yaml") : arena_strdup(a, "environment.yaml");
+	return !path_exists(path) && path_exists(other) ? other : path;
 }
 
 static void choose_targets(struct session *s, struct project *p)
@@ -261,9 +262,18 @@ static int plan_from_lock(struct session *s, struct project *p, struct plan *pla
 {
 	const struct lock_target *locked = lock_find(&p->lock, plan->profile.name);
 
+	struct str reason;
+
 	if (!locked)
 		return err_set(e, ERR_INPUT, "the lock '%s' has no target '%.*s'", p->path,
 			STR_ARG(plan->profile.name));
+	if (!lock_fits(&s->arena, locked, plan->profile.virtual_packages,
+		    plan->profile.n_virtual_packages, &reason))
+		return err_set(e, ERR_UNSAT, "the lock '%s' does not fit this '%.*s': %.*s",
+			p->path, STR_ARG(plan->profile.name), STR_ARG(reason));
+	if (locked->n_skipped)
+		log_warn("%s: %zu packages of the lock are not conda's and are left out", p->path,
+			locked->n_skipped);
 	take_locked(s, plan, locked);
 	if (add_given_channels(s, plan, e) < 0) /* for their credentials: the lock has none */
 		return -1;

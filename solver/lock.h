@@ -53,4 +53,11 @@ struct solve_request;
 int lock_current(struct arena *a, const struct lock *lock, const struct solve_request *r,
 	struct str *reason);
 
+/*
+ * May these packages run where the virtual packages are others than they were chosen for?  1; or 0
+ * and *reason (in the arena) names the first that needs what is not there.
+ */
+int lock_fits(struct arena *a, const struct lock_target *locked, struct str *virtual_packages,
+	size_t n, struct str *reason);
+
 #endif

@@ -199,19 +199,25 @@ static bool check_requests(struct check *c)
 	return true;
 }
 
+static bool check_depend(struct check *c, const struct record *r, struct str text)
+{
+	struct matchspec spec;
+	struct have *have = NULL;
+
+	if (matchspec_parse(c->a, text, &spec, NULL) == 0)
+		have = find(c, &spec);
+	if (!have)
+		return no(c, "'%.*s' needs '%.*s' and the lock has %.*s", STR_ARG(r->name),
+			STR_ARG(text), STR_ARG(what_it_has(c, &spec)));
+	reach(c, have);
+	return true;
+}
+
 static bool check_depends(struct check *c, const struct record *r)
 {
-	for (size_t i = 0; i < r->n_depends; i++) {
-		struct matchspec spec;
-		struct have *have = NULL;
-
-		if (matchspec_parse(c->a, r->depends[i], &spec, NULL) == 0)
-			have = find(c, &spec);
-		if (!have)
-			return no(c, "'%.*s' needs '%.*s' and the lock has %.*s", STR_ARG(r->name),
-				STR_ARG(r->depends[i]), STR_ARG(what_it_has(c, &spec)));
-		reach(c, have);
-	}
+	for (size_t i = 0; i < r->n_depends; i++)
+		if (!check_depend(c, r, r->depends[i]))
+			return false;
 	return true;
 }
 
@@ -270,4 +276,34 @@ int lock_current(
 	if (!current)
 		*reason = c.reason;
 	return current;
+}
+
+static bool check_virtual(struct check *c)
+{
+	if (!enter_all(c))
+		return false;
+	for (size_t i = 0; i < c->target->n_records; i++) {
+		const struct record *r = c->target->records[i];
+
+		for (size_t k = 0; k < r->n_depends; k++)
+			if (str_starts(r->depends[k], STR("__")) &&
+				!check_depend(c, r, r->depends[k]))
+				return false;
+	}
+	return true;
+}
+
+int lock_fits(struct arena *a, const struct lock_target *locked, struct str *virtual_packages,
+	size_t n, struct str *reason)
+{
+	struct lock_target there = *locked;
+	struct check c = {.a = a, .target = &there};
+
+	there.virtual_packages = virtual_packages;
+	there.n_virtual_packages = n;
+	c.have.arena = a;
+	if (check_virtual(&c))
+		return 1;
+	*reason = c.reason;
+	return 0;
 }
