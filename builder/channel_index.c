@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/work.h"
 #include "builder/index_json.h"
-#include "solver/channel.h"
 #include "solver/record.h"
 
 #include <dirent.h>
@@ -202,7 +201,7 @@ static int misplaced(struct arena *a, const char *dir, const char *fn, struct er
 	struct str subdir = STR("linux-64");
 
 	if (index_json_read(a, path_join(a, dir, fn), &index, NULL) == 0 &&
-		channel_is_subdir(index_json_text(&index, "subdir")))
+		subdir_is_known(index_json_text(&index, "subdir")))
 		subdir = index_json_text(&index, "subdir");
 	err_set(e, ERR_INPUT, "'%s' lies in the channel's own folder '%s'", fn, dir);
 	return err_advise(
@@ -239,7 +238,7 @@ static int find_subdirs(struct arena *a, const char *dir, struct subdir_list *li
 			continue;
 		if (S_ISREG(st.st_mode) && name.p[0] != '.' && is_package(name))
 			rc = misplaced(a, dir, entry->d_name, e);
-		else if (S_ISDIR(st.st_mode) && channel_is_subdir(name) && !str_is(name, "noarch"))
+		else if (S_ISDIR(st.st_mode) && subdir_is_known(name) && !str_is(name, "noarch"))
 			add_subdir(a, list, dir, entry->d_name);
 	}
 	closedir(d);

@@ -3,25 +3,13 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "solver/record.h"
 
 #include <stdlib.h>
 
 static const char default_alias[] = "https://conda.anaconda.org";
 static const char *const default_urls[] = {
 	"https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r"};
-
-bool channel_is_subdir(struct str name)
-{
-	static const char *const known[] = {"noarch", "linux-64", "linux-aarch64", "linux-ppc64le",
-		"linux-32", "linux-armv6l", "linux-armv7l", "linux-ppc64", "linux-riscv32",
-		"linux-riscv64", "linux-s390x", "osx-64", "osx-arm64", "win-32", "win-64",
-		"win-arm64", "freebsd-64", "emscripten-wasm32", "wasi-wasm32", "zos-z"};
-
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (str_is(name, known[i]))
-			return true;
-	return false;
-}
 
 /* Without slashes at the end and without a platform as the last part. */
 static struct str trim_channel(struct str s)
@@ -31,7 +19,7 @@ static struct str trim_channel(struct str s)
 	while (s.n > 1 && s.p[s.n - 1] == '/')
 		s.n--;
 	slash = str_rchr(s, '/');
-	if (slash > 0 && channel_is_subdir(str_sub(s, (size_t)slash + 1, s.n)))
+	if (slash > 0 && subdir_is_known(str_sub(s, (size_t)slash + 1, s.n)))
 		s.n = (size_t)slash;
 	while (s.n > 1 && s.p[s.n - 1] == '/')
 		s.n--;

@@ -34,9 +34,6 @@ struct channel_list {
 int channel_add(struct arena *a, struct channel_list *list, struct str name, const char *alias,
 	const char *base_dir, struct err *e);
 
-/* Is this the name of a platform's folder in a channel: "noarch", "linux-64"? */
-bool channel_is_subdir(struct str name);
-
 /*
  * The index of channel/subdir as plain JSON in a file of the cache, or in place for an
  * uncompressed file:// channel.  Asks for repodata.json.zst, then .bz2, then .json; revalidates
