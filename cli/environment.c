@@ -113,7 +113,7 @@ static int open_file(struct session *s, const char *operand, struct environment 
 		err_set(e, ERR_USAGE, "'%s' names %zu targets", operand, p->n_targets);
 		return err_advise(e, "choose one with -t");
 	}
-	if (plan_target(s, p, p->targets[0], TO_RUN, &plan, e) < 0)
+	if (plan_target(s, p, p->targets[0], false, &plan, e) < 0)
 		return -1;
 	out->profile = plan.profile;
 	out->name = plan.name.n ? plan.name : STR("env");

@@ -36,7 +36,7 @@ int command_install(struct session *s, struct err *e)
 		return err_advise(e, "choose one with -t");
 	}
 	prefix = path_absolute(&s->arena, o->prefix);
-	if (plan_target(s, &p, p.targets[0], TO_INSTALL, &plan, e) < 0 ||
+	if (plan_target(s, &p, p.targets[0], false, &plan, e) < 0 ||
 		install_plan(s, &p, prefix, &plan, e) < 0)
 		return -1;
 	log_note("%s: %zu packages", prefix, plan.n_records);

@@ -42,7 +42,7 @@ int command_lock(struct session *s, struct err *e)
 	for (size_t i = 0; i < p.n_targets; i++) {
 		struct plan plan;
 
-		if (plan_target(s, &p, p.targets[i], LOCK_ONLY, &plan, e) < 0)
+		if (plan_target(s, &p, p.targets[i], true, &plan, e) < 0)
 			return -1;
 		plan_enter_lock(s, &p, &plan);
 		json_target(&w, &plan);

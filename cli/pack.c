@@ -419,7 +419,7 @@ static int pack_target(
 	bool changed;
 	int rc = -1;
 
-	if (plan_target(s, p, target, TO_PACK, &run.plan, e) < 0 || check_name(&run, e) < 0 ||
+	if (plan_target(s, p, target, false, &run.plan, e) < 0 || check_name(&run, e) < 0 ||
 		choose_script(&run, e) < 0 || check_lock_place(&run, e) < 0 ||
 		output_begin(s, p, &run.plan, &run.output, e) < 0)
 		return -1;

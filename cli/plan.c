@@ -2,10 +2,10 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "images/engine.h"
 #include "solver/matchspec.h"
 
 #include <stdlib.h>
-#include <sys/utsname.h>
 
 enum { LOCK_MAX = 256 << 20 };
 
@@ -282,23 +282,7 @@ static int plan_from_lock(struct session *s, struct project *p, struct plan *pla
 	return 0;
 }
 
-static int check_machine(const struct profile *p, enum plan_purpose purpose, struct err *e)
-{
-	static const char *const words[] = {
-		[TO_PACK] = "pack for", [TO_INSTALL] = "install for", [TO_RUN] = "run"};
-	struct utsname machine;
-
-	if (purpose == LOCK_ONLY)
-		return 0;
-	if (uname(&machine) == 0 && strcmp(machine.machine, "x86_64") == 0 &&
-		str_is(p->subdir, "linux-64"))
-		return 0;
-	err_set(e, ERR_USAGE, "target '%.*s' is %.*s, which this machine cannot %s",
-		STR_ARG(p->name), STR_ARG(p->subdir), words[purpose]);
-	return err_advise(e, "'envbuild lock' works for it");
-}
-
-int plan_target(struct session *s, struct project *p, const char *target, enum plan_purpose purpose,
+int plan_target(struct session *s, struct project *p, const char *target, bool lock_only,
 	struct plan *out, struct err *e)
 {
 	const struct options *o = &s->line.options;
@@ -306,7 +290,7 @@ int plan_target(struct session *s, struct project *p, const char *target, enum p
 
 	*out = (struct plan){0};
 	if (profile_find(&s->arena, target, p->dir, &out->profile, e) < 0 ||
-		check_machine(&out->profile, purpose, e) < 0)
+		(!lock_only && engine_check_machine(&out->profile, e) < 0))
 		return -1;
 	if (p->lock_is_input) {
 		out->name = str_of(o->name);
@@ -323,7 +307,7 @@ int plan_target(struct session *s, struct project *p, const char *target, enum p
 	lend_credentials(s, out);
 	out->request.priority = priority;
 	fill_request(s, p, out);
-	return settle_records(s, p, purpose == LOCK_ONLY, out, e);
+	return settle_records(s, p, lock_only, out, e);
 }
 
 /* --- the lock file -------------------------------------------------------------------------- */

@@ -42,11 +42,10 @@ struct plan {
 
 /*
  * Reads the profile and the environment file for it and settles the records: those of the lock
- * where it is current, else solved (ERR_STALE under --locked).  LOCK_ONLY solves in any case; with
- * any other purpose a target of another machine than this one is ERR_USAGE, said in its word.
+ * where it is current, else solved (ERR_STALE under --locked).  lock_only solves in any case,
+ * for targets of any machine; without it a target that this machine cannot run is ERR_USAGE.
  */
-enum plan_purpose { LOCK_ONLY, TO_PACK, TO_INSTALL, TO_RUN };
-int plan_target(struct session *s, struct project *p, const char *target, enum plan_purpose purpose,
+int plan_target(struct session *s, struct project *p, const char *target, bool lock_only,
 	struct plan *out, struct err *e);
 /* Enters the plan into the project's lock; plan_write_lock writes the file if it changed. */
 void plan_enter_lock(struct session *s, struct project *p, const struct plan *plan);

@@ -119,7 +119,7 @@ static int set_root(struct engine *en, const char *given, struct err *e)
 	return err_advise(e, "leave --engine out");
 }
 
-static int check_machine(const struct profile *p, struct err *e)
+int engine_check_machine(const struct profile *p, struct err *e)
 {
 	struct utsname u;
 	const char *subdir = "";
@@ -195,7 +195,7 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
 
 	en->profile = options->profile;
 	en->state.lock = en->spare.lock = -1;
-	if (set_kind(en, options->engine, e) < 0 || check_machine(en->profile, e) < 0 ||
+	if (set_kind(en, options->engine, e) < 0 || engine_check_machine(en->profile, e) < 0 ||
 		set_root(en, options->root, e) < 0 || check_root(en, e) < 0 ||
 		state_open(&en->state, options->state_dir, e) < 0 ||
 		probe_or_fall_back(en, options->engine, e) < 0) {
