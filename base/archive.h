@@ -95,7 +95,8 @@ struct zip_part {
 };
 int zip_store(const struct zip_part *parts, size_t n, struct buf *to, struct err *e);
 
-/* CRC-32 as in gzip and zip. */
+/* CRC-32 as in gzip and zip; crc32_add goes on from the sum of what came before (0: nothing). */
 uint32_t crc32_of(struct str data);
+uint32_t crc32_add(uint32_t crc, struct str data);
 
 #endif

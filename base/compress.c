@@ -67,7 +67,12 @@ const char *zstd_version(void)
 	return "zstd " ZSTD_VERSION_STRING;
 }
 
+uint32_t crc32_add(uint32_t crc, struct str data)
+{
+	return libdeflate_crc32(crc, data.n ? data.p : "", data.n);
+}
+
 uint32_t crc32_of(struct str data)
 {
-	return libdeflate_crc32(0, data.n ? data.p : "", data.n);
+	return crc32_add(0, data);
 }

@@ -25,6 +25,7 @@ static const struct {
 	[ERR_INTEGRITY] = {5, NULL},
 	[ERR_TEST] = {6, "mend the environment or the test and run again"},
 	[ERR_AUDIT] = {7, NULL},
+	[ERR_INTERRUPTED] = {1, "run the same command again: what was finished is kept"},
 };
 
 int err_vset(struct err *e, enum err_code code, const char *fmt, va_list ap)
@@ -62,6 +63,7 @@ int err_sys(struct err *e, const char *fmt, ...)
 	buf_vprintf(&b, fmt, ap);
 	va_end(ap);
 	err_set(e, ERR_SYSTEM, "%s: %s", b.p ? b.p : "", strerror(saved));
+	e->sys = saved;
 	buf_release(&b);
 	if (saved == ENOSPC || saved == EDQUOT)
 		err_advise(e, "free some space there and run the same command again");

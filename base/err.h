@@ -18,24 +18,26 @@
 /* What went wrong.  err_exit_status() maps it to the documented exit status. */
 enum err_code {
 	ERR_NONE = 0,
-	ERR_FAIL,      /* anything else                                  exit 1 */
-	ERR_SYSTEM,    /* a system call failed                           exit 1 */
-	ERR_SANDBOX,   /* the host refuses what the sandbox needs        exit 1 */
-	ERR_SCRIPT,    /* a link script, pip or a hook failed            exit 1 */
-	ERR_USAGE,     /* command line                                   exit 2 */
-	ERR_INPUT,     /* environment file, profile, envbuild.yml        exit 2 */
-	ERR_UNSAT,     /* no solution                                    exit 3 */
-	ERR_STALE,     /* the lock does not fit, under --locked          exit 3 */
-	ERR_NETWORK,   /* network or channel                             exit 4 */
-	ERR_INTEGRITY, /* hash, corrupt or hostile input, clobbering     exit 5 */
-	ERR_TEST,      /* the test script failed                         exit 6 */
-	ERR_AUDIT,     /* the audit found an error                       exit 7 */
+	ERR_FAIL,        /* anything else                                  exit 1 */
+	ERR_SYSTEM,      /* a system call failed                           exit 1 */
+	ERR_SANDBOX,     /* the host refuses what the sandbox needs        exit 1 */
+	ERR_SCRIPT,      /* a link script, pip or a hook failed            exit 1 */
+	ERR_USAGE,       /* command line                                   exit 2 */
+	ERR_INPUT,       /* environment file, profile, envbuild.yml        exit 2 */
+	ERR_UNSAT,       /* no solution                                    exit 3 */
+	ERR_STALE,       /* the lock does not fit, under --locked          exit 3 */
+	ERR_NETWORK,     /* network or channel                             exit 4 */
+	ERR_INTEGRITY,   /* hash, corrupt or hostile input, clobbering     exit 5 */
+	ERR_TEST,        /* the test script failed                         exit 6 */
+	ERR_AUDIT,       /* the audit found an error                       exit 7 */
+	ERR_INTERRUPTED, /* a signal; the program dies of it */
 };
 
 struct err {
 	enum err_code code;
 	char *text;   /* owned; NULL while there is no error */
 	char *advice; /* owned; NULL: the table's */
+	int sys;      /* errno as err_sys() found it; 0: not a system call's */
 };
 
 /* Each of these returns -1, so that `return err_set(...)` reads well. */

@@ -135,26 +135,35 @@ int file_read(struct arena *a, const char *path, size_t max, struct str *out, st
 	return file_read_at(a, AT_FDCWD, path, max, out, e);
 }
 
-int file_map(const char *path, struct str *out, struct err *e)
+int fd_map(int fd, struct str *out, struct err *e)
 {
 	struct stat st;
-	CLEANUP_FD fd = open_to_read(AT_FDCWD, path, &st, e);
 	void *p;
 
-	if (fd < 0)
-		return -1;
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "cannot look at a file");
 	if (!S_ISREG(st.st_mode)) {
 		errno = EINVAL;
-		return err_sys(e, "cannot map '%s', which is no regular file", path);
+		return err_sys(e, "cannot map what is no regular file");
 	}
 	*out = (struct str){NULL, 0};
 	if (st.st_size == 0)
 		return 0;
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
-		return err_sys(e, "cannot map '%s'", path);
+		return err_sys(e, "cannot map a file");
 	*out = str_n(p, (size_t)st.st_size);
 	return 0;
+}
+
+int file_map(const char *path, struct str *out, struct err *e)
+{
+	struct stat st;
+	CLEANUP_FD fd = open_to_read(AT_FDCWD, path, &st, e);
+
+	if (fd < 0)
+		return -1;
+	return fd_map(fd, out, e) < 0 ? err_wrap(e, "'%s'", path) : 0;
 }
 
 void file_unmap(struct str mapped)

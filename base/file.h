@@ -49,6 +49,8 @@ int file_read_at(
 	struct arena *a, int dirfd, const char *rel, size_t max, struct str *out, struct err *e);
 /* As file_read, mapped read-only; unmap with file_unmap.  An empty file gives {NULL, 0}. */
 int file_map(const char *path, struct str *out, struct err *e);
+/* The same of an open regular file; fd stays the caller's. */
+int fd_map(int fd, struct str *out, struct err *e);
 void file_unmap(struct str mapped);
 /* Reads until n bytes or the end: the count, or -1 with errno. */
 ssize_t read_full(int fd, void *p, size_t n);

@@ -2,20 +2,29 @@
  * Fetching over http(s):// and file:// with libcurl's multi interface.
  *
  *	struct http *h = http_new(&options);
+ *	http_add_mirror(h, "https://conda.anaconda.org/conda-forge", "https://mirror/conda-forge");
  *	http_fetch(h, requests, n, &e);
  *	http_free(h);
  *
- * Up to `jobs` transfers at once, fewer to one host than `per_host`; redirects are followed (10
- * at most, never from http(s) to file); a transfer that failed for a reason that may pass (5xx,
- * 408, 429, a dropped or stalled connection) is tried again up to `retries` times with a growing
- * pause.  User name and password in a URL, /t/TOKEN/ and query strings never appear in a message:
- * http_redact().  A refused connection or an unknown host is tried again only where this http has
- * had an answer before, so that a machine without network hears it at once.  From https no redirect
- * leads to http.
+ * Up to `jobs` transfers at once over at most `per_host` connections to one host (HTTP/2 shares
+ * one); redirects are followed (10 at most, never from http(s) to file, never from https to http).
+ * User name and password in a URL, /t/TOKEN/ and query strings never appear in a message:
+ * http_redact().
+ *
+ * A transfer that failed for a reason that may pass (5xx, 408, 429, a dropped or stalled
+ * connection) is tried again up to `retries` times with a growing pause; an attempt that brought
+ * bytes which need not be fetched again begins a new count.  What was received is kept where the
+ * server can go on (RFC 9110 section 14: a strong ETag, or a Last-Modified that is as good, sent as
+ * If-Range), else everything is fetched anew.  A refused connection or an unknown host is tried
+ * again only where this http has had an answer before, so that a machine without network hears it
+ * at once.
+ *
+ * A URL with mirrors is asked for at one place after the other, until one has given it whole and
+ * its writer has accepted it; docs/design/download.md has the rules.
  *
  * Credentials come from the URL, http_add_credentials() or netrc ($NETRC, else ~/.netrc); proxies
  * from the usual variables; certificates from $SSL_CERT_FILE, $CURL_CA_BUNDLE or
- * $REQUESTS_CA_BUNDLE, else the system's.  One thread at a time.
+ * $REQUESTS_CA_BUNDLE, else the system's.  One thread at a time, but for http_wake().
  */
 #ifndef BASE_HTTP_H
 #define BASE_HTTP_H
@@ -30,29 +39,44 @@ struct http_options {
 	unsigned jobs;     /* 0: 8 */
 	unsigned per_host; /* 0: 6 */
 	unsigned retries;  /* 0: 3 */
-	unsigned stall_s;  /* no byte for so long: dropped; 0: 30 */
+	unsigned stall_s;  /* less than a kilobyte in so long: dropped; 0: 30 */
+	unsigned pause_ms; /* before the first retry; 0: 300 */
 	bool offline;      /* anything but file:// fails at once with ERR_NETWORK */
 };
+
+enum { HTTP_FULL = 1 };
 
 struct http_request {
 	const char *url;
 	/* Conditional: sent when not NULL. */
 	const char *if_none_match, *if_modified_since;
 	/*
-	 * Called with the body's bytes in order; -1 with *e set ends this transfer for good.  On a
-	 * retry `restart` is called first and takes everything back.
+	 * Called with the body's bytes in order.  HTTP_FULL: there is no room now, and the same bytes
+	 * come again after http_wake(); the other transfers go on meanwhile, and a server that waits is
+	 * not taken for one that stalls.  -1 with *e set ends this transfer; ERR_INTEGRITY only at this
+	 * place, if there are others that may have it.
 	 */
 	int (*write)(void *ctx, const void *p, size_t n, struct err *e);
+	/*
+	 * Takes everything back: the body begins again.  Also after `write` or `done` has failed with
+	 * ERR_INTEGRITY, before another place (or the same, once more) is asked.  NULL: what has begun
+	 * is not begun again.
+	 */
 	int (*restart)(void *ctx, struct err *e);
-	/* Called once when this has ended well (also 304, 404 with allow_missing). May be NULL. */
+	/*
+	 * Called when all has been received (also 304, 404 with allow_missing); -1 as for `write`.  May
+	 * be NULL.
+	 */
 	int (*done)(void *ctx, struct err *e);
 	void *ctx;
 	uint64_t max_bytes; /* more is ERR_INTEGRITY; 0: no limit */
 	bool allow_missing; /* 404 and 410 (file://: absent) are an answer, not an error */
 	/* Answers, valid after http_fetch. */
-	bool failed;                /* this is the one that ended the fetch */
-	int status;                 /* 200, 304, 404; file:// gives 200 or 404; 0: not ended */
-	char *etag, *last_modified; /* in the http's memory until http_free; NULL if not sent */
+	bool failed; /* this is the one that ended the fetch */
+	int status;  /* 200, 304, 404; file:// gives 200 or 404; 0: not ended */
+	/* In the http's memory until http_free; NULL if not sent. */
+	char *etag, *last_modified;
+	char *from; /* the URL that gave it, a mirror's maybe; no credentials */
 };
 
 struct http *http_new(const struct http_options *options);
@@ -62,6 +86,15 @@ void http_free(struct http *h);
  * brings none of its own.  Of several the longest url counts, of the same url the last.
  */
 void http_add_credentials(struct http *h, const char *url, const char *fetch_url);
+/*
+ * What lies below url may be fetched below mirror (http, https or file; with its own credentials),
+ * too.  Several are asked in the order in which they were added, the url itself first.
+ */
+void http_add_mirror(struct http *h, const char *url, const char *mirror);
+/* What `from` gave was wrong: later requests ask it last. */
+void http_distrust(struct http *h, const char *from);
+/* From any thread: the writers that said HTTP_FULL may have room again. */
+void http_wake(struct http *h);
 /* Runs all; ends at the first that failed for good (ERR_NETWORK; the text names URL and cause). */
 int http_fetch(struct http *h, struct http_request *requests, size_t n, struct err *e);
 /* One small body into memory. */

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,13 +12,35 @@
 
 enum { FILE_PIECE = 1 << 20 };
 
-static int fail_file(struct http_request *r, const char *why, struct err *e)
+struct reading {
+	struct http_request *r;
+	const char *url;
+	void (*wait)(struct http *);
+	struct http *h;
+	bool *begun;
+};
+
+static int fail_file(const char *url, const char *why, struct err *e)
 {
-	return err_set(e, ERR_NETWORK, "cannot read '%s': %s", r->url, why);
+	return err_set(e, ERR_NETWORK, "cannot read '%s': %s", url, why);
 }
 
-static int copy_file(struct http_request *r, int fd, struct err *e)
+static int hand_over(struct reading *f, const char *piece, size_t n, struct err *e)
 {
+	int rc = 0;
+
+	*f->begun = true;
+	while (f->r->write && (rc = f->r->write(f->r->ctx, piece, n, e)) == HTTP_FULL) {
+		f->wait(f->h);
+		if (interrupt_check(e) < 0)
+			return -1;
+	}
+	return rc;
+}
+
+static int copy_file(struct reading *f, int fd, struct err *e)
+{
+	const uint64_t max = f->r->max_bytes;
 	uint64_t received = 0;
 	char *piece = xmalloc(FILE_PIECE);
 	ssize_t n;
@@ -25,42 +48,39 @@ static int copy_file(struct http_request *r, int fd, struct err *e)
 
 	while (rc == 0 && (n = read_full(fd, piece, FILE_PIECE)) != 0) {
 		if (n < 0) {
-			rc = fail_file(r, strerror(errno), e);
+			rc = fail_file(f->url, strerror(errno), e);
 			break;
 		}
 		received += (uint64_t)n;
-		if (r->max_bytes && received > r->max_bytes)
+		if (max && received > max)
 			rc = err_set(e, ERR_INTEGRITY, "more than the expected %llu bytes in '%s'",
-				(unsigned long long)r->max_bytes, r->url);
-		else if (r->write)
-			rc = r->write(r->ctx, piece, (size_t)n, e);
+				(unsigned long long)max, f->url);
+		else
+			rc = hand_over(f, piece, (size_t)n, e);
 	}
 	free(piece);
 	return rc;
 }
 
-int http_fetch_file(struct http_request *r, struct err *e)
+int http_read_file(struct http_request *r, const char *url, void (*wait)(struct http *),
+	struct http *h, bool *begun, struct err *e)
 {
 	CLEANUP_ARENA scratch = {0};
-	char *path = path_of_url(&scratch, r->url);
+	struct reading f = {.r = r, .url = url, .wait = wait, .h = h, .begun = begun};
+	char *path = path_of_url(&scratch, url);
 	CLEANUP_FD fd = -1;
 	struct stat st;
 
 	if (!path)
-		return fail_file(r, "no absolute path in this URL", e);
+		return fail_file(url, "no absolute path in this URL", e);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0) {
-		if (!r->allow_missing || (errno != ENOENT && errno != ENOTDIR))
-			return fail_file(r, strerror(errno), e);
-		r->status = 404;
-		return r->done ? r->done(r->ctx, e) : 0;
-	}
+	if (fd < 0 && r->allow_missing && (errno == ENOENT || errno == ENOTDIR))
+		return 404;
+	if (fd < 0)
+		return fail_file(url, strerror(errno), e);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return fail_file(r, "not a regular file", e);
-	if (copy_file(r, fd, e) < 0)
-		return -1;
-	r->status = 200;
-	return r->done ? r->done(r->ctx, e) : 0;
+		return fail_file(url, "not a regular file", e);
+	return copy_file(&f, fd, e) < 0 ? -1 : 200;
 }
 
 static int to_buf(void *ctx, const void *p, size_t n, struct err *e)

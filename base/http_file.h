@@ -4,7 +4,11 @@
 
 #include "base/http.h"
 
-/* Reads it in place and gives the answers that http_fetch gives. */
-int http_fetch_file(struct http_request *r, struct err *e);
+/*
+ * Hands the file to the writer: 200; 404 where it is absent and may be; -1.  `wait` is called while
+ * the writer has no room; *begun says whether it has had anything.
+ */
+int http_read_file(struct http_request *r, const char *url, void (*wait)(struct http *),
+	struct http *h, bool *begun, struct err *e);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/http.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,7 +20,13 @@ enum {
 	NAME_COLUMNS = 10,
 	TEXT_COLUMNS = 42,
 	DEFAULT_WIDTH = 80,
+	RATE_MEMORY_S = 3,  /* what is older hardly counts for the speed */
+	SHOW_LEFT_S = 10,   /* a shorter time left is not worth reading */
+	FAR_S = 100 * 3600, /* a longer one is no forecast */
 };
+
+/* The speed of a shorter step is chance. */
+static const double SHOW_SPEED_S = 0.2;
 
 /* One state for the process, as there is one terminal. */
 static struct {
@@ -108,12 +115,14 @@ static void defuse(struct buf *b, size_t from)
 	}
 }
 
+/* What a user wrote, or a program said, may have passwords in URLs wherever it is quoted. */
 static void put_line(const char *prefix, const char *text)
 {
+	CLEANUP_ARENA scratch = {0};
 	CLEANUP_BUF b = {0};
 
 	buf_puts(&b, prefix);
-	buf_puts(&b, text);
+	buf_str(&b, http_redact_text(&scratch, str_of(text)));
 	defuse(&b, 0);
 	buf_putc(&b, '\n');
 	erase();
@@ -158,15 +167,17 @@ void log_debug(const char *fmt, ...)
 
 void log_warn(const char *fmt, ...)
 {
-	struct buf b = {0};
+	CLEANUP_ARENA scratch = {0};
+	CLEANUP_BUF b = {0};
 	va_list ap;
 
 	va_start(ap, fmt);
 	buf_vprintf(&b, fmt, ap);
 	va_end(ap);
+	char *text = arena_cstr(&scratch, http_redact_text(&scratch, buf_view(&b)));
 	pthread_mutex_lock(&state.lock);
 	state.warnings = xrealloc(state.warnings, (state.n_warnings + 1) * sizeof *state.warnings);
-	state.warnings[state.n_warnings++] = b.p ? b.p : xstrdup("");
+	state.warnings[state.n_warnings++] = xstrdup(text);
 	if (!state.options.quiet)
 		put_line("envbuild: warning: ", state.warnings[state.n_warnings - 1]);
 	pthread_mutex_unlock(&state.lock);
@@ -242,37 +253,83 @@ static void add_bar(struct buf *b, uint64_t done, uint64_t total)
 	buf_puts(b, "] ");
 }
 
-static void add_counts(struct buf *b, const struct step *s, double seconds)
+/* "34.2/120.0 MB": one unit for both, that of the total. */
+static void add_bytes(struct buf *b, uint64_t done, uint64_t total)
 {
-	uint64_t items = s->done_items, bytes = s->done_bytes;
-	char one[24], two[24];
+	char text[24];
+	const char *unit = strchr(format_bytes(total, text), ' ');
+	double scale = (double)total / strtod(text, NULL);
+
+	if (total < 1000)
+		buf_printf(b, "  %ju/%s", (uintmax_t)done, text);
+	else
+		buf_printf(
+			b, "  %.1f/%.*s%s", (double)done / scale, (int)(unit - text), text, unit);
+}
+
+static void add_left(struct buf *b, const struct step *s, uint64_t done)
+{
+	double left = s->rate > 0 && s->bytes > done ? (double)(s->bytes - done) / s->rate : 0;
+	unsigned seconds;
+
+	if (left < SHOW_LEFT_S || left > FAR_S)
+		return;
+	seconds = (unsigned)left;
+	if (seconds >= 3600)
+		buf_printf(
+			b, "  %u:%02u:%02u left", seconds / 3600, seconds / 60 % 60, seconds % 60);
+	else
+		buf_printf(b, "  %u:%02u left", seconds / 60, seconds % 60);
+}
+
+/* What came since the last time counts the more, the longer that was ago. */
+static void reckon_rate(struct step *s, uint64_t bytes)
+{
+	uint64_t now = now_ns();
+	double seconds = (double)(now - s->rate_ns) / 1e9, weight, latest;
+
+	if (seconds < 0.1)
+		return;
+	latest = bytes > s->rate_bytes ? (double)(bytes - s->rate_bytes) / seconds : 0;
+	weight = s->rate_ns == s->start_ns ? 1 : seconds / (seconds + RATE_MEMORY_S);
+	s->rate += weight * (latest - s->rate);
+	s->rate_ns = now;
+	s->rate_bytes = bytes;
+}
+
+static void add_counts(struct buf *b, const struct step *s, uint64_t bytes)
+{
+	uint64_t items = s->done_items;
+	char text[24];
 
 	if (s->items)
 		buf_printf(b, "%ju/%ju", (uintmax_t)items, (uintmax_t)s->items);
 	else if (items)
 		buf_printf(b, "%ju", (uintmax_t)items);
 	if (bytes && s->bytes)
-		buf_printf(b, "  %s of %s", format_bytes(bytes, one), format_bytes(s->bytes, two));
+		add_bytes(b, bytes, s->bytes);
 	else if (bytes)
-		buf_printf(b, "  %s", format_bytes(bytes, one));
-	if (bytes && seconds >= 0.5)
-		buf_printf(b, "  %s/s", format_bytes((uint64_t)((double)bytes / seconds), one));
+		buf_printf(b, "  %s", format_bytes(bytes, text));
+	if (bytes && s->rate_ns > s->start_ns)
+		buf_printf(b, "  %s/s", format_bytes((uint64_t)s->rate, text));
+	add_left(b, s, bytes);
 }
 
 static void draw(struct step *s)
 {
 	CLEANUP_BUF b = {0};
-	double seconds = seconds_since(s->start_ns);
+	uint64_t bytes = s->done_bytes;
 	size_t width = terminal_width();
 
 	if (!state.terminal || state.options.quiet || state.mid_line)
 		return;
+	reckon_rate(s, bytes);
 	buf_printf(&b, "  %-*s ", NAME_COLUMNS, s->name);
 	if (s->bytes)
-		add_bar(&b, s->done_bytes, s->bytes);
+		add_bar(&b, bytes, s->bytes);
 	else if (s->items)
 		add_bar(&b, s->done_items, s->items);
-	add_counts(&b, s, seconds);
+	add_counts(&b, s, bytes);
 	if (b.n >= width)
 		b.n = width - 1; /* a line that wraps cannot be redrawn */
 	put(STR("\r\033[K"));
@@ -290,24 +347,46 @@ void step_begin(struct step *s, const char *name, uint64_t items, uint64_t bytes
 	atomic_store(&s->done_bytes, 0);
 	s->start_ns = now_ns();
 	atomic_store(&s->drawn_ns, s->start_ns);
+	s->rate_ns = s->start_ns;
+	s->rate_bytes = 0;
+	s->rate = 0;
 	pthread_mutex_lock(&state.lock);
 	state.step = s;
 	draw(s);
 	pthread_mutex_unlock(&state.lock);
 }
 
+/* One thread of many draws, and none too often. */
+static bool is_due(struct step *s)
+{
+	uint64_t drawn = atomic_load(&s->drawn_ns), now = now_ns();
+
+	return now - drawn >= REDRAW_NS &&
+	       atomic_compare_exchange_strong(&s->drawn_ns, &drawn, now);
+}
+
 void step_tick(struct step *s, uint64_t items, uint64_t bytes)
 {
-	uint64_t drawn = atomic_load(&s->drawn_ns), now;
-
 	atomic_fetch_add(&s->done_items, items);
 	atomic_fetch_add(&s->done_bytes, bytes);
-	now = now_ns();
-	if (now - drawn < REDRAW_NS || !atomic_compare_exchange_strong(&s->drawn_ns, &drawn, now))
+	if (!is_due(s))
 		return;
 	pthread_mutex_lock(&state.lock);
 	if (state.step == s)
 		draw(s);
+	pthread_mutex_unlock(&state.lock);
+}
+
+void step_take_back(struct step *s, uint64_t bytes)
+{
+	atomic_fetch_sub(&s->done_bytes, bytes);
+}
+
+void log_refresh(void)
+{
+	pthread_mutex_lock(&state.lock);
+	if (state.step && is_due(state.step))
+		draw(state.step);
 	pthread_mutex_unlock(&state.lock);
 }
 
@@ -321,6 +400,9 @@ static void finish(struct step *s, const char *text)
 	buf_puts(&words, text);
 	if (bytes)
 		buf_printf(&words, "%s%s", words.n ? ", " : "", format_bytes(bytes, size));
+	if (bytes && seconds >= SHOW_SPEED_S)
+		buf_printf(
+			&words, ", %s/s", format_bytes((uint64_t)((double)bytes / seconds), size));
 	buf_printf(&line, "%-*s %-*s %7.1f s", NAME_COLUMNS, s->name, TEXT_COLUMNS,
 		words.p ? words.p : "", seconds);
 	pthread_mutex_lock(&state.lock);

@@ -38,7 +38,9 @@ void log_unseen_output(struct str bytes);
  *	step_begin(&s, "fetch", n_packages, total_bytes);   (0: not known)
  *	step_tick(&s, 1, bytes);                            (from any thread)
  *	step_end(&s, "%zu packages", n);  or  step_fail(&s);
- * It prints name, what was said at the end, bytes if any, and seconds.  One step at a time.
+ * While it runs a terminal shows items and bytes of their totals, the speed of the last seconds,
+ * and the time that is left where it is over ten.  At the end it prints name, what was said, bytes
+ * if any with their mean speed, and seconds.  One step at a time.
  */
 struct step {
 	const char *name;
@@ -46,9 +48,15 @@ struct step {
 	_Atomic uint64_t done_items, done_bytes;
 	uint64_t start_ns;
 	_Atomic uint64_t drawn_ns;
+	uint64_t rate_ns, rate_bytes; /* when `rate` was last reckoned, and done_bytes then */
+	double rate;                  /* bytes a second */
 };
 void step_begin(struct step *s, const char *name, uint64_t items, uint64_t bytes);
 void step_tick(struct step *s, uint64_t items, uint64_t bytes);
+/* These bytes have to come again. */
+void step_take_back(struct step *s, uint64_t bytes);
+/* Redraws the line of the running step where that is due: for those who wait for others. */
+void log_refresh(void);
 void step_end(struct step *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void step_fail(struct step *s);
 /* Every ended step: name and seconds, for NAME.run.json. */

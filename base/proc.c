@@ -1,6 +1,7 @@
 #include "base/proc.h"
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -140,6 +141,7 @@ static void run_child(const struct child *c)
 		if (c->pipes->child[i] >= 0 && dup2(c->pipes->child[i], i) < 0)
 			goto failed;
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (p->cwd && chdir(p->cwd) < 0)
@@ -260,18 +262,19 @@ static int patience(const struct running *r)
 	return ms < 0 || (int)left < ms ? (int)left : ms;
 }
 
-/* Moves bytes until the program has ended (true) or its time is over (false). */
+/* Moves bytes until the program has ended (true), or its time is over or we are to end (false). */
 static bool attend(struct running *r, int *status)
 {
 	for (;;) {
-		struct pollfd polls[4] = {
+		struct pollfd polls[5] = {
 			{.fd = r->fds[0], .events = POLLOUT},
 			{.fd = r->fds[1], .events = POLLIN},
 			{.fd = r->fds[2], .events = POLLIN},
 			{.fd = r->pidfd, .events = POLLIN},
+			{.fd = interrupt_fd(), .events = POLLIN},
 		};
 
-		poll(polls, 4, patience(r));
+		poll(polls, 5, patience(r));
 		if (polls[0].revents)
 			feed(r);
 		for (int i = 1; i < 3; i++)
@@ -279,7 +282,7 @@ static bool attend(struct running *r, int *status)
 				drain(r, i);
 		if (waitpid(r->pid, status, WNOHANG) == r->pid)
 			return true;
-		if (r->deadline_ns && now_ns() >= r->deadline_ns)
+		if (interrupted() || (r->deadline_ns && now_ns() >= r->deadline_ns))
 			return false;
 	}
 }
@@ -317,5 +320,5 @@ int proc_run(const struct proc *p, int *status, struct err *e)
 	*status = !ended             ? TIMED_OUT
 		  : WIFSIGNALED(raw) ? BY_SIGNAL + WTERMSIG(raw)
 				     : WEXITSTATUS(raw);
-	return 0;
+	return ended ? 0 : interrupt_check(e);
 }

@@ -1,6 +1,7 @@
 #include "base/work.h"
 
 #include "base/arena.h"
+#include "base/interrupt.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -44,7 +45,7 @@ static void *work_thread(void *arg)
 
 		if (i >= w->n)
 			break;
-		if (w->fn(w->ctx, i, &e) < 0)
+		if (interrupt_check(&e) < 0 || w->fn(w->ctx, i, &e) < 0)
 			note_failure(w, i, &e);
 	}
 	return NULL;

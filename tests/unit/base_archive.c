@@ -7,33 +7,11 @@
 
 #include "base/archive.h"
 #include "base/file.h"
+#include "tests/memory.h"
 
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* A stream over memory that gives `step` bytes at a time. */
-struct memory {
-	struct str rest;
-	size_t step;
-	bool fails; /* at its end */
-};
-
-static ptrdiff_t read_memory(void *ctx, void *p, size_t n, struct err *e)
-{
-	struct memory *m = ctx;
-
-	if (m->step && n > m->step)
-		n = m->step;
-	if (n > m->rest.n)
-		n = m->rest.n;
-	if (n == 0 && m->fails)
-		return err_set(e, ERR_NETWORK, "the line went dead");
-	if (n)
-		memcpy(p, m->rest.p, n);
-	m->rest = str_sub(m->rest, n, m->rest.n);
-	return (ptrdiff_t)n;
-}
 
 static void unpack(struct str packed, size_t step, struct buf *out, struct err *e)
 {

@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "base/http.h"
 #include "base/http_credentials.h"
+#include "base/http_mirrors.h"
+#include "base/http_range.h"
 
 #include <stdlib.h>
 
@@ -124,6 +126,124 @@ static void credentials_go_below_their_url_alone(void **state)
 	credentials_add(&a, &list, "https://root", "https://root/t/new");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		assert_string_equal(credentials_apply(&a, &list, cases[i].from), cases[i].to);
+}
+
+static void only_a_strong_validator_serves(void **state)
+{
+	static const struct {
+		struct range_headers h;
+		const char *want;
+	} cases[] = {
+		{{.etag = "\"a\"", .modified = -1, .date = -1}, "\"a\""},
+		{{.etag = "\"a\"", .last_modified = "L", .modified = 1, .date = 9}, "\"a\""},
+		{{.etag = "W/\"a\"", .modified = -1, .date = -1}, NULL},
+		{{.etag = "W/\"a\"", .last_modified = "L", .modified = 1, .date = 9}, NULL},
+		{{.last_modified = "L", .modified = 1, .date = 2}, "L"},
+		{{.last_modified = "L", .modified = 2, .date = 2}, NULL},
+		{{.last_modified = "L", .modified = 2, .date = -1}, NULL},
+		{{.last_modified = "L", .modified = -1, .date = 2}, NULL},
+		{{.etag = "\"a\"", .accept_ranges = "none"}, NULL},
+		{{.etag = "\"a\"", .accept_ranges = "bytes"}, "\"a\""},
+		{{.modified = -1, .date = 1}, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *got = range_validator(&cases[i].h);
+
+		if (!got != !cases[i].want || (got && strcmp(got, cases[i].want) != 0))
+			fail_msg("case %zu: %s", i, got ? got : "none");
+	}
+}
+
+static void a_range_is_read_strictly(void **state)
+{
+	static const char *const wrong[] = {"", "bytes", "bytes ", "bytes 1", "bytes 1-",
+		"bytes 1-2", "bytes 1-2/", "bytes -2/3", "bytes 2-1/3", "bytes 1-2/2", "bytes */3",
+		"lines 1-2/3", "bytes 1-2/3x", "bytes +1-2/3", "bytes 1--2/3", "bytes 0-0/0",
+		"bytes 0-9223372036854775807/*", "bytes 0-18446744073709551616/*"};
+	uint64_t first, last;
+	int64_t total;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		if (range_parse(wrong[i], &first, &last, &total) == 0)
+			fail_msg("taken: '%s'", wrong[i]);
+	assert_int_equal(range_parse("bytes 100-299/300", &first, &last, &total), 0);
+	assert_true(first == 100 && last == 299 && total == 300);
+	assert_int_equal(range_parse("Bytes 0-0/*", &first, &last, &total), 0);
+	assert_true(first == 0 && last == 0 && total == -1);
+}
+
+static void only_the_missing_part_continues(void **state)
+{
+	static const struct {
+		const char *range, *etag;
+		int64_t length, known;
+		bool good;
+	} cases[] = {
+		{"bytes 100-299/300", "\"a\"", 200, 300, true},
+		{"bytes 100-299/300", NULL, -1, -1, true},
+		{"bytes 100-299/*", "\"a\"", 200, 300, true},
+		{"bytes 100-199/300", "\"a\"", 100, 300, true},
+		{"bytes 99-299/300", "\"a\"", 201, 300, false},
+		{"bytes 101-299/300", "\"a\"", 199, 300, false},
+		{"bytes 100-299/300", "\"b\"", 200, 300, false},
+		{"bytes 100-299/300", "W/\"a\"", 200, 300, false},
+		{"bytes 100-300/301", "\"a\"", 201, 300, false},
+		{"bytes 100-299/300", "\"a\"", 150, 300, false},
+		{NULL, "\"a\"", 200, 300, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct range_headers h = {.content_range = cases[i].range,
+			.etag = cases[i].etag,
+			.length = cases[i].length};
+		int64_t whole = 0;
+
+		if (range_continues(&h, "\"a\"", 100, cases[i].known, &whole) != cases[i].good)
+			fail_msg("case %zu", i);
+	}
+}
+
+static void assert_places(
+	struct arena *a, const struct mirrors *list, const char *url, const char *want)
+{
+	CLEANUP_BUF got = {0};
+	size_t n;
+	struct place *places = mirrors_places(a, list, url, &n);
+
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&got, "%s%s%s", i ? " " : "", places[i].url,
+			places[i].is_origin ? "!" : "");
+	assert_string_equal(got.p, want);
+}
+
+static void a_url_has_its_places(void **state)
+{
+	CLEANUP_ARENA a = {0};
+	struct mirrors list = {0};
+
+	(void)state;
+	assert_places(&a, &list, "https://h/c/x", "https://h/c/x!");
+	mirrors_add(&a, &list, "https://h/c/", "https://m/c/");
+	mirrors_add(&a, &list, "https://h/c", "file:///n");
+	mirrors_add(&a, &list, "https://h/c", "https://m/c");
+	mirrors_add(&a, &list, "https://h/c/deep", "https://d");
+	assert_places(&a, &list, "https://h/c/x", "https://h/c/x! https://m/c/x file:///n/x");
+	assert_places(&a, &list, "https://u:p@h/t/tk/c/x?q",
+		"https://u:p@h/t/tk/c/x?q! https://m/c/x file:///n/x");
+	assert_places(&a, &list, "https://h/c/deep/x", "https://h/c/deep/x! https://d/x");
+	assert_places(&a, &list, "https://h/chan/x", "https://h/chan/x!");
+	assert_places(&a, &list, "https://h/c", "https://h/c!");
+	assert_ptr_equal(mirrors_find(&list, "https://other/c/x"), NULL);
+	assert_true(mirror_failed(&list, mirrors_find(&list, "https://h/c/x")));
+	assert_places(&a, &list, "https://h/c/x", "https://m/c/x file:///n/x https://h/c/x!");
+	assert_true(mirror_failed(&list, mirrors_find(&list, "https://m/c/x")));
+	assert_places(&a, &list, "https://h/c/x", "file:///n/x https://h/c/x! https://m/c/x");
+	assert_false(mirror_failed(&list, mirrors_find(&list, "https://h/c/x")));
+	assert_places(&a, &list, "https://h/c/x", "file:///n/x https://m/c/x https://h/c/x!");
 }
 
 static int take(void *ctx, const void *p, size_t n, struct err *e)
@@ -257,6 +377,10 @@ int main(void)
 		cmocka_unit_test(a_path_survives_its_url),
 		cmocka_unit_test(components_are_encoded_and_joined),
 		cmocka_unit_test(credentials_go_below_their_url_alone),
+		cmocka_unit_test(only_a_strong_validator_serves),
+		cmocka_unit_test(a_range_is_read_strictly),
+		cmocka_unit_test(only_the_missing_part_continues),
+		cmocka_unit_test(a_url_has_its_places),
 		cmocka_unit_test_setup_teardown(a_file_is_fetched_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_missing_file_is_an_answer_only_if_allowed, setup, teardown),

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -168,9 +169,43 @@ static void a_terminal_has_a_line_that_is_redrawn(void **state)
 	text = end(&c, true);
 	assert_true(strncmp(text, "\r\033[K  pack       [>                   ] 0/2", 43) == 0);
 	assert_non_null(
-		strstr(text, "\r\033[K  pack       [==========>         ] 1/2  1.0 MB of 2.0 MB"));
+		strstr(text, "\r\033[K  pack       [==========>         ] 1/2  1.0/2.0 MB  "));
 	assert_non_null(strstr(text, "\r\033[Kenvbuild: between\r\n"));
-	assert_non_null(strstr(text, "  pack       2 files, 2.0 MB "));
+	assert_non_null(strstr(text, "  pack       2 files, 2.0 MB, "));
+}
+
+/* As if `bytes` had come in the last `ms` milliseconds. */
+static void come(struct step *s, uint64_t bytes, uint64_t ms)
+{
+	s->start_ns -= ms * 1000000;
+	s->rate_ns -= ms * 1000000;
+	atomic_store(&s->drawn_ns, 0);
+	step_tick(s, 0, bytes);
+}
+
+static void the_speed_is_that_of_the_last_seconds(void **state)
+{
+	struct capture c;
+	struct step s;
+	const char *text;
+
+	(void)state;
+	setenv("TERM", "xterm", 1);
+	begin(&c, true, (struct log_options){0});
+	step_begin(&s, "fetch", 78, 120000000);
+	come(&s, 8000000, 1000);
+	come(&s, 0, 1000);
+	come(&s, 42000000, 1000000);
+	step_take_back(&s, 10000000);
+	come(&s, 0, 200);
+	step_end(&s, "78 packages");
+	text = end(&c, true);
+	assert_non_null(strstr(text, "0/78  8.0/120.0 MB  8.0 MB/s  0:1"));
+	assert_non_null(strstr(text, "0/78  8.0/120.0 MB  6.0 MB/s  0:18 left"));
+	assert_non_null(strstr(text, "0/78  50.0/120.0 MB  59."));
+	assert_non_null(strstr(text, " kB/s  19:"));
+	assert_non_null(strstr(text, "0/78  40.0/120.0 MB  "));
+	assert_non_null(strstr(text, "  fetch      78 packages, 40.0 MB, 39.9 kB/s"));
 }
 
 static void a_dumb_terminal_has_plain_lines(void **state)
@@ -196,6 +231,30 @@ static void a_message_begins_on_a_line_of_its_own(void **state)
 	log_output(STR("no new line"));
 	log_note("next");
 	assert_string_equal(end(&c, false), "no new line\nenvbuild: next\n");
+}
+
+static void no_message_has_passwords(void **state)
+{
+	struct capture c;
+	struct err e = {0};
+	const char *const *texts;
+
+	(void)state;
+	begin(&c, false, (struct log_options){.verbose = 1});
+	log_note("a https://me:pw@h/x");
+	log_debug("b https://me:pw@h/x");
+	log_warn("c https://me:pw@h/x");
+	err_set(&e, ERR_INPUT, "d 'git+https://me:pw@h/x'");
+	err_advise(&e, "e https://me:pw@h/x");
+	log_error(&e);
+	err_release(&e);
+	assert_string_equal(end(&c, false), "envbuild: a https://h/x\n"
+					    "envbuild: debug: b https://h/x\n"
+					    "envbuild: warning: c https://h/x\n"
+					    "envbuild: error: d 'git+https://h/x'\n"
+					    "envbuild: hint: e https://h/x\n");
+	size_t n = log_warnings(&texts);
+	assert_string_equal(texts[n - 1], "c https://h/x");
 }
 
 static int tick(void *ctx, size_t i, struct err *e)
@@ -246,8 +305,10 @@ int main(void)
 		cmocka_unit_test(quiet_leaves_the_errors),
 		cmocka_unit_test(verbose_shows_more),
 		cmocka_unit_test(a_terminal_has_a_line_that_is_redrawn),
+		cmocka_unit_test(the_speed_is_that_of_the_last_seconds),
 		cmocka_unit_test(a_dumb_terminal_has_plain_lines),
 		cmocka_unit_test(a_message_begins_on_a_line_of_its_own),
+		cmocka_unit_test(no_message_has_passwords),
 		cmocka_unit_test(threads_can_tick_and_warn),
 		cmocka_unit_test(ended_steps_are_kept),
 	};
