@@ -1,6 +1,7 @@
 #include "images/spawn.h"
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -87,19 +88,20 @@ static int milliseconds_left(uint64_t end_ns)
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* Until the child's life pipe ends; true where the time was up first. */
+/* Until the child's life pipe ends; true where the time was up first, or we are to end. */
 static bool watch(struct spawn *s, uint64_t end_ns, struct spawn_report *report)
 {
 	while (s->life[0] >= 0) {
-		struct pollfd fds[2] = {
+		struct pollfd fds[3] = {
 			{.fd = s->life[0], .events = POLLIN},
 			{.fd = s->output[0], .events = POLLIN},
+			{.fd = interrupt_fd(), .events = POLLIN},
 		};
 		int left = milliseconds_left(end_ns);
 
-		if (left == 0)
+		if (left == 0 || interrupted())
 			return true;
-		if (poll(fds, 2, left) <= 0)
+		if (poll(fds, 3, left) <= 0)
 			continue;
 		if (fds[1].revents)
 			pass_output(s);
@@ -176,7 +178,9 @@ int spawn_wait(struct spawn *s, pid_t pid, int stop, struct spawn_report *report
 	}
 	if (late)
 		*status = 124;
-	return begun ? 0 : err_sys(e, "cannot start the job");
+	if (!begun)
+		return err_sys(e, "cannot start the job");
+	return late ? interrupt_check(e) : 0;
 }
 
 /* --- the child ---------------------------------------------------------------------------- */

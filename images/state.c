@@ -97,8 +97,25 @@ static void remove_folder(const char *path)
 	err_release(&e);
 }
 
+/*
+ * Takes the lock of a folder that nobody works in.  Where the file system refuses locks, the caller
+ * must know that it is so (is_dead).
+ */
+static bool is_free(int fd, bool is_dead)
+{
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 || (is_dead && errno != EWOULDBLOCK);
+}
+
+/* Locks that a file system refuses (some on the network do) only mean that more is left behind. */
+static int lock(int fd, int how, const char *path, struct err *e)
+{
+	if (flock(fd, how) < 0 && errno != ENOLCK && errno != EOPNOTSUPP && errno != ENOSYS)
+		return err_sys(e, "cannot lock '%s'", path);
+	return 0;
+}
+
 /* Removes what killed processes left: their locks are gone. */
-static void remove_stale(const char *state)
+static void remove_stale(const char *state, bool is_dead)
 {
 	struct arena a = {0};
 	DIR *d = opendir(state);
@@ -111,7 +128,7 @@ static void remove_stale(const char *state)
 		if (strncmp(entry->d_name, "run.", 4) != 0)
 			continue;
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		if (fd < 0 || !is_free(fd, is_dead))
 			continue;
 		log_debug("removing '%s', left by a killed run", path);
 		remove_folder(path);
@@ -158,9 +175,9 @@ static int make_run(struct state *s, const char *state, struct err *e)
 		return err_sys(e, "cannot make a folder in '%s'", state);
 	s->dir = template;
 	s->lock = open(template, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->lock < 0 || flock(s->lock, LOCK_EX) < 0)
-		return err_sys(e, "cannot lock '%s'", template);
-	return 0;
+	if (s->lock < 0)
+		return err_sys(e, "cannot open the folder '%s'", template);
+	return lock(s->lock, LOCK_EX, template, e);
 }
 
 static int open_once(struct state *s, const char *dir, struct err *e)
@@ -175,10 +192,10 @@ static int open_once(struct state *s, const char *dir, struct err *e)
 		return err_sys(e, "cannot resolve the folder '%s'", dir);
 	s->parent = arena_strdup(&s->arena, real);
 	free(real);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		remove_stale(s->parent);
-	if (flock(fd, LOCK_SH) < 0)
-		return err_sys(e, "cannot lock '%s'", s->parent);
+	if (is_free(fd, false))
+		remove_stale(s->parent, false);
+	if (lock(fd, LOCK_SH, s->parent, e) < 0)
+		return -1;
 	return make_run(s, s->parent, e);
 }
 
@@ -203,9 +220,8 @@ void state_sweep(const char *dir)
 	CLEANUP_FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-		flock(fd, LOCK_EX | LOCK_NB) == 0)
-		remove_stale(dir);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && is_free(fd, true))
+		remove_stale(dir, true);
 }
 
 void state_close(struct state *s)

@@ -25,7 +25,10 @@ struct state {
 int state_open(struct state *s, const char *dir, struct err *e);
 /* Removes the folder; also after a failed state_open. */
 void state_close(struct state *s);
-/* What state_open does first: clears what killed processes left in the folder, and their links. */
+/*
+ * What state_open does first: clears what killed processes left in the folder, and their links.  For
+ * a folder that nobody works in: where the file system refuses locks, they are not asked.
+ */
 void state_sweep(const char *dir);
 /* A new empty folder for one job, in the arena given. NULL with *e set. */
 char *state_job(struct state *s, struct arena *a, struct err *e);

@@ -277,7 +277,12 @@ static int run_round(struct arena *a, struct http *http, struct round *round, st
 	for (size_t i = 0; i < round->n; i++)
 		if (take_answer(round->jobs[i], &round->requests[i], e) < 0)
 			return -1;
-	return work_run(work_cores(), round->n, store, round, e);
+	if (work_run(work_cores(), round->n, store, round, e) < 0)
+		return -1;
+	for (size_t i = 0; i < round->n; i++)
+		if (round->requests[i].status == 200 && !round->jobs[i]->ended)
+			http_distrust(http, round->requests[i].from);
+	return 0;
 }
 
 static int fetch_remote(

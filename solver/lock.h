@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "solver/channel.h"
 #include "solver/envfile.h"
+#include "solver/pypi.h"
 #include "solver/record.h"
 
 struct lock_target {
@@ -15,12 +16,15 @@ struct lock_target {
 	size_t n_virtual_packages;
 	struct record **records; /* sorted by record_cmp_name */
 	size_t n_records;
-	size_t n_skipped; /* entries of other kinds (pypi, conda_source), passed over */
+	struct pypi_set pypi;
+	size_t n_skipped; /* entries of another kind (conda_source), passed over */
 };
 
 struct lock {
 	struct str *channels; /* URLs, in order of priority, no trailing slash */
 	size_t n_channels;
+	struct str *indexes; /* of Python packages, URLs as written; kept, and none is fine */
+	size_t n_indexes;
 	enum channel_priority priority;
 	struct lock_target *targets; /* sorted by name */
 	size_t n_targets, cap_targets;

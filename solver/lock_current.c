@@ -1,6 +1,7 @@
 #include "solver/lock.h"
 
 #include "base/table.h"
+#include "solver/lock_pip.h"
 #include "solver/matchspec.h"
 #include "solver/solve.h"
 
@@ -269,10 +270,11 @@ int lock_current(
 	else if (!str_eq(c.target->subdir, r->subdir))
 		current = no(&c, "the target was for %.*s", STR_ARG(c.target->subdir));
 	else if (c.target->n_skipped)
-		current = no(&c, "it has %zu packages that are not conda's", c.target->n_skipped);
+		current = no(
+			&c, "it has %zu packages that are built from source", c.target->n_skipped);
 	else
-		current =
-			same_channels(&c, lock) && same_virtual_packages(&c) && check_packages(&c);
+		current = same_channels(&c, lock) && same_virtual_packages(&c) &&
+			  check_packages(&c) && lock_pip_current(a, c.target, r, &c.reason);
 	if (!current)
 		*reason = c.reason;
 	return current;
@@ -303,7 +305,7 @@ int lock_fits(struct arena *a, const struct lock_target *locked, struct str *vir
 	there.n_virtual_packages = n;
 	c.have.arena = a;
 	if (check_virtual(&c))
-		return 1;
+		return lock_pip_fits(a, locked, virtual_packages, n, reason);
 	*reason = c.reason;
 	return 0;
 }

@@ -4,90 +4,13 @@
 #include "base/hash.h"
 #include "base/table.h"
 #include "base/yaml.h"
+#include "solver/dist_name.h"
 #include "solver/lock_form.h"
+#include "solver/lock_reader.h"
 
 #include <stdlib.h>
 
 enum { LOCK_MAX = 64 << 20 };
-
-struct reader {
-	struct arena *a;
-	const char *name;
-	struct lock *out;
-	struct table platforms; /* name -> struct lock_target */
-	struct table packages;  /* URL -> struct record */
-};
-
-static int fail(const struct reader *r, const struct yaml *at, struct err *e, const char *what)
-{
-	return yaml_fail(r->name, at, e, "%s", what);
-}
-
-static int want(const struct reader *r, const struct yaml *y, enum yaml_kind kind, const char *what,
-	struct err *e)
-{
-	static const char *const kinds[] = {
-		[YAML_SCALAR] = "a text", [YAML_SEQUENCE] = "a list", [YAML_MAP] = "a map"};
-
-	if (y->kind == kind)
-		return 0;
-	return yaml_fail(r->name, y, e, "%s is not %s", what, kinds[kind]);
-}
-
-/* A value that has to be there. */
-static int get(const struct reader *r, const struct yaml *map, const char *key, enum yaml_kind kind,
-	struct yaml **out, struct err *e)
-{
-	*out = yaml_get(map, key);
-	if (!*out)
-		return yaml_fail(r->name, map, e, "'%s' is missing", key);
-	return want(r, *out, kind, key, e);
-}
-
-/* A text that may be missing; then *out is left alone. */
-static int get_text(const struct reader *r, const struct yaml *map, const char *key,
-	struct str *out, struct err *e)
-{
-	const struct yaml *y = yaml_get(map, key);
-
-	if (yaml_is_null(y))
-		return 0;
-	if (want(r, y, YAML_SCALAR, key, e) < 0)
-		return -1;
-	*out = y->text;
-	return 0;
-}
-
-static int get_texts(const struct reader *r, const struct yaml *map, const char *key,
-	struct str **out, size_t *n, struct err *e)
-{
-	const struct yaml *y = yaml_get(map, key);
-
-	if (yaml_is_null(y))
-		return 0;
-	if (want(r, y, YAML_SEQUENCE, key, e) < 0)
-		return -1;
-	*n = y->n;
-	*out = arena_array(r->a, struct str, y->n);
-	for (size_t i = 0; i < y->n; i++) {
-		if (want(r, y->items[i], YAML_SCALAR, key, e) < 0)
-			return -1;
-		(*out)[i] = y->items[i]->text;
-	}
-	return 0;
-}
-
-static int get_number(const struct reader *r, const struct yaml *map, const char *key,
-	uint64_t *out, struct err *e)
-{
-	const struct yaml *y = yaml_get(map, key);
-
-	if (yaml_is_null(y))
-		return 0;
-	if (y->kind != YAML_SCALAR || str_u64(y->text, INT64_MAX, out) < 0)
-		return yaml_fail(r->name, y, e, "'%s' is not a number", key);
-	return 0;
-}
 
 /* --- platforms ---------------------------------------------------------------------------- */
 
@@ -103,18 +26,18 @@ static bool target_name(struct str s)
 	return s.n > 0;
 }
 
-static int read_platform(struct reader *r, const struct yaml *y, struct err *e)
+static int read_platform(struct lock_reader *r, const struct yaml *y, struct err *e)
 {
 	struct lock_target *t = arena_new(r->a, struct lock_target);
 	struct yaml *name;
 
-	if (want(r, y, YAML_MAP, "a platform", e) < 0 ||
-		get(r, y, "name", YAML_SCALAR, &name, e) < 0)
+	if (lock_field_is(r, y, YAML_MAP, "a platform", e) < 0 ||
+		lock_field(r, y, "name", YAML_SCALAR, &name, e) < 0)
 		return -1;
 	t->name = t->subdir = name->text;
-	if (get_text(r, y, "subdir", &t->subdir, e) < 0 ||
-		get_texts(r, y, "virtual-packages", &t->virtual_packages, &t->n_virtual_packages,
-			e) < 0)
+	if (lock_field_text(r, y, "subdir", &t->subdir, e) < 0 ||
+		lock_field_texts(r, y, "virtual-packages", &t->virtual_packages,
+			&t->n_virtual_packages, e) < 0)
 		return -1;
 	if (!target_name(t->name))
 		return yaml_fail(
@@ -129,11 +52,11 @@ static int read_platform(struct reader *r, const struct yaml *y, struct err *e)
 	return 0;
 }
 
-static int read_platforms(struct reader *r, const struct yaml *root, struct err *e)
+static int read_platforms(struct lock_reader *r, const struct yaml *root, struct err *e)
 {
 	struct yaml *list;
 
-	if (get(r, root, "platforms", YAML_SEQUENCE, &list, e) < 0)
+	if (lock_field(r, root, "platforms", YAML_SEQUENCE, &list, e) < 0)
 		return -1;
 	for (size_t i = 0; i < list->n; i++)
 		if (read_platform(r, list->items[i], e) < 0)
@@ -143,22 +66,9 @@ static int read_platforms(struct reader *r, const struct yaml *root, struct err 
 
 /* --- packages ----------------------------------------------------------------------------- */
 
-static int get_hash(const struct reader *r, const struct yaml *map, const char *key, uint8_t *out,
-	size_t n, bool *given, struct err *e)
-{
-	const struct yaml *y = yaml_get(map, key);
-
-	if (yaml_is_null(y))
-		return 0;
-	if (y->kind != YAML_SCALAR || hex_decode(y->text, out, n) < 0)
-		return yaml_fail(r->name, y, e, "'%s' is not %zu hexadecimal digits", key, 2 * n);
-	*given = true;
-	return 0;
-}
-
 /* python, generic, true (generic, as old channels have it) or false. */
 static int get_noarch(
-	const struct reader *r, const struct yaml *map, struct record *out, struct err *e)
+	const struct lock_reader *r, const struct yaml *map, struct record *out, struct err *e)
 {
 	const struct yaml *y = yaml_get(map, "noarch");
 
@@ -176,21 +86,21 @@ static int get_noarch(
 	else if (y->kind == YAML_SCALAR && str_is(y->text, "false"))
 		out->noarch = NOARCH_NONE;
 	else
-		return fail(r, y, e, "'noarch' is neither python nor generic");
+		return lock_field_fail(r, y, e, "'noarch' is neither python nor generic");
 	return 0;
 }
 
 /* A list of words, or as older writers have it one text of them. */
 static int get_features(
-	const struct reader *r, const struct yaml *map, struct str *out, struct err *e)
+	const struct lock_reader *r, const struct yaml *map, struct str *out, struct err *e)
 {
 	const struct yaml *y = yaml_get(map, "track_features");
 	struct str *words = NULL;
 	size_t n = 0;
 
 	if (yaml_is_null(y) || y->kind == YAML_SCALAR)
-		return get_text(r, map, "track_features", out, e);
-	if (get_texts(r, map, "track_features", &words, &n, e) < 0)
+		return lock_field_text(r, map, "track_features", out, e);
+	if (lock_field_texts(r, map, "track_features", &words, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		*out = i ? arena_strf(r->a, "%.*s %.*s", STR_ARG(*out), STR_ARG(words[i]))
@@ -198,36 +108,8 @@ static int get_features(
 	return 0;
 }
 
-/* These become parts of file names. */
-static bool file_word(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] == '/' || (unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
-			return false;
-	return s.n > 0 && s.n < 255 && s.p[0] != '.';
-}
-
-static struct str percent_decoded(struct arena *a, struct str s)
-{
-	char *p;
-	size_t n = 0;
-	uint8_t byte;
-
-	if (str_chr(s, '%') < 0)
-		return s;
-	p = arena_cstr(a, s);
-	for (size_t i = 0; i < s.n; i++) {
-		p[n++] = s.p[i];
-		if (s.p[i] == '%' && hex_decode(str_sub(s, i + 1, i + 3), &byte, 1) == 0) {
-			p[n - 1] = (char)byte;
-			i += 2;
-		}
-	}
-	return str_n(p, n);
-}
-
 static int get_identity(
-	const struct reader *r, const struct yaml *y, struct record *out, struct err *e)
+	const struct lock_reader *r, const struct yaml *y, struct record *out, struct err *e)
 {
 	struct derived d = derive_from_url(out->url), decoded;
 
@@ -240,76 +122,91 @@ static int get_identity(
 	out->build = decoded.build;
 	out->subdir = d.subdir;
 	out->channel = d.channel;
-	if (get_text(r, y, "name", &out->name, e) < 0 ||
-		get_text(r, y, "version", &out->version, e) < 0 ||
-		get_text(r, y, "build", &out->build, e) < 0 ||
-		get_text(r, y, "subdir", &out->subdir, e) < 0 ||
-		get_text(r, y, "file_name", &out->fn, e) < 0 ||
-		get_text(r, y, "channel", &out->channel, e) < 0)
+	if (lock_field_text(r, y, "name", &out->name, e) < 0 ||
+		lock_field_text(r, y, "version", &out->version, e) < 0 ||
+		lock_field_text(r, y, "build", &out->build, e) < 0 ||
+		lock_field_text(r, y, "subdir", &out->subdir, e) < 0 ||
+		lock_field_text(r, y, "file_name", &out->fn, e) < 0 ||
+		lock_field_text(r, y, "channel", &out->channel, e) < 0)
 		return -1;
 	while (out->channel.n && out->channel.p[out->channel.n - 1] == '/')
 		out->channel.n--;
-	if (!file_word(out->name) || !file_word(out->version) || !file_word(out->build) ||
-		!file_word(out->fn))
-		return fail(
+	if (!lock_file_word(out->name) || !lock_file_word(out->version) ||
+		!lock_file_word(out->build) || !lock_file_word(out->fn))
+		return lock_field_fail(
 			r, y, e, "name, version or build is missing or not fit for a file's name");
 	if (!subdir_is_known(out->subdir))
-		return fail(r, y, e, "'subdir' is missing or not a known one");
+		return lock_field_fail(r, y, e, "'subdir' is missing or not a known one");
 	out->build_number = derive_build_number(out->build);
-	return get_number(r, y, "build_number", &out->build_number, e);
+	return lock_field_number(r, y, "build_number", &out->build_number, e);
 }
 
-static int get_rest(const struct reader *r, const struct yaml *y, struct record *out, struct err *e)
+static int get_purls(
+	const struct lock_reader *r, const struct yaml *map, struct record *out, struct err *e)
+{
+	out->has_purls = !yaml_is_null(yaml_get(map, "purls"));
+	return lock_field_texts(r, map, "purls", &out->purls, &out->n_purls, e);
+}
+
+static int get_rest(
+	const struct lock_reader *r, const struct yaml *y, struct record *out, struct err *e)
 {
 	enum { LAST_SECOND = 253402300799 }; /* the year 9999: what is later counts milliseconds */
 
-	if (get_hash(r, y, "sha256", out->sha256, SHA256_LEN, &out->has_sha256, e) < 0 ||
-		get_hash(r, y, "md5", out->md5, MD5_LEN, &out->has_md5, e) < 0 ||
-		get_texts(r, y, "depends", &out->depends, &out->n_depends, e) < 0 ||
-		get_texts(r, y, "constrains", &out->constrains, &out->n_constrains, e) < 0 ||
-		get_text(r, y, "features", &out->features, e) < 0 ||
+	if (lock_field_hash(r, y, "sha256", out->sha256, SHA256_LEN, &out->has_sha256, e) < 0 ||
+		lock_field_hash(r, y, "md5", out->md5, MD5_LEN, &out->has_md5, e) < 0 ||
+		lock_field_texts(r, y, "depends", &out->depends, &out->n_depends, e) < 0 ||
+		lock_field_texts(r, y, "constrains", &out->constrains, &out->n_constrains, e) < 0 ||
+		lock_field_text(r, y, "features", &out->features, e) < 0 ||
 		get_features(r, y, &out->track_features, e) < 0 ||
-		get_text(r, y, "license", &out->license, e) < 0 ||
-		get_text(r, y, "license_family", &out->license_family, e) < 0 ||
-		get_number(r, y, "size", &out->size, e) < 0 ||
-		get_number(r, y, "timestamp", &out->timestamp, e) < 0 ||
-		get_text(r, y, "python_site_packages_path", &out->python_site_packages_path, e) < 0)
+		lock_field_text(r, y, "license", &out->license, e) < 0 ||
+		lock_field_text(r, y, "license_family", &out->license_family, e) < 0 ||
+		lock_field_number(r, y, "size", &out->size, e) < 0 ||
+		lock_field_number(r, y, "timestamp", &out->timestamp, e) < 0 ||
+		get_purls(r, y, out, e) < 0 ||
+		lock_field_text(
+			r, y, "python_site_packages_path", &out->python_site_packages_path, e) < 0)
 		return -1;
 	if (out->timestamp <= LAST_SECOND)
 		out->timestamp *= 1000;
 	return 0;
 }
 
-static int read_package(struct reader *r, const struct yaml *y, struct err *e)
+/* --- the list ----------------------------------------------------------------------------- */
+
+static int read_package(struct lock_reader *r, const struct yaml *y, struct err *e)
 {
 	struct record *record = arena_new(r->a, struct record);
 	const struct yaml *url;
 
-	if (want(r, y, YAML_MAP, "a package", e) < 0)
+	if (lock_field_is(r, y, YAML_MAP, "a package", e) < 0)
 		return -1;
 	url = yaml_get(y, "conda");
 	if (!url) {
-		if (yaml_get(y, "pypi") || yaml_get(y, "conda_source"))
+		if (yaml_get(y, "pypi"))
+			return lock_read_pypi(r, y, e);
+		if (yaml_get(y, "conda_source"))
 			return 0;
-		return fail(r, y, e, "a package is neither conda, conda_source nor pypi");
+		return lock_field_fail(
+			r, y, e, "a package is neither conda, conda_source nor pypi");
 	}
-	if (want(r, url, YAML_SCALAR, "conda", e) < 0)
+	if (lock_field_is(r, url, YAML_SCALAR, "conda", e) < 0)
 		return -1;
 	record->url = url->text;
 	if (get_identity(r, y, record, e) < 0 || get_noarch(r, y, record, e) < 0 ||
 		get_rest(r, y, record, e) < 0)
 		return -1;
 	if (table_get(&r->packages, record->url))
-		return fail(r, y, e, "this package is there twice");
+		return lock_field_fail(r, y, e, "this package is there twice");
 	table_put(&r->packages, record->url)->ptr = record;
 	return 0;
 }
 
-static int read_packages(struct reader *r, const struct yaml *root, struct err *e)
+static int read_packages(struct lock_reader *r, const struct yaml *root, struct err *e)
 {
 	struct yaml *list;
 
-	if (get(r, root, "packages", YAML_SEQUENCE, &list, e) < 0)
+	if (lock_field(r, root, "packages", YAML_SEQUENCE, &list, e) < 0)
 		return -1;
 	for (size_t i = 0; i < list->n; i++)
 		if (read_package(r, list->items[i], e) < 0)
@@ -325,19 +222,21 @@ static int cmp_record(const void *a, const void *b)
 }
 
 static int add_selected(
-	struct reader *r, struct lock_target *t, const struct yaml *y, struct err *e)
+	struct lock_reader *r, struct lock_target *t, const struct yaml *y, struct err *e)
 {
 	const struct yaml *url;
 	union table_value *found;
 
-	if (want(r, y, YAML_MAP, "a package", e) < 0)
+	if (lock_field_is(r, y, YAML_MAP, "a package", e) < 0)
 		return -1;
+	if (yaml_get(y, "pypi"))
+		return lock_select_pypi(r, t, y, e);
 	url = yaml_get(y, "conda");
 	if (!url) {
 		t->n_skipped++;
 		return 0;
 	}
-	if (want(r, url, YAML_SCALAR, "conda", e) < 0)
+	if (lock_field_is(r, url, YAML_SCALAR, "conda", e) < 0)
 		return -1;
 	found = table_get(&r->packages, url->text);
 	if (!found)
@@ -347,7 +246,7 @@ static int add_selected(
 }
 
 /* The packages of one target in one environment. */
-static int read_selection(struct reader *r, const struct yaml *key, const struct yaml *list,
+static int read_selection(struct lock_reader *r, const struct yaml *key, const struct yaml *list,
 	struct lock_target *out, struct err *e)
 {
 	union table_value *platform = table_get(&r->platforms, key->text);
@@ -356,9 +255,10 @@ static int read_selection(struct reader *r, const struct yaml *key, const struct
 		return yaml_fail(
 			r->name, key, e, "platform '%.*s' is not defined", STR_ARG(key->text));
 	*out = *(struct lock_target *)platform->ptr;
-	if (want(r, list, YAML_SEQUENCE, "a platform's packages", e) < 0)
+	if (lock_field_is(r, list, YAML_SEQUENCE, "a platform's packages", e) < 0)
 		return -1;
 	out->records = arena_array(r->a, struct record *, list->n);
+	out->pypi.v = arena_array(r->a, struct pypi_package, list->n);
 	for (size_t i = 0; i < list->n; i++)
 		if (add_selected(r, out, list->items[i], e) < 0)
 			return -1;
@@ -368,10 +268,10 @@ static int read_selection(struct reader *r, const struct yaml *key, const struct
 		if (out->records[i] == out->records[i - 1])
 			return yaml_fail(r->name, list, e, "'%.*s' is there twice",
 				STR_ARG(out->records[i]->url));
-	return 0;
+	return lock_sort_pypi(r, list, &out->pypi, e);
 }
 
-static int read_channels(struct reader *r, const struct yaml *list, struct err *e)
+static int read_channels(struct lock_reader *r, const struct yaml *list, struct err *e)
 {
 	struct lock *lock = r->out;
 
@@ -380,8 +280,8 @@ static int read_channels(struct reader *r, const struct yaml *list, struct err *
 		struct yaml *url;
 		struct str text;
 
-		if (want(r, list->items[i], YAML_MAP, "a channel", e) < 0 ||
-			get(r, list->items[i], "url", YAML_SCALAR, &url, e) < 0)
+		if (lock_field_is(r, list->items[i], YAML_MAP, "a channel", e) < 0 ||
+			lock_field(r, list->items[i], "url", YAML_SCALAR, &url, e) < 0)
 			return -1;
 		text = url->text;
 		while (text.n && text.p[text.n - 1] == '/')
@@ -391,15 +291,15 @@ static int read_channels(struct reader *r, const struct yaml *list, struct err *
 	return 0;
 }
 
-static int read_options(struct reader *r, const struct yaml *environment, struct err *e)
+static int read_options(struct lock_reader *r, const struct yaml *environment, struct err *e)
 {
 	const struct yaml *options = yaml_get(environment, "options");
 	struct str priority = STR("strict");
 
 	if (yaml_is_null(options))
 		return 0;
-	if (want(r, options, YAML_MAP, "'options'", e) < 0 ||
-		get_text(r, options, "channel-priority", &priority, e) < 0)
+	if (lock_field_is(r, options, YAML_MAP, "'options'", e) < 0 ||
+		lock_field_text(r, options, "channel-priority", &priority, e) < 0)
 		return -1;
 	if (str_is(priority, "strict"))
 		r->out->priority = PRIORITY_STRICT;
@@ -408,23 +308,25 @@ static int read_options(struct reader *r, const struct yaml *environment, struct
 	else if (str_is(priority, "disabled"))
 		r->out->priority = PRIORITY_DISABLED;
 	else
-		return fail(
+		return lock_field_fail(
 			r, options, e, "'channel-priority' is not strict, flexible or disabled");
 	return 0;
 }
 
 static int read_environment(
-	struct reader *r, const struct yaml *key, const struct yaml *y, struct err *e)
+	struct lock_reader *r, const struct yaml *key, const struct yaml *y, struct err *e)
 {
 	bool ours = str_is(key->text, "default");
 	struct yaml *channels, *packages;
 	struct lock_target target;
 
-	if (want(r, y, YAML_MAP, "an environment", e) < 0 ||
-		get(r, y, "channels", YAML_SEQUENCE, &channels, e) < 0 ||
-		get(r, y, "packages", YAML_MAP, &packages, e) < 0)
+	if (lock_field_is(r, y, YAML_MAP, "an environment", e) < 0 ||
+		lock_field(r, y, "channels", YAML_SEQUENCE, &channels, e) < 0 ||
+		lock_field(r, y, "packages", YAML_MAP, &packages, e) < 0)
 		return -1;
-	if (ours && (read_channels(r, channels, e) < 0 || read_options(r, y, e) < 0))
+	if (ours && (read_channels(r, channels, e) < 0 || read_options(r, y, e) < 0 ||
+			    lock_field_texts(
+				    r, y, "indexes", &r->out->indexes, &r->out->n_indexes, e) < 0))
 		return -1;
 	for (size_t i = 0; i < packages->n; i++) {
 		if (read_selection(r, packages->keys[i], packages->items[i], &target, e) < 0)
@@ -435,11 +337,11 @@ static int read_environment(
 	return 0;
 }
 
-static int read_environments(struct reader *r, const struct yaml *root, struct err *e)
+static int read_environments(struct lock_reader *r, const struct yaml *root, struct err *e)
 {
 	struct yaml *map;
 
-	if (get(r, root, "environments", YAML_MAP, &map, e) < 0)
+	if (lock_field(r, root, "environments", YAML_MAP, &map, e) < 0)
 		return -1;
 	for (size_t i = 0; i < map->n; i++)
 		if (read_environment(r, map->keys[i], map->items[i], e) < 0)
@@ -449,11 +351,11 @@ static int read_environments(struct reader *r, const struct yaml *root, struct e
 
 /* --- the file ----------------------------------------------------------------------------- */
 
-static int read_version(const struct reader *r, const struct yaml *root, struct err *e)
+static int read_version(const struct lock_reader *r, const struct yaml *root, struct err *e)
 {
 	struct yaml *version;
 
-	if (get(r, root, "version", YAML_SCALAR, &version, e) < 0)
+	if (lock_field(r, root, "version", YAML_SCALAR, &version, e) < 0)
 		return -1;
 	if (str_is(version->text, "7"))
 		return 0;
@@ -464,16 +366,16 @@ static int read_version(const struct reader *r, const struct yaml *root, struct 
 
 int lock_parse(struct arena *a, const char *name, struct str text, struct lock *out, struct err *e)
 {
-	struct reader r = {.a = a, .name = name, .out = out};
+	struct lock_reader r = {.a = a, .name = name, .out = out};
 	struct yaml *root;
 
 	*out = (struct lock){0};
-	r.platforms.arena = r.packages.arena = a;
+	r.platforms.arena = r.packages.arena = r.pypi.arena = a;
 	if (yaml_parse(a, name, text, &root, e) < 0)
 		return -1;
 	if (!root)
 		return err_set(e, ERR_INPUT, "%s: the file is empty", name);
-	if (want(&r, root, YAML_MAP, "a lock", e) < 0 || read_version(&r, root, e) < 0 ||
+	if (lock_field_is(&r, root, YAML_MAP, "a lock", e) < 0 || read_version(&r, root, e) < 0 ||
 		read_platforms(&r, root, e) < 0 || read_packages(&r, root, e) < 0)
 		return -1;
 	return read_environments(&r, root, e);

@@ -4,6 +4,7 @@
 #include "base/http.h"
 #include "base/yaml.h"
 #include "solver/lock_form.h"
+#include "solver/requirements.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,9 +14,10 @@
  *	platforms:
  *	- {name, subdir where it is not the name, virtual-packages}
  *	environments:
- *	  default: {channels: [{url}], options, packages: {TARGET: [{conda: URL}]}}
+ *	  default: {channels: [{url}], indexes, options, packages: {TARGET: [{conda: URL}, {pypi: URL}]}}
  *	packages:
  *	- {conda: URL, ...}      once each, sorted by URL
+ *	- {pypi: URL, ...}       once each, sorted by URL; behind those of conda
  *
  * in the order and indentation of rattler 0.37 to 0.40.
  */
@@ -76,16 +78,20 @@ static void put_hash(struct buf *to, const char *key, const uint8_t *sum, size_t
 	buf_printf(to, hex_is_number(hex) ? "%s: '%s'\n" : "%s: %s\n", key, hex);
 }
 
+static void put_item(struct buf *to, const char *indent, struct str value)
+{
+	buf_puts(to, indent);
+	yaml_write_scalar(to, value);
+	buf_putc(to, '\n');
+}
+
 static void put_list(struct buf *to, const char *key, const struct str *v, size_t n)
 {
 	if (!n)
 		return;
 	buf_printf(to, "%s:\n", key);
-	for (size_t i = 0; i < n; i++) {
-		buf_puts(to, "  - ");
-		yaml_write_scalar(to, v[i]);
-		buf_putc(to, '\n');
-	}
+	for (size_t i = 0; i < n; i++)
+		put_item(to, "  - ", v[i]);
 }
 
 static void put_words(struct buf *to, const char *key, struct str words)
@@ -100,9 +106,7 @@ static void put_words(struct buf *to, const char *key, struct str words)
 		if (!any)
 			buf_printf(to, "%s:\n", key);
 		any = true;
-		buf_puts(to, "  - ");
-		yaml_write_scalar(to, word);
-		buf_putc(to, '\n');
+		put_item(to, "  - ", word);
 	}
 }
 
@@ -159,11 +163,60 @@ static void put_package(struct arena *a, struct buf *to, const struct entry *ent
 	put_different(to, "  file_name", r->fn, d.fn);
 	put_key(to, "  license", r->license);
 	put_key(to, "  license_family", r->license_family);
+	if (r->has_purls && !r->n_purls)
+		buf_puts(to, "  purls: []\n");
+	put_list(to, "  purls", r->purls, r->n_purls);
 	if (r->size)
 		put_number(to, "  size", r->size);
 	if (r->timestamp)
 		put_number(to, "  timestamp", r->timestamp);
 	put_key(to, "  python_site_packages_path", r->python_site_packages_path);
+}
+
+/* --- one package of PyPI ------------------------------------------------------------------ */
+
+struct pypi_entry {
+	struct str url; /* without credentials */
+	const struct pypi_package *package;
+	bool several; /* more than one wheel was built of this location */
+};
+
+static int cmp_pypi_entry(const void *x, const void *y)
+{
+	const struct pypi_entry *a = x, *b = y;
+	int c = str_cmp(a->url, b->url);
+
+	if (!c)
+		c = str_cmp(a->package->wheel, b->package->wheel);
+	return c ? c : memcmp(a->package->wheel_sha256, b->package->wheel_sha256, SHA256_LEN);
+}
+
+/* A direct reference in it may hold a password. */
+static struct str *clean_texts(struct arena *a, const struct str *v, size_t n)
+{
+	struct str *clean = arena_array(a, struct str, n);
+
+	for (size_t i = 0; i < n; i++)
+		clean[i] = http_redact_text(a, v[i]);
+	return clean;
+}
+
+static void put_pypi(struct arena *a, struct buf *to, const struct pypi_entry *entry)
+{
+	const struct pypi_package *p = entry->package;
+
+	put_key(to, "- pypi", entry->url);
+	put_key(to, "  name", p->name);
+	put_key(to, "  version", p->version);
+	put_hash(to, "  sha256", p->sha256, SHA256_LEN, p->has_sha256);
+	put_key(to, "  index", clean_url(a, p->index));
+	put_list(to, "  requires_dist", clean_texts(a, p->requires_dist, p->n_requires_dist),
+		p->n_requires_dist);
+	put_key(to, "  requires_python", p->requires_python);
+	put_key(to, "  envbuild-wheel", p->wheel);
+	put_hash(to, "  envbuild-wheel-sha256", p->wheel_sha256, SHA256_LEN, p->wheel.n > 0);
+	put_hash(
+		to, "  envbuild-source-sha256", p->source_sha256, SHA256_LEN, p->has_source_sha256);
 }
 
 /* --- the file ----------------------------------------------------------------------------- */
@@ -173,6 +226,8 @@ struct sorted {
 	size_t n_targets;
 	struct entry *packages; /* of all targets, each URL once */
 	size_t n_packages;
+	struct pypi_entry *pypi; /* of all targets, each wheel once */
+	size_t n_pypi;
 };
 
 static int cmp_target(const void *a, const void *b)
@@ -215,6 +270,39 @@ static void sort_packages(struct arena *a, const struct lock *lock, struct sorte
 	s->n_packages = kept;
 }
 
+static struct pypi_entry *pypi_entries(struct arena *a, const struct pypi_set *set)
+{
+	struct pypi_entry *v = arena_array(a, struct pypi_entry, set->n);
+
+	for (size_t i = 0; i < set->n; i++)
+		v[i] = (struct pypi_entry){pypi_public_url(a, set->v[i].url), &set->v[i], false};
+	if (set->n)
+		qsort(v, set->n, sizeof *v, cmp_pypi_entry);
+	return v;
+}
+
+static void sort_pypi(struct arena *a, const struct lock *lock, struct sorted *s)
+{
+	struct pypi_set all = {0};
+	size_t kept = 0;
+
+	for (size_t i = 0; i < lock->n_targets; i++)
+		all.n += lock->targets[i].pypi.n;
+	all.v = arena_array(a, struct pypi_package, all.n);
+	all.n = 0;
+	for (size_t i = 0; i < s->n_targets; i++)
+		for (size_t j = 0; j < s->targets[i]->pypi.n; j++)
+			all.v[all.n++] = s->targets[i]->pypi.v[j];
+	s->pypi = pypi_entries(a, &all);
+	for (size_t i = 0; i < all.n; i++)
+		if (!kept || cmp_pypi_entry(&s->pypi[kept - 1], &s->pypi[i]) != 0)
+			s->pypi[kept++] = s->pypi[i];
+	s->n_pypi = kept;
+	for (size_t i = 1; i < kept; i++)
+		if (str_eq(s->pypi[i - 1].url, s->pypi[i].url))
+			s->pypi[i - 1].several = s->pypi[i].several = true;
+}
+
 static void sort_targets(struct arena *a, const struct lock *lock, struct sorted *s)
 {
 	s->n_targets = lock->n_targets;
@@ -235,11 +323,8 @@ static void put_platforms(struct buf *to, const struct sorted *s)
 		put_different(to, "  subdir", t->subdir, t->name);
 		if (t->n_virtual_packages)
 			buf_puts(to, "  virtual-packages:\n");
-		for (size_t j = 0; j < t->n_virtual_packages; j++) {
-			buf_puts(to, "  - ");
-			yaml_write_scalar(to, t->virtual_packages[j]);
-			buf_putc(to, '\n');
-		}
+		for (size_t j = 0; j < t->n_virtual_packages; j++)
+			put_item(to, "  - ", t->virtual_packages[j]);
 	}
 }
 
@@ -249,6 +334,14 @@ static void put_channels(struct arena *a, struct buf *to, const struct lock *loc
 	for (size_t i = 0; i < lock->n_channels; i++)
 		put_key(to, "    - url",
 			arena_strf(a, "%.*s/", STR_ARG(clean_url(a, lock->channels[i]))));
+}
+
+static void put_indexes(struct arena *a, struct buf *to, const struct lock *lock)
+{
+	if (lock->n_indexes)
+		buf_puts(to, "    indexes:\n");
+	for (size_t i = 0; i < lock->n_indexes; i++)
+		put_item(to, "    - ", clean_url(a, lock->indexes[i]));
 }
 
 static void put_priority(struct buf *to, enum channel_priority priority)
@@ -265,11 +358,26 @@ static void put_priority(struct buf *to, enum channel_priority priority)
 	}
 }
 
+static void put_selected_pypi(
+	struct arena *a, struct buf *to, const struct sorted *s, const struct pypi_set *set)
+{
+	struct pypi_entry *v = pypi_entries(a, set), *found;
+
+	for (size_t i = 0; i < set->n; i++) {
+		put_key(to, "      - pypi", v[i].url);
+		found = bsearch(&v[i], s->pypi, s->n_pypi, sizeof *v, cmp_pypi_entry);
+		if (found && found->several)
+			put_hash(to, "        envbuild-wheel-sha256", v[i].package->wheel_sha256,
+				SHA256_LEN, v[i].package->wheel.n > 0);
+	}
+}
+
 static void put_environment(
 	struct arena *a, struct buf *to, const struct lock *lock, const struct sorted *s)
 {
 	buf_puts(to, "environments:\n  default:\n");
 	put_channels(a, to, lock);
+	put_indexes(a, to, lock);
 	put_priority(to, lock->priority);
 	buf_puts(to, s->n_targets ? "    packages:\n" : "    packages: {}\n");
 	for (size_t i = 0; i < s->n_targets; i++) {
@@ -278,9 +386,10 @@ static void put_environment(
 
 		buf_puts(to, "      ");
 		yaml_write_scalar(to, t->name);
-		buf_puts(to, t->n_records ? ":\n" : ": []\n");
+		buf_puts(to, t->n_records || t->pypi.n ? ":\n" : ": []\n");
 		for (size_t j = 0; j < t->n_records; j++)
 			put_key(to, "      - conda", v[j].url);
+		put_selected_pypi(a, to, s, &t->pypi);
 	}
 }
 
@@ -291,11 +400,14 @@ void lock_write(const struct lock *lock, struct buf *to)
 
 	sort_targets(&a, lock, &s);
 	sort_packages(&a, lock, &s);
+	sort_pypi(&a, lock, &s);
 	buf_puts(to, "version: 7\n");
 	put_platforms(to, &s);
 	put_environment(&a, to, lock, &s);
-	buf_puts(to, s.n_packages ? "packages:\n" : "packages: []\n");
+	buf_puts(to, s.n_packages || s.n_pypi ? "packages:\n" : "packages: []\n");
 	for (size_t i = 0; i < s.n_packages; i++)
 		put_package(&a, to, &s.packages[i]);
+	for (size_t i = 0; i < s.n_pypi; i++)
+		put_pypi(&a, to, &s.pypi[i]);
 	arena_release(&a);
 }

@@ -24,6 +24,10 @@ struct record {
 	struct str license, license_family;
 	uint8_t sha256[32], md5[16];
 	bool has_sha256, has_md5;
+	/* Python distributions in it, "pkg:pypi/NAME@VERSION"; a lock tells "none" from "unknown". */
+	struct str *purls;
+	size_t n_purls;
+	bool has_purls;
 	uint64_t size;      /* bytes of the file; 0: not known */
 	uint64_t timestamp; /* milliseconds; 0: not known */
 };

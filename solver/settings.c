@@ -71,6 +71,34 @@ static int read_channels(struct reader *r, const struct yaml *value, struct err 
 	return read_words(r, value, "channels", &r->out->channels, &r->out->n_channels, e);
 }
 
+/* A list of mirrors to each channel, kept as pairs. */
+static int read_mirrors(struct reader *r, const struct yaml *value, struct err *e)
+{
+	struct {
+		struct mirror_setting *v;
+		size_t n, cap;
+	} pairs = {0};
+
+	if (value->kind != YAML_MAP)
+		return yaml_fail(r->path, value, e, "'mirrors' is not a map of channels");
+	for (size_t i = 0; i < value->n; i++) {
+		const struct yaml *key = value->keys[i];
+		struct str *urls;
+		size_t n;
+
+		if (read_words(r, value->items[i], arena_cstr(r->a, key->text), &urls, &n, e) < 0)
+			return -1;
+		for (size_t k = 0; k < n; k++)
+			*VEC_PUSH(r->a, &pairs) = (struct mirror_setting){.channel = key->text,
+				.mirror = urls[k],
+				.place = arena_printf(
+					r->a, "%s:%d:%d", r->path, key->line, key->column)};
+	}
+	r->out->mirrors = pairs.v;
+	r->out->n_mirrors = pairs.n;
+	return 0;
+}
+
 static int read_script(struct reader *r, const struct yaml *value, struct err *e)
 {
 	return read_word(r, value, "script", &r->out->test_script, e);
@@ -106,10 +134,31 @@ static int read_format(struct reader *r, const struct yaml *value, struct err *e
 	return read_word(r, value, "format", &r->out->format, e);
 }
 
+static int read_yes_no(
+	struct reader *r, const struct yaml *value, const char *key, bool *out, struct err *e)
+{
+	*out = value->kind == YAML_SCALAR && str_is(value->text, "true");
+	if (!*out && (value->kind != YAML_SCALAR || !str_is(value->text, "false")))
+		return yaml_fail(r->path, value, e, "'%s' is neither true nor false", key);
+	return 0;
+}
+
+static int read_frozen(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_yes_no(r, value, "frozen", &r->out->frozen, e);
+}
+
+static int read_externally_managed(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_yes_no(r, value, "externally-managed", &r->out->externally_managed, e);
+}
+
 static int read_pack(struct reader *r, const struct yaml *value, struct err *e)
 {
 	static const struct key keys[] = {
 		{"format", read_format},
+		{"frozen", read_frozen},
+		{"externally-managed", read_externally_managed},
 	};
 
 	if (value->kind != YAML_MAP)
@@ -122,6 +171,7 @@ int settings_read(struct arena *a, const char *path, struct settings *out, struc
 	static const struct key keys[] = {
 		{"targets", read_targets},
 		{"channels", read_channels},
+		{"mirrors", read_mirrors},
 		{"test", read_test},
 		{"pack", read_pack},
 	};

@@ -3,9 +3,10 @@
  *
  *	targets: [rhel7, debian12]
  *	channels: [conda-forge]
+ *	mirrors: {conda-forge: [https://mirror.example/conda-forge, /srv/conda-forge]}
  *	test: run-test.sh                      or
  *	test: {script: run-test.sh, timeout: 600}
- *	pack: {format: tar.gz}
+ *	pack: {format: tar.gz, frozen: true, externally-managed: true}
  *
  * A list may be written as one word.  A key that is not known is an error: a typing mistake must
  * not pass in silence.
@@ -17,13 +18,22 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct mirror_setting {
+	struct str channel, mirror; /* as written */
+	const char *place;          /* "PATH:LINE:COLUMN", for messages */
+};
+
 struct settings {
 	const char *path; /* NULL: there was none */
 	struct str *targets, *channels;
 	size_t n_targets, n_channels;
-	struct str test_script; /* relative to the file's folder; empty: none */
-	unsigned test_timeout;  /* seconds; 0: not given */
-	struct str format;      /* pack format; empty: not given */
+	struct mirror_setting *mirrors;
+	size_t n_mirrors;
+	struct str test_script;  /* relative to the file's folder; empty: none */
+	unsigned test_timeout;   /* seconds; 0: not given */
+	struct str format;       /* pack format; empty: not given */
+	bool frozen;             /* conda-meta/frozen (CEP 22) */
+	bool externally_managed; /* EXTERNALLY-MANAGED (PEP 668) */
 };
 
 /* Absent: *out is zeroed and 0 returned.  ERR_INPUT "PATH:LINE:COLUMN: ...". */

@@ -23,6 +23,10 @@ struct solve_request {
 	struct http *http;
 	bool offline;
 	bool no_deps; /* the best record for each spec alone; dependencies are not looked at */
+	/* What lock_current asks besides; solve() does not look at it. */
+	const struct spec_line *pip;
+	size_t n_pip;
+	const char *project_dir; /* absolute; NULL: the lines name no files and folders */
 };
 
 struct solution {

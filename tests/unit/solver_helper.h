@@ -5,20 +5,11 @@
 #define TESTS_SOLVER_HELPER_H
 
 #include "base/archive.h"
-#include "base/buf.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "solver/universe.h"
+#include "tests/unit/solver_files.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define UNUSED __attribute__((unused))
 
 /* A path below the project's root, from any folder in it. */
 UNUSED static const char *root_path(struct arena *a, const char *rel)
@@ -42,17 +33,6 @@ UNUSED static const char *shared_path(struct arena *a, const char *rel)
 		dir = root_path(a, "../shared/data");
 	dir = arena_printf(a, "%s/%s", dir, rel);
 	return path_exists(dir) ? dir : NULL;
-}
-
-/* A fresh folder; the caller removes it with dir_remove(). */
-UNUSED static char *fresh_dir(struct arena *a)
-{
-	struct err e = {0};
-	char *dir = dir_temp(a, "/tmp", "solver-test", &e);
-
-	if (!dir)
-		fail_msg("%s", e.text);
-	return dir;
 }
 
 /* Decompresses a file of the shared data into dir; the path of the result. */

@@ -1,15 +1,8 @@
 /* Locks: real ones read, hostile ones refused, written the same every time, found stale. */
-#include "base/file.h"
-#include "solver/lock.h"
 #include "solver/solve.h"
+#include "tests/unit/solver_files.h"
 
 #include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 static struct arena arena;
 
@@ -23,40 +16,6 @@ static char *shared(const char *rel, const char *test)
 		return path;
 	printf("# skip %s: no '%s', set ENVBUILD_SHARED_DATA\n", test, path);
 	return NULL;
-}
-
-static struct str write_lock(const struct lock *lock)
-{
-	struct buf b = {0};
-	struct str text;
-
-	lock_write(lock, &b);
-	text = arena_str(&arena, buf_view(&b));
-	buf_release(&b);
-	return text;
-}
-
-static struct lock parse(struct str text)
-{
-	struct lock lock;
-	struct err e = {0};
-
-	if (lock_parse(&arena, "test.lock", text, &lock, &e) < 0)
-		fail_msg("%s", e.text);
-	return lock;
-}
-
-static void check_same(struct str a, struct str b)
-{
-	size_t i = 0;
-
-	while (i < a.n && i < b.n && a.p[i] == b.p[i])
-		i++;
-	if (i == a.n && i == b.n)
-		return;
-	i = i < 60 ? 0 : i - 60;
-	fail_msg("they differ:\n%.*s\nand:\n%.*s", STR_ARG(str_sub(a, i, i + 120)),
-		STR_ARG(str_sub(b, i, i + 120)));
 }
 
 static void check_refused(struct str text, const char *why)
@@ -74,26 +33,27 @@ static void check_refused(struct str text, const char *why)
 
 /* --- real files --------------------------------------------------------------------------- */
 
-static void check_real(
-	const char *dir, const char *name, size_t targets, size_t records, size_t skipped)
+static void check_real(const char *dir, const char *name, size_t targets, size_t records,
+	size_t pypi, size_t skipped)
 {
 	struct lock lock, again;
 	struct err e = {0};
 	struct str text;
-	size_t n = 0, other = 0;
+	size_t n = 0, n_pypi = 0, other = 0;
 
 	if (lock_read(&arena, path_join(&arena, dir, name), &lock, &e) < 0)
 		fail_msg("%s", e.text);
 	for (size_t i = 0; i < lock.n_targets; i++) {
 		n += lock.targets[i].n_records;
+		n_pypi += lock.targets[i].pypi.n;
 		other += lock.targets[i].n_skipped;
 	}
-	if (lock.n_targets != targets || n != records || other != skipped)
-		fail_msg("%s: %zu targets, %zu records, %zu skipped", name, lock.n_targets, n,
-			other);
-	text = write_lock(&lock);
-	again = parse(text);
-	check_same(write_lock(&again), text);
+	if (lock.n_targets != targets || n != records || n_pypi != pypi || other != skipped)
+		fail_msg("%s: %zu targets, %zu records, %zu of PyPI, %zu skipped", name,
+			lock.n_targets, n, n_pypi, other);
+	text = write_lock(&arena, &lock);
+	again = parse_lock(&arena, text);
+	check_same(write_lock(&arena, &again), text);
 }
 
 static void real_locks(void **state)
@@ -103,18 +63,18 @@ static void real_locks(void **state)
 	(void)state;
 	if (!dir)
 		skip();
-	check_real(dir, "rattler.lock", 4, 220, 0);
-	check_real(dir, "bioconda-utils.lock", 2, 520, 0);
-	check_real(dir, "conda-path-lock.yml", 2, 0, 4);
-	check_real(dir, "numpy-as-pypi-lock.yml", 1, 19, 1);
-	check_real(dir, "options-lock.yml", 0, 0, 0);
-	check_real(dir, "python-from-conda-only-lock.yml", 1, 19, 0);
+	check_real(dir, "rattler.lock", 4, 220, 0, 0);
+	check_real(dir, "bioconda-utils.lock", 2, 520, 0, 0);
+	check_real(dir, "conda-path-lock.yml", 2, 0, 0, 4);
+	check_real(dir, "numpy-as-pypi-lock.yml", 1, 19, 1, 0);
+	check_real(dir, "options-lock.yml", 0, 0, 0, 0);
+	check_real(dir, "python-from-conda-only-lock.yml", 1, 19, 0, 0);
 }
 
 /* The lines of a block that we do not keep: those of other environments and these keys. */
 static bool dropped_key(struct str line)
 {
-	return str_starts(line, STR("  purls:")) || str_starts(line, STR("  run_exports:"));
+	return str_starts(line, STR("  run_exports:"));
 }
 
 /* What a real lock says of one package, without the keys that are not kept. */
@@ -149,8 +109,8 @@ static void check_as_rattler(const char *path)
 	size_t n = 0;
 
 	assert_int_equal(file_read(&arena, path, 64 << 20, &theirs, NULL), 0);
-	lock = parse(theirs);
-	ours = write_lock(&lock);
+	lock = parse_lock(&arena, theirs);
+	ours = write_lock(&arena, &lock);
 	for (size_t i = 0; i < lock.n_targets; i++) {
 		for (size_t j = 0; j < lock.targets[i].n_records; j++, n++) {
 			struct str url = lock.targets[i].records[j]->url;
@@ -251,11 +211,11 @@ static const char good[] =
 
 static void round_trip(void **state)
 {
-	struct lock lock = parse(str_of(good)), other = {0};
+	struct lock lock = parse_lock(&arena, str_of(good)), other = {0};
 	const struct record *r;
 
 	(void)state;
-	check_same(write_lock(&lock), str_of(good));
+	check_same(write_lock(&arena, &lock), str_of(good));
 	assert_int_equal(lock.priority, PRIORITY_FLEXIBLE);
 	assert_true(str_is(lock.channels[1], "file:///srv/my%20channel"));
 	r = lock_find(&lock, STR("debian12"))->records[1];
@@ -272,12 +232,12 @@ static void round_trip(void **state)
 	lock_put(&arena, &other, &lock.targets[1]);
 	lock_put(&arena, &other, &lock.targets[0]);
 	lock_put(&arena, &other, &lock.targets[1]);
-	check_same(write_lock(&other), str_of(good));
+	check_same(write_lock(&arena, &other), str_of(good));
 }
 
 static void no_credentials(void **state)
 {
-	struct lock lock = parse(str_of(good)), again;
+	struct lock lock = parse_lock(&arena, str_of(good)), again;
 	struct record *r = lock.targets[1].records[0];
 	struct str text;
 
@@ -286,28 +246,28 @@ static void no_credentials(void **state)
 	r->url = STR(
 		"https://me:hunter2@example.org/t/tk-12345/forge/linux-64/python-3.11.4-a_0.conda");
 	r->channel = STR("https://example.org/t/tk-12345/forge");
-	text = write_lock(&lock);
+	text = write_lock(&arena, &lock);
 	assert_true(str_find(text, STR("hunter2")) < 0);
 	assert_true(str_find(text, STR("tk-12345")) < 0);
 	assert_true(str_find(text, STR("url: https://example.org/forge/\n")) > 0);
 	assert_true(str_find(text,
 			    STR("conda: https://example.org/forge/linux-64/python-3.11.4-a_0.conda"
 				"\n")) > 0);
-	again = parse(text);
-	check_same(write_lock(&again), text);
+	again = parse_lock(&arena, text);
+	check_same(write_lock(&arena, &again), text);
 }
 
 /* A folder's path holds no token, whatever it is called. */
 static void a_folder_stays(void **state)
 {
-	struct lock lock = parse(str_of(good));
+	struct lock lock = parse_lock(&arena, str_of(good));
 	struct str text;
 
 	(void)state;
 	lock.channels[0] = STR("file:///srv/t/me/forge");
 	lock.targets[1].records[0]->url =
 		STR("file:///srv/t/me/forge/linux-64/python-3.11.4-a_0.conda");
-	text = write_lock(&lock);
+	text = write_lock(&arena, &lock);
 	assert_true(str_find(text, STR("url: file:///srv/t/me/forge/\n")) > 0);
 	assert_true(str_find(text, STR("conda: file:///srv/t/me/forge/linux-64/python-3.11.4-"
 				       "a_0.conda\n")) > 0);
@@ -358,9 +318,9 @@ static void odd_records(void **state)
 
 	(void)state;
 	lock_put(&arena, &lock, &target);
-	text = write_lock(&lock);
-	again = parse(text);
-	check_same(write_lock(&again), text);
+	text = write_lock(&arena, &lock);
+	again = parse_lock(&arena, text);
+	check_same(write_lock(&arena, &again), text);
 	for (size_t i = 0; i < 3; i++) {
 		const struct record *a = list[i], *b = again.targets[0].records[i];
 
@@ -468,7 +428,7 @@ static void check_current(const struct lock *lock, const struct scene *s, const 
 
 static void current_frame(void **state)
 {
-	struct lock lock = parse(str_of(good));
+	struct lock lock = parse_lock(&arena, str_of(good));
 	struct scene s;
 
 	(void)state;
@@ -500,12 +460,12 @@ static void current_frame(void **state)
 	s.request.n_virtual_packages = 1;
 	check_current(&lock, &s, "made with the virtual package '__unix=0=0'");
 	lock.targets[0].n_skipped = 2;
-	check_current(&lock, &s, "2 packages that are not conda's");
+	check_current(&lock, &s, "2 packages that are built from source");
 }
 
 static void current_packages(void **state)
 {
-	struct lock lock = parse(str_of(good));
+	struct lock lock = parse_lock(&arena, str_of(good));
 	struct record *python = lock.targets[0].records[0], *tool = lock.targets[0].records[1];
 	struct str other = STR("other >=1"), conflict = STR("python <3");
 	struct scene s;

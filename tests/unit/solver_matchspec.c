@@ -1,37 +1,9 @@
 /* MatchSpec: what is read, what is refused and where, what matches. */
-#include "base/buf.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "solver/matchspec.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit/solver_files.h"
 
 static struct arena arena;
-
-static struct str read_table(const char *path)
-{
-	struct err e = {0};
-	struct str text;
-
-	if (file_read(&arena, path, 1 << 20, &text, &e) < 0)
-		fail_msg("%s", e.text);
-	return text;
-}
-
-/* The next line that is neither empty nor a comment. */
-static bool next_line(struct str *rest, struct str *line)
-{
-	while (rest->n) {
-		*line = str_cut(rest, '\n');
-		if (line->n && line->p[0] != '#')
-			return true;
-	}
-	return false;
-}
 
 static void add_field(struct buf *b, const char *name, struct str value)
 {
@@ -91,7 +63,7 @@ static struct matchspec parse(struct str spec)
 
 static void table_fields(void **state)
 {
-	struct str rest = read_table("tests/data/matchspec_fields.tsv"), line;
+	struct str rest = read_table(&arena, "tests/data/matchspec_fields.tsv"), line;
 	size_t n = 0;
 
 	(void)state;
@@ -149,7 +121,7 @@ static struct record read_record(struct str text)
 
 static void table_match(void **state)
 {
-	struct str rest = read_table("tests/data/matchspec_match.tsv"), line;
+	struct str rest = read_table(&arena, "tests/data/matchspec_match.tsv"), line;
 	size_t n = 0;
 
 	(void)state;

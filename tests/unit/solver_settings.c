@@ -28,8 +28,9 @@ static void good(void **state)
 	(void)state;
 	if (read_text("targets: [rhel7, debian12]\n"
 		      "channels:\n  - conda-forge\n  - ../x\n"
+		      "mirrors:\n  conda-forge: [https://m/cf, /srv/cf]\n  ./own: ../copy\n"
 		      "test:\n  script: run-test.sh\n  timeout: 600\n"
-		      "pack: {format: tar.zst}\n",
+		      "pack: {format: tar.zst, frozen: true, externally-managed: false}\n",
 		    &s, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_non_null(s.path);
@@ -37,9 +38,17 @@ static void good(void **state)
 	assert_true(str_is(s.targets[1], "debian12"));
 	assert_int_equal(s.n_channels, 2);
 	assert_true(str_is(s.channels[1], "../x"));
+	assert_int_equal(s.n_mirrors, 3);
+	assert_true(str_is(s.mirrors[1].channel, "conda-forge"));
+	assert_true(str_is(s.mirrors[1].mirror, "/srv/cf"));
+	assert_true(str_is(s.mirrors[2].channel, "./own"));
+	assert_true(str_is(s.mirrors[2].mirror, "../copy"));
+	assert_true(str_ends(str_of(s.mirrors[2].place), STR("envbuild.yml:7:3")));
 	assert_true(str_is(s.test_script, "run-test.sh"));
 	assert_int_equal(s.test_timeout, 600);
 	assert_true(str_is(s.format, "tar.zst"));
+	assert_true(s.frozen);
+	assert_false(s.externally_managed);
 }
 
 static void short_forms(void **state)
@@ -62,6 +71,9 @@ static void refused(void **state)
 {
 	static const char *const cases[][2] = {
 		{"target: rhel6\n", ":1:1: unknown key 'target' in envbuild.yml"},
+		{"mirrors: [x]\n", ":1:10: 'mirrors' is not a map of channels"},
+		{"mirrors: {a: {b: c}}\n", ":1:14: 'a' is not a list"},
+		{"mirrors: {a: ~}\n", ":1:14: 'a' is not a text"},
 		{"test: {scripts: x}\n", ":1:8: unknown key 'scripts' in 'test'"},
 		{"pack:\n  formats: x\n", ":2:3: unknown key 'formats' in 'pack'"},
 		{"targets: {a: b}\n", ":1:10: 'targets' is not a list"},
@@ -72,6 +84,7 @@ static void refused(void **state)
 		{"test: [a]\n", ":1:7: 'test' is neither a script nor a map"},
 		{"pack: tar.gz\n", ":1:7: 'pack' is not a map"},
 		{"pack: {format: [a]}\n", ":1:16: 'format' is not a text"},
+		{"pack: {frozen: 1}\n", ":1:16: 'frozen' is neither true nor false"},
 		{"- a\n", ":1:1: not a map"},
 		{"a: [\n", "envbuild.yml:"},
 	};

@@ -1,13 +1,6 @@
 /* The order of versions and what version specs match. */
-#include "base/file.h"
 #include "solver/version.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit/solver_files.h"
 
 static struct arena arena;
 
@@ -33,16 +26,6 @@ static void check_pair(const struct version *a, const struct version *b, int exp
 			STR_ARG(version_text(b)), sign(version_cmp(a, b)), expected);
 }
 
-static struct str read_table(const char *path)
-{
-	struct err e = {0};
-	struct str text;
-
-	if (file_read(&arena, path, 16 << 20, &text, &e) < 0)
-		fail_msg("%s", e.text);
-	return text;
-}
-
 /* --- the real list ------------------------------------------------------------------------ */
 
 struct ranked {
@@ -57,7 +40,7 @@ struct ranked_list {
 
 static void read_ranked(const char *path, struct ranked_list *list)
 {
-	struct str rest = read_table(path);
+	struct str rest = read_table(&arena, path);
 
 	while (rest.n) {
 		struct str line = str_cut(&rest, '\n'), rank = str_cut(&line, '\t');
@@ -105,7 +88,7 @@ static void real_order(void **state)
 /* Every two lines of a block compare as their places say; "=" joins a line to the one before. */
 static void table_order(void **state)
 {
-	struct str rest = read_table("tests/data/version_order.txt");
+	struct str rest = read_table(&arena, "tests/data/version_order.txt");
 	struct ranked_list block = {0};
 	uint64_t rank = 0;
 	size_t i, lines = 0;
@@ -153,7 +136,7 @@ static void check_spec(struct str line)
 
 static void table_specs(void **state)
 {
-	struct str rest = read_table("tests/data/version_specs.tsv");
+	struct str rest = read_table(&arena, "tests/data/version_specs.tsv");
 	size_t lines = 0;
 
 	(void)state;
