@@ -100,16 +100,22 @@ $(B)/tools/%: tests/tools/%.c $(B)/flags $$(call libs_in,tests/tools/$$*.c)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(link) $(PKG_LIBS)
 FUZZ_MAIN := $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer,tests/fuzz/replay.c)
-$(B)/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/replay.c) $(B)/flags $$(call libs_in,tests/fuzz/$$*.c)
+$(B)/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/replay.c tests/*.h) $(B)/flags $$(call libs_in,tests/fuzz/$$*.c)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(link) $(PKG_LIBS)
+
+# What makes calls fail under the program (tests/fault/sweep.py).
+$(B)/fault/shim.so: tests/fault/shim.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 
 # What the set-up commands of the README do; each installs what it needs first.
 .PHONY: deps test check fuzz-run lint demo demo-target portable
 deps: ## install the Debian packages that building and testing need
 	tools/deps build test
-TEST_PROGRAMS = unit tools fuzz $(if $(wildcard cli/*.c),all)
+TEST_PROGRAMS = unit tools fuzz $(B)/fault/shim.so $(if $(wildcard cli/*.c),all)
 test: ## run every test, ending with `N passed, N failed, N skipped`
 	tools/deps build test
 	$(SUBMAKE) $(TEST_PROGRAMS)
@@ -118,6 +124,11 @@ check: ## the tests that are not slow, under ASan and UBSan
 	tools/deps build test
 	$(SUBMAKE) MODE=asan $(TEST_PROGRAMS)
 	@tests/run --build $(BUILD) --mode asan --short $(TESTS)
+.PHONY: fault
+fault: ## fail every file system call in turn, and see what is left (slow)
+	tools/deps build test
+	$(SUBMAKE) all $(B)/fault/shim.so
+	tests/fault/sweep.py $(B)/envbuild $(B)/fault/shim.so $(WAYS)
 .PHONY: bench
 bench: ## time envbuild beside yardsticks of the same work, into build/bench.json
 	tools/deps build test

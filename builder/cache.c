@@ -22,7 +22,7 @@ int cache_open(struct arena *a, const char *dir, struct cache *out, struct err *
 {
 	static const char *const FOLDERS[] = {"pkgs", "tmp", "md5", "index"};
 
-	out->dir = path_absolute(a, dir);
+	*out = (struct cache){.dir = path_absolute(a, dir)};
 	for (size_t i = 0; i < sizeof FOLDERS / sizeof *FOLDERS; i++)
 		if (dir_make(path_join(a, out->dir, FOLDERS[i]), e) < 0)
 			return err_advise(e, "give a writable folder as ENVBUILD_CACHE=DIR");

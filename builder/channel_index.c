@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/table.h"
 #include "base/work.h"
 #include "builder/index_json.h"
 #include "solver/record.h"
@@ -28,6 +29,7 @@ struct subdir {
 	char *path;
 	struct item *items; /* sorted by file name */
 	size_t n_items;
+	const struct table *records; /* of channel_index_as() */
 };
 
 static bool is_conda(struct str fn)
@@ -86,6 +88,19 @@ static int add_sums(struct index_json *index, const char *path, struct err *e)
 	return 0;
 }
 
+static void mend_dependencies(
+	struct arena *a, const struct subdir *s, const struct item *item, struct index_json *index)
+{
+	struct str place = arena_strf(a, "%.*s/%.*s", STR_ARG(s->name), STR_ARG(item->fn));
+	union table_value *v = s->records ? table_get(s->records, place) : NULL;
+	const struct record *r = v ? v->ptr : NULL;
+
+	if (!r || (r->n_depends == 0 && r->n_constrains == 0))
+		return;
+	index_json_set_list(index, "depends", r->depends, r->n_depends);
+	index_json_set_list(index, "constrains", r->constrains, r->n_constrains);
+}
+
 static int read_package(void *ctx, size_t i, struct err *e)
 {
 	struct subdir *s = ctx;
@@ -99,6 +114,7 @@ static int read_package(void *ctx, size_t i, struct err *e)
 		add_sums(&index, path, e) < 0)
 		return -1;
 	index_json_set_text(&index, "subdir", s->name);
+	mend_dependencies(&scratch, s, item, &index);
 	index_json_write(&index, &w);
 	return 0;
 }
@@ -252,6 +268,12 @@ static int cmp_subdir(const void *a, const void *b)
 
 int channel_index(const char *dir, unsigned jobs, struct channel_index_result *out, struct err *e)
 {
+	return channel_index_as(dir, jobs, NULL, out, e);
+}
+
+int channel_index_as(const char *dir, unsigned jobs, const struct table *records,
+	struct channel_index_result *out, struct err *e)
+{
 	CLEANUP_ARENA a = {0};
 	struct subdir_list list = {0};
 	struct channel_index_result result = {0};
@@ -260,6 +282,7 @@ int channel_index(const char *dir, unsigned jobs, struct channel_index_result *o
 		return -1;
 	qsort(list.v, list.n, sizeof *list.v, cmp_subdir);
 	for (size_t i = 0; i < list.n; i++) {
+		list.v[i].records = records;
 		if (dir_make(list.v[i].path, e) < 0 || index_subdir(&a, &list.v[i], jobs, e) < 0)
 			return err_wrap(e, "while indexing '%s'", list.v[i].path);
 		result.packages += list.v[i].n_items;

@@ -17,4 +17,13 @@ struct channel_index_result {
  */
 int channel_index(const char *dir, unsigned jobs, struct channel_index_result *out, struct err *e);
 
+/*
+ * The same; where records (NULL: none) has a struct record for "SUBDIR/FN", its dependencies and
+ * constraints stand in the index instead of the package's own: channels mend these in their
+ * indexes.  A record that has neither, as of a list of URLs, changes nothing.
+ */
+struct table;
+int channel_index_as(const char *dir, unsigned jobs, const struct table *records,
+	struct channel_index_result *out, struct err *e);
+
 #endif

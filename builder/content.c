@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "builder/fold.h"
 #include "builder/scan.h"
 
 #include <fcntl.h>
@@ -54,23 +55,51 @@ static struct content_entry *add(struct describer *d, struct str path, enum path
 
 /* --- generated files ---------------------------------------------------------------------- */
 
-/* Text or binary is told by a NUL byte. */
+/* Text or binary is told by a NUL byte, unless the file begins as text of UTF-16 or UTF-32. */
+static bool is_binary(struct str data)
+{
+	static const struct str MARKS[] = {
+		STR_INIT("\xff\xfe"), STR_INIT("\xfe\xff"), STR_INIT("\0\0\xfe\xff")};
+
+	for (size_t i = 0; i < sizeof MARKS / sizeof *MARKS; i++)
+		if (str_starts(data, MARKS[i]))
+			return false;
+	return data.n && memchr(data.p, '\0', data.n);
+}
+
+/* conda-meta/NAME.json says which placeholder each file had. */
+static bool is_record(struct str path)
+{
+	return str_starts(path, STR("conda-meta/")) && str_ends(path, STR(".json"));
+}
+
+/* A prefix that nothing can replace, such as in a string without an end, is named as left over. */
 static int scan_generated(struct describer *d, struct content_entry *c, struct err *e)
 {
 	struct str inside = str_of(d->p->request->prefix_inside), data;
+	struct places found;
+	bool binary;
+	int rc;
 
 	if (file_map(c->source, &data, e) < 0)
 		return -1;
-	if (str_find(data, inside) >= 0) {
-		c->binary = data.n && memchr(data.p, '\0', data.n);
-		c->n_offsets = scan_offsets(d->p->arena, data, inside, c->binary, &c->offsets);
-		c->prefix = c->n_offsets ? inside : (struct str){0};
+	binary = is_binary(data);
+	rc = scan_prefix(d->p->arena, data, inside, binary, SCAN_PLACES_MAX, &found, e);
+	if (rc < 0)
+		err_wrap(e, "file '%.*s' of the prefix", STR_ARG(c->path));
+	if (rc == 0 && found.n) {
+		c->binary = binary;
+		c->prefix = inside;
+		c->offsets = found.offsets;
+		c->forms = found.forms;
+		c->n_offsets = found.n;
 	}
-	if (scan_suspect(data))
-		c->undeclared = arena_str(
-			d->p->arena, scan_undeclared(data, c->offsets, c->n_offsets, inside.n));
+	if (rc == 0 && scan_suspect(data) && !is_record(c->path))
+		c->undeclared = scan_undeclared(d->p->arena, data, &found, inside.n);
+	if (rc == 0 && c->undeclared.n == 0 && binary && scan_left(data, inside, &found))
+		c->undeclared = inside;
 	file_unmap(data);
-	return 0;
+	return rc;
 }
 
 static int read_link(struct describer *d, struct content_entry *c, struct err *e)
@@ -122,6 +151,7 @@ static void add_package_file(struct describer *d, const struct linked *l)
 		c->prefix = f->placeholder;
 		c->binary = f->binary;
 		c->offsets = f->offsets;
+		c->forms = f->forms;
 		c->n_offsets = f->n_offsets;
 	}
 	if (f->undeclared)
@@ -193,7 +223,8 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 	struct str path = arena_str(d->p->arena, str_of(rel));
 	union table_value *v = table_get(&d->linked, path);
 
-	if (str_is(path, ".envbuild-unfinished") || S_ISDIR(st->st_mode))
+	/* Marks of a run that is still at work. */
+	if (str_starts(path, STR(".envbuild-")) || S_ISDIR(st->st_mode))
 		return 0;
 	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) {
 		log_warn("'%s' is neither file, folder nor link: it is left out", rel);
@@ -264,6 +295,39 @@ static void limit_prefix(struct content *out, const struct content_entry *c)
 	out->longest_prefix_path = c->path;
 }
 
+struct folding {
+	const struct content *content;
+	bool said;
+};
+
+/* What packages bring was looked at before it was linked (traps.c). */
+static void warn_case(void *ctx, size_t a, size_t b)
+{
+	struct folding *f = ctx;
+	const struct content_entry *x = &f->content->entries[a], *y = &f->content->entries[b];
+
+	if (f->said || (!x->generated && !y->generated))
+		return;
+	f->said = true;
+	log_warn("'%.*s' and '%.*s' differ only by case, and pip or link scripts made one: a file "
+		 "system that folds case, as of macOS or Windows, cannot hold both",
+		STR_ARG(x->path), STR_ARG(y->path));
+}
+
+static void check_case(const struct describer *d)
+{
+	CLEANUP_ARENA a = {0};
+	struct folding f = {.content = d->out};
+	struct str *paths;
+
+	if (!d->p->ran_code)
+		return;
+	paths = arena_array(&a, struct str, d->out->n_entries + 1);
+	for (size_t i = 0; i < d->out->n_entries; i++)
+		paths[i] = d->out->entries[i].path;
+	fold_pairs(paths, d->out->n_entries, warn_case, &f);
+}
+
 static void warn_changed(const struct describer *d)
 {
 	for (size_t i = 0; i < d->p->n_packages; i++)
@@ -292,5 +356,6 @@ int prefix_content(struct prefix *p, struct content *out, struct err *e)
 	for (size_t i = 0; i < out->n_entries; i++)
 		limit_prefix(out, &out->entries[i]);
 	warn_changed(&d);
+	check_case(&d);
 	return 0;
 }

@@ -28,7 +28,8 @@ struct content_entry {
 	bool binary;       /* keep the length, pad with NUL */
 	uint64_t *offsets; /* rising */
 	size_t n_offsets;
-	struct str undeclared; /* a left-over placeholder of the packager, for the manifest */
+	struct prefix_form *forms; /* of each of these; NULL: all UTF-8 */
+	struct str undeclared;     /* a left-over placeholder of the packager, for the manifest */
 };
 
 struct content {
@@ -37,7 +38,10 @@ struct content {
 	struct content_entry *entries; /* sorted by path; no path twice */
 	size_t n_entries;
 	struct str build_prefix;
-	/* The longest path the environment can be unpacked to; SIZE_MAX: no limit. */
+	/*
+	 * The longest path the environment can be unpacked to, in bytes of UTF-8; SIZE_MAX: no
+	 * limit.  A path of that many bytes always fits: in UTF-16 and UTF-32 it has fewer units.
+	 */
 	size_t longest_prefix;
 	struct str longest_prefix_path; /* the file that sets it */
 };

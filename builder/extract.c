@@ -2,8 +2,10 @@
 
 #include "base/archive.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/zip_stored.h"
 #include "builder/beneath.h"
 #include "builder/scan.h"
 
@@ -13,6 +15,8 @@
 
 enum {
 	MAX_MEMBERS = 1000000,
+	FREE_MEMBERS = 10000,  /* that any package may have */
+	BYTES_PER_MEMBER = 64, /* of the package file; the fewest in a real one: 75 */
 	CHUNK = 256 << 10,
 	MAX_METADATA = 64 << 10,
 };
@@ -20,9 +24,10 @@ static const uint64_t SIZE_FLOOR = 64ull << 20, SIZE_CEILING = 64ull << 30, MAX_
 
 /* The package file as a stream that is hashed as it is read. */
 struct source {
-	int fd;
-	struct hash *sha256, *md5;
+	const struct package_source *from;
+	struct hash *sha256, *md5; /* NULL: somebody else sums */
 	uint64_t n;
+	bool ended;
 };
 
 struct extractor {
@@ -31,21 +36,26 @@ struct extractor {
 	struct beneath beneath;
 	struct hash *hash; /* of the current member */
 	char *chunk;       /* SCAN_CARRY + CHUNK bytes */
-	size_t members;
-	uint64_t bytes, max_bytes;
+	const struct source *source;
+	size_t members;  /* and the folders that they lie in, as often as these change */
+	struct str last; /* the path before, in the extraction's arena */
+	uint64_t bytes;
 	bool cleared_bits;
 };
 
 static ptrdiff_t source_read(void *ctx, void *p, size_t n, struct err *e)
 {
 	struct source *s = ctx;
-	ssize_t got = read_full(s->fd, p, n);
+	ptrdiff_t got = interrupt_check(e) < 0 ? -1 : s->from->read(s->from->ctx, p, n, e);
 
 	if (got < 0)
-		return err_sys(e, "cannot read the package file");
-	hash_update(s->sha256, p, (size_t)got);
-	hash_update(s->md5, p, (size_t)got);
+		return -1;
+	if (s->sha256) {
+		hash_update(s->sha256, p, (size_t)got);
+		hash_update(s->md5, p, (size_t)got);
+	}
 	s->n += (uint64_t)got;
+	s->ended = got == 0;
 	return got;
 }
 
@@ -57,6 +67,25 @@ static int source_drain(struct source *s, char *chunk, struct err *e)
 	while ((got = source_read(s, chunk, CHUNK, e)) > 0)
 		;
 	return got < 0 ? -1 : 0;
+}
+
+/* How much may come out of a package; of one whose size nobody knows, out of what was read. */
+static uint64_t size_limit(const struct source *s)
+{
+	uint64_t size = s->n > s->from->size ? s->n : s->from->size;
+	uint64_t limit = size > SIZE_CEILING / MAX_RATIO ? SIZE_CEILING : size * MAX_RATIO;
+
+	return limit < SIZE_FLOOR ? SIZE_FLOOR : limit;
+}
+
+/* Likewise, how many members: each costs a file, though nearly no bytes. */
+static size_t member_limit(const struct source *s)
+{
+	uint64_t size = s->n > s->from->size ? s->n : s->from->size;
+	uint64_t limit = size / BYTES_PER_MEMBER;
+
+	limit = limit < FREE_MEMBERS ? FREE_MEMBERS : limit;
+	return limit > MAX_MEMBERS ? MAX_MEMBERS : (size_t)limit;
 }
 
 static int refuse(const struct extractor *x, struct str member, struct err *e, const char *why)
@@ -80,6 +109,7 @@ static struct extracted *enter(struct extractor *x, const struct member *m, stru
 		return NULL;
 	}
 	table_put(&out->by_path, path)->num = out->n;
+	x->last = path;
 	struct extracted *f = VEC_PUSH(out->arena, out);
 	*f = (struct extracted){.path = path, .mtime = m->has_mtime ? m->mtime : 0};
 	if (m->mode & 07000)
@@ -98,7 +128,7 @@ static int write_data(
 	while ((got = tar_read(tar, at, CHUNK, e)) > 0) {
 		size_t n = (size_t)got;
 		x->bytes += n;
-		if (x->bytes > x->max_bytes)
+		if (x->bytes > size_limit(x->source))
 			return refuse(x, f->path, e,
 				"it unpacks to more than its size allows, the limit was reached");
 		hash_update(x->hash, at, n);
@@ -216,6 +246,26 @@ static int extract_dir(struct extractor *x, const struct member *m, struct err *
 	return 0;
 }
 
+static bool is_utf8(struct str s)
+{
+	for (size_t n; s.n > 0; s = str_sub(s, n, s.n))
+		if ((n = utf8_sequence(s)) == 0)
+			return false;
+	return true;
+}
+
+/* The folders of path that it does not share with the one before. */
+static size_t new_folders(struct str path, struct str last)
+{
+	size_t same = 0, n = 0;
+
+	while (same < path.n && same < last.n && path.p[same] == last.p[same])
+		same++;
+	for (size_t i = same; i < path.n; i++)
+		n += path.p[i] == '/';
+	return n;
+}
+
 /* Refused or passed over (1)? */
 static int check_path(const struct extractor *x, const struct member *m, struct err *e)
 {
@@ -225,6 +275,8 @@ static int check_path(const struct extractor *x, const struct member *m, struct 
 		return 1;
 	if (!path_is_safe(m->path))
 		return refuse(x, m->path, e, "unsafe path");
+	if (!is_utf8(m->path))
+		return refuse(x, m->path, e, "a name that is not UTF-8");
 	if (str_is(str_cut(&rest, '/'), "conda-meta"))
 		return refuse(x, m->path, e, "a package must not bring files of conda-meta/");
 	return str_is(m->path, "info/repodata_record.json") ? 1 : 0;
@@ -238,8 +290,10 @@ static int extract_member(
 	int pass = check_path(x, m, e);
 	if (pass)
 		return pass < 0 ? -1 : 0;
-	if (++x->members > MAX_MEMBERS)
-		return refuse(x, m->path, e, "more than 1000000 members");
+	x->members += 1 + new_folders(m->path, x->last);
+	if (x->members > member_limit(x->source))
+		return refuse(
+			x, m->path, e, "more members than its size allows, the limit was reached");
 	switch (m->type) {
 	case MEMBER_FILE:
 		return extract_file(x, tar, m, e);
@@ -272,35 +326,36 @@ static int extract_tar(struct extractor *x, struct tar_reader *tar, struct err *
  * metadata.json: {"conda_pkg_format_version": 2} (CEP 35).  An empty one is taken for that: conda
  * does not look at it, and packages that were transmuted carry such.
  */
-static int check_metadata(struct extractor *x, struct tar_reader *zip, struct err *e)
+static int check_metadata(struct extractor *x, struct zip_stored *zip, uint64_t size, struct err *e)
 {
-	struct arena a = {0};
-	struct str text;
+	CLEANUP_BUF text = {0};
+	char piece[4096];
+	ptrdiff_t n;
 	int64_t version = 2;
 
-	if (tar_read_all(zip, &a, MAX_METADATA, &text, e) < 0) {
-		arena_release(&a);
+	if (size > MAX_METADATA)
+		return err_set(e, ERR_INTEGRITY, "package '%s' has a metadata.json of %llu bytes",
+			x->fn, (unsigned long long)size);
+	while ((n = zip_stored_read(zip, piece, sizeof piece, e)) > 0)
+		buf_add(&text, piece, (size_t)n);
+	if (n < 0)
 		return err_wrap(e, "package '%s'", x->fn);
-	}
-	if (!text.n)
-		version = 2;
-	struct json *j = json_open_text(text, "metadata.json");
+	struct json *j = json_open_text(buf_view(&text), "metadata.json");
 	enum json_type t;
 	while ((t = json_next(j)) != JSON_END && t != JSON_ERROR)
 		if (t == JSON_KEY && str_is(json_text(j), "conda_pkg_format_version") &&
 			json_next(j) == JSON_NUMBER)
 			json_int(j, &version);
 	json_close(j);
-	arena_release(&a);
 	if (version != 2)
 		return err_set(e, ERR_INTEGRITY,
 			"package '%s' has a format that is not version 2 of .conda", x->fn);
 	return 0;
 }
 
-static int extract_part(struct extractor *x, struct tar_reader *zip, struct err *e)
+static int extract_tar_of(struct extractor *x, stream_read *read, void *ctx, struct err *e)
 {
-	struct tar_reader *tar = tar_open(tar_read, zip, x->fn, e);
+	struct tar_reader *tar = tar_open(read, ctx, x->fn, e);
 
 	if (!tar)
 		return err_wrap(e, "package '%s'", x->fn);
@@ -309,30 +364,26 @@ static int extract_part(struct extractor *x, struct tar_reader *zip, struct err 
 	return rc;
 }
 
-static int extract_conda(struct extractor *x, struct source *s, struct err *e)
+static int extract_parts(struct extractor *x, struct zip_stored *zip, struct err *e)
 {
-	struct tar_reader *zip = zip_open(source_read, s, x->fn, e);
-	struct member m;
 	size_t parts[2] = {0};
-	int rc = zip ? 0 : -1;
+	struct str name;
+	uint64_t size;
+	int rc;
 
-	while (rc == 0 && (rc = tar_next(zip, &m, e)) > 0) {
-		bool info = str_starts(m.path, STR("info-")), pkg = str_starts(m.path, STR("pkg-"));
-		rc = 0;
-		if (str_is(m.path, "metadata.json"))
-			rc = check_metadata(x, zip, e);
-		else if ((!info && !pkg) || !str_ends(m.path, STR(".tar.zst")))
+	while ((rc = zip_stored_next(zip, &name, &size, e)) > 0) {
+		bool info = str_starts(name, STR("info-")), pkg = str_starts(name, STR("pkg-"));
+		if (str_is(name, "metadata.json"))
+			rc = check_metadata(x, zip, size, e);
+		else if ((!info && !pkg) || !str_ends(name, STR(".tar.zst")))
 			continue;
 		else if (parts[pkg]++)
-			rc = refuse(x, m.path, e, "a part occurs twice");
+			rc = refuse(x, name, e, "a part occurs twice");
 		else
-			rc = extract_part(x, zip, e);
-		if (rc == 0)
-			continue;
-		tar_close(zip);
-		return -1;
+			rc = extract_tar_of(x, zip_stored_read, zip, e);
+		if (rc < 0)
+			return -1;
 	}
-	tar_close(zip);
 	if (rc < 0)
 		return err_wrap(e, "package '%s'", x->fn);
 	if (!parts[0] || !parts[1])
@@ -341,57 +392,78 @@ static int extract_conda(struct extractor *x, struct source *s, struct err *e)
 	return 0;
 }
 
-static int extract_tarball(struct extractor *x, struct source *s, struct err *e)
+static int extract_conda(struct extractor *x, struct source *s, struct err *e)
 {
-	struct tar_reader *tar = tar_open(source_read, s, x->fn, e);
+	struct zip_stored *zip = zip_stored_open(source_read, s, x->fn);
+	int rc = extract_parts(x, zip, e);
 
-	if (!tar)
-		return err_wrap(e, "package '%s'", x->fn);
-	int rc = extract_tar(x, tar, e);
-	tar_close(tar);
+	zip_stored_close(zip);
 	return rc;
 }
 
-static uint64_t size_limit(uint64_t size)
+static int extract_tarball(struct extractor *x, struct source *s, struct err *e)
 {
-	uint64_t limit = size > SIZE_CEILING / MAX_RATIO ? SIZE_CEILING : size * MAX_RATIO;
+	struct bunzip *b = bunzip_open(s->from->crew, source_read, s, x->fn);
+	int rc = extract_tar_of(x, bunzip_read, b, e);
 
-	return limit < SIZE_FLOOR ? SIZE_FLOOR : limit;
+	bunzip_close(b);
+	return rc;
 }
 
-int extract_package(
-	struct arena *a, int fd, const char *fn, int root, struct extraction *out, struct err *e)
+static int extract_format(struct extractor *x, struct source *s, struct err *e)
 {
-	struct source s = {fd, hash_new(HASH_SHA256), hash_new(HASH_MD5), 0};
-	struct extractor x = {.fn = fn, .out = out, .hash = hash_new(HASH_SHA256)};
-	struct stat st;
-	int rc = -1;
+	struct str fn = str_of(x->fn);
 
+	if (str_ends(fn, STR(".conda")))
+		return extract_conda(x, s, e);
+	if (str_ends(fn, STR(".tar.bz2")))
+		return extract_tarball(x, s, e);
+	return err_set(e, ERR_INTEGRITY, "'%s' is neither .conda nor .tar.bz2", x->fn);
+}
+
+/* Reads what is left of a file that is right so far, or whose content is not. */
+static int source_finish(struct source *s, struct extractor *x, int rc, struct err *e)
+{
+	struct err failed = {0};
+
+	if (s->ended || (rc < 0 && (!e || e->code != ERR_INTEGRITY)))
+		return rc;
+	if (source_drain(s, x->chunk, &failed) == 0)
+		return rc;
+	/* What was complained of may be for want of the rest. */
+	err_release(e);
+	return err_move(e, &failed);
+}
+
+int extract_package(struct arena *a, const struct package_source *from, const char *fn, int root,
+	struct extraction *out, struct err *e)
+{
+	struct source s = {.from = from};
+	struct extractor x = {.fn = fn, .out = out, .hash = hash_new(HASH_SHA256), .source = &s};
+	struct err failed = {0};
+
+	if (!from->sums) {
+		s.sha256 = hash_new(HASH_SHA256);
+		s.md5 = hash_new(HASH_MD5);
+	}
 	*out = (struct extraction){.arena = a, .by_path.arena = a};
 	x.chunk = arena_alloc(a, SCAN_CARRY + CHUNK);
 	beneath_init(&x.beneath, root, true);
-	if (fstat(fd, &st) < 0) {
-		err_sys(e, "cannot read package '%s'", fn);
-		goto out;
+	int rc = extract_format(&x, &s, &failed);
+	rc = source_finish(&s, &x, rc, &failed);
+	out->whole = s.ended;
+	if (from->sums) {
+		out->sums = *from->sums;
+	} else {
+		hash_final(s.sha256, out->sums.sha256);
+		hash_final(s.md5, out->sums.md5);
+		out->sums.size = s.n;
 	}
-	x.max_bytes = size_limit((uint64_t)st.st_size);
-	if (str_ends(str_of(fn), STR(".conda")))
-		rc = extract_conda(&x, &s, e);
-	else if (str_ends(str_of(fn), STR(".tar.bz2")))
-		rc = extract_tarball(&x, &s, e);
-	else
-		rc = err_set(e, ERR_INTEGRITY, "'%s' is neither .conda nor .tar.bz2", fn);
-	if (source_drain(&s, x.chunk, rc < 0 ? NULL : e) < 0)
-		rc = -1;
-	hash_final(s.sha256, out->sha256);
-	hash_final(s.md5, out->md5);
-	out->size = s.n;
 	if (rc == 0 && x.cleared_bits)
 		log_debug("setuid, setgid or sticky bits of files in '%s' are left out", fn);
-out:
 	beneath_release(&x.beneath);
 	hash_free(x.hash);
 	hash_free(s.sha256);
 	hash_free(s.md5);
-	return rc;
+	return rc < 0 ? err_move(e, &failed) : 0;
 }

@@ -7,9 +7,27 @@
 #ifndef BUILDER_EXTRACT_H
 #define BUILDER_EXTRACT_H
 
+#include "base/archive.h"
+#include "base/bzip2.h"
 #include "base/hash.h"
 #include "base/table.h"
 #include "builder/package.h"
+
+struct package_sums {
+	uint8_t sha256[SHA256_LEN], md5[MD5_LEN];
+	uint64_t size;
+};
+
+/* Where the bytes of a package file come from. */
+struct package_source {
+	stream_read *read;
+	void *ctx;
+	uint64_t size; /* of the whole file, as far as it is known; 0: not known */
+	/* Whoever gives the bytes sums them up, and gives the last only when these are right; NULL:
+	 * extract_package sums. */
+	const struct package_sums *sums;
+	struct bunzip_crew *crew; /* NULL: one block of bzip2 after the other */
+};
 
 struct extracted {
 	struct str path;
@@ -27,22 +45,23 @@ struct extraction {
 	struct extracted *v; /* in the order of the archive */
 	size_t n, cap;
 	struct table by_path;
-	uint8_t sha256[32], md5[16]; /* of the package file */
-	uint64_t size;
+	struct package_sums sums; /* of the package file, where it is whole */
+	bool whole;               /* it was read to its end */
 };
 
 /*
- * Extracts the package file open at fd (from its start; fd stays the caller's) into the folder
- * root, which is new and empty.  fn is its file name: its ending is the format.  Hashes and size
- * of the file are filled in also on failure, as far as it can be read, so that the caller can
- * tell a damaged file from a hostile one.
+ * Extracts a package file into the folder root, which is new and empty.  fn is its file name: its
+ * ending is the format.  A file whose content is refused is read to its end all the same, so that
+ * the caller can tell a damaged file (its sums are wrong) from a hostile one.
  *
- * ERR_INTEGRITY names the package and the member: unsafe path, path through a link, hard link to
- * something outside, device, fifo or socket, a path twice, anything below conda-meta/, over a
- * million members, or more than 1000 times the package's size when unpacked (64 MiB are always
- * allowed, 64 GiB never exceeded).  setuid, setgid and sticky bits are taken away.
+ * ERR_INTEGRITY names the package and the member: unsafe path, a name that is not UTF-8, path
+ * through a link, hard link to something outside, device, fifo or socket, a path twice, anything
+ * below conda-meta/; more members and folders than one for 64 bytes of the package (10,000 are
+ * always allowed, a million never exceeded), or more than 1000 times its size when unpacked (64 MiB
+ * are always allowed, 64 GiB never exceeded); for a .conda what zip_stored.h refuses.  setuid,
+ * setgid and sticky bits are taken away.
  */
-int extract_package(
-	struct arena *a, int fd, const char *fn, int root, struct extraction *out, struct err *e);
+int extract_package(struct arena *a, const struct package_source *from, const char *fn, int root,
+	struct extraction *out, struct err *e);
 
 #endif

@@ -6,9 +6,9 @@
 #include <endian.h>
 
 /*
- * Facts file, version 1.  Numbers are little-endian; a text is u32 length and that many bytes.
+ * Facts file, version 2.  Numbers are little-endian; a text is u32 length and that many bytes.
  *
- *	8 bytes   "ebfacts1"
+ *	8 bytes   "ebfacts2"
  *	32 bytes  sha256 of all that follows
  *	32 bytes  sha256 of the package file
  *	u32       noarch (enum noarch)
@@ -19,7 +19,7 @@
  *	u32       number of files, each, rising by path:
  *		text path
  *		u8   type (enum path_type)
- *		u8   1 no_link | 2 binary | 4 undeclared
+ *		u8   1 no_link | 2 binary | 4 undeclared | 8 forms
  *		u32  mode
  *		u64  size
  *		u64  mtime (two's complement)
@@ -27,11 +27,15 @@
  *		text link                        type PATH_SOFTLINK only
  *		u32  placeholder's number + 1, 0: none
  *		u32  number of offsets, each u64, rising   with a placeholder only
+ *			with the bit 8 behind each: u8 encoding (enum text_encoding), u64 end
  *		text undeclared prefix           with the bit 4 only
+ *
+ * Version 1 knew UTF-8 alone: what stands in other encodings was not looked for.
  */
-static const char MAGIC[8] = {'e', 'b', 'f', 'a', 'c', 't', 's', '1'};
+static const char MAGIC[8] = {'e', 'b', 'f', 'a', 'c', 't', 's', '2'};
+static const char MAGIC_OLD[8] = {'e', 'b', 'f', 'a', 'c', 't', 's', '1'};
 enum { HEADER = sizeof MAGIC + SHA256_LEN };
-enum { BIT_NO_LINK = 1, BIT_BINARY = 2, BIT_UNDECLARED = 4 };
+enum { BIT_NO_LINK = 1, BIT_BINARY = 2, BIT_UNDECLARED = 4, BIT_FORMS = 8 };
 
 /* --- writing ------------------------------------------------------------------------------ */
 
@@ -75,7 +79,7 @@ static void put_file(struct buf *to, const struct package_file *f, const struct 
 	put_text(to, f->path);
 	put_u8(to, (uint8_t)f->type);
 	put_u8(to, (uint8_t)((f->no_link ? BIT_NO_LINK : 0) | (f->binary ? BIT_BINARY : 0) |
-			     (f->undeclared ? BIT_UNDECLARED : 0)));
+			     (f->undeclared ? BIT_UNDECLARED : 0) | (f->forms ? BIT_FORMS : 0)));
 	put_u32(to, f->mode);
 	put_u64(to, f->size);
 	put_u64(to, (uint64_t)f->mtime);
@@ -86,8 +90,13 @@ static void put_file(struct buf *to, const struct package_file *f, const struct 
 	put_u32(to, f->placeholder.n ? table_get(index, f->placeholder)->num : 0);
 	if (f->placeholder.n) {
 		put_u32(to, f->n_offsets);
-		for (size_t i = 0; i < f->n_offsets; i++)
+		for (size_t i = 0; i < f->n_offsets; i++) {
 			put_u64(to, f->offsets[i]);
+			if (!f->forms)
+				continue;
+			put_u8(to, f->forms[i].encoding);
+			put_u64(to, f->forms[i].end);
+		}
 	}
 	if (f->undeclared)
 		put_text(to, f->undeclared_prefix);
@@ -191,17 +200,44 @@ static size_t take_count(struct cursor *c, size_t each)
 	return c->bad ? 0 : n;
 }
 
-static void take_offsets(struct arena *a, struct cursor *c, struct package_file *f)
+/* The form of offset i; *end is where the string before ends, and becomes where this one does. */
+static void take_form(struct cursor *c, struct package_file *f, size_t i, uint64_t *end)
 {
-	uint64_t after = 0;
+	struct prefix_form *form = &f->forms[i];
+	uint64_t past;
+
+	form->encoding = take_u8(c);
+	form->end = take_u64(c);
+	if (form->encoding >= TEXT_ENCODINGS) {
+		c->bad = true;
+		return;
+	}
+	past = f->offsets[i] +
+	       f->placeholder.n * (uint64_t)text_unit((enum text_encoding)form->encoding);
+	if (past > f->size || (form->end && (!f->binary || form->end < past)) ||
+		form->end > f->size || (f->binary && i + 1 == f->n_offsets && !form->end))
+		c->bad = true;
+	*end = form->end ? form->end : past;
+}
+
+static void take_offsets(struct arena *a, struct cursor *c, struct package_file *f, bool forms)
+{
+	uint64_t end = 0;
 
 	f->n_offsets = take_count(c, sizeof(uint64_t));
 	f->offsets = arena_array(a, uint64_t, f->n_offsets);
+	if (forms && f->n_offsets)
+		f->forms = arena_array(a, struct prefix_form, f->n_offsets);
+	if (forms && !text_is_ascii(f->placeholder))
+		c->bad = true;
 	for (size_t i = 0; i < f->n_offsets; i++) {
 		uint64_t at = f->offsets[i] = take_u64(c);
-		if (at < after || at > f->size || f->placeholder.n > f->size - at)
+		if (at < end || at > f->size || f->placeholder.n > f->size - at)
 			c->bad = true;
-		after = at + f->placeholder.n;
+		if (f->forms && !c->bad)
+			take_form(c, f, i, &end);
+		else
+			end = at + f->placeholder.n;
 	}
 }
 
@@ -231,7 +267,7 @@ static void take_file(struct arena *a, struct cursor *c, struct package_file *f,
 		c->bad = true;
 	if (number && !c->bad) {
 		f->placeholder = placeholders[number - 1];
-		take_offsets(a, c, f);
+		take_offsets(a, c, f, bits & BIT_FORMS);
 	}
 	if (f->undeclared)
 		f->undeclared_prefix = take_text(c);
@@ -262,13 +298,17 @@ static void take_entry_points(struct arena *a, struct cursor *c, struct package 
 	}
 }
 
-int facts_decode(struct arena *a, struct str text, struct package *out, struct err *e)
+bool facts_is_old(struct str text)
+{
+	return text.n >= HEADER && memcmp(text.p, MAGIC_OLD, sizeof MAGIC_OLD) == 0;
+}
+
+/* Of either version: what is in an old one is right as far as it goes. */
+static int decode(struct arena *a, struct str text, struct package *out, struct err *e)
 {
 	struct cursor c = {.rest = str_sub(text, HEADER, text.n)};
 	uint8_t sum[SHA256_LEN];
 
-	if (text.n < HEADER || memcmp(text.p, MAGIC, sizeof MAGIC) != 0)
-		return err_set(e, ERR_INTEGRITY, "not a facts file of this version");
 	sha256_of(c.rest.p, c.rest.n, sum);
 	if (memcmp(sum, text.p + sizeof MAGIC, sizeof sum) != 0)
 		return err_set(e, ERR_INTEGRITY, "the facts file is damaged");
@@ -289,5 +329,27 @@ int facts_decode(struct arena *a, struct str text, struct package *out, struct e
 	take_files(a, &c, out, ph, n_ph);
 	if (c.bad || c.rest.n > 0)
 		return err_set(e, ERR_INTEGRITY, "the facts file is not whole");
+	return 0;
+}
+
+int facts_decode(struct arena *a, struct str text, struct package *out, struct err *e)
+{
+	if (text.n < HEADER || memcmp(text.p, MAGIC, sizeof MAGIC) != 0)
+		return err_set(e, ERR_INTEGRITY, "not a facts file of this version");
+	return decode(a, text, out, e);
+}
+
+int facts_renew(
+	struct arena *a, struct str text, const char *dir, struct package *out, struct err *e)
+{
+	size_t places = 0;
+
+	if (!facts_is_old(text))
+		return err_set(e, ERR_INTEGRITY, "not a facts file of an earlier version");
+	if (decode(a, text, out, e) < 0)
+		return -1;
+	for (size_t i = 0; i < out->n_files; i++)
+		if (facts_renew_file(a, dir, &out->files[i], &places, e) < 0)
+			return -1;
 	return 0;
 }

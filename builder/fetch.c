@@ -1,31 +1,33 @@
 #include "builder/fetch.h"
 
-#include "base/file.h"
 #include "builder/entry.h"
-
-#include <fcntl.h>
-#include <unistd.h>
 
 static const uint64_t MAX_PACKAGE = 64ull << 30;
 
-/* Sums and descriptor exist only while the transfer runs: there may be hundreds of them. */
-static int begin(struct fetch *f, struct err *e)
+/* Stream and sums exist only while the transfer runs: there may be hundreds of them. */
+static bool begin(struct fetch *f)
 {
-	if (f->fd >= 0)
-		return 0;
-	f->fd = open(f->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (f->fd < 0)
-		return err_sys(e, "cannot create '%s'", f->path);
+	if (f->stream)
+		return true;
+	f->stream = f->open(f->ctx, f->record);
+	if (!f->stream)
+		return false;
 	f->sha256 = hash_new(HASH_SHA256);
 	f->md5 = hash_new(HASH_MD5);
 	f->size = 0;
-	return 0;
+	return true;
 }
 
-static void end(struct fetch *f)
+static void end(struct fetch *f, bool right)
 {
-	fd_cleanup(&f->fd);
-	f->fd = -1;
+	if (!f->stream)
+		return;
+	if (right)
+		pipe_end(f->stream->pipe);
+	else
+		pipe_break(f->stream->pipe);
+	pipe_leave(f->stream->pipe);
+	f->stream = NULL;
 	hash_free(f->sha256);
 	hash_free(f->md5);
 	f->sha256 = f->md5 = NULL;
@@ -37,8 +39,8 @@ static int on_write(void *ctx, const void *p, size_t n, struct err *e)
 
 	if (f->stopped(f->ctx))
 		return err_set(e, ERR_FAIL, "stopped");
-	if (begin(f, e) < 0 || write_full(f->fd, p, n, e) < 0)
-		return -1;
+	if (!begin(f) || !pipe_write(f->stream->pipe, p, n))
+		return HTTP_FULL;
 	hash_update(f->sha256, p, n);
 	hash_update(f->md5, p, n);
 	f->size += n;
@@ -48,26 +50,30 @@ static int on_write(void *ctx, const void *p, size_t n, struct err *e)
 
 static int on_restart(void *ctx, struct err *e)
 {
+	struct fetch *f = ctx;
+
 	(void)e;
-	end(ctx);
+	end(f, false);
+	step_take_back(f->step, f->size);
+	f->size = 0;
 	return 0;
 }
 
 static int on_done(void *ctx, struct err *e)
 {
 	struct fetch *f = ctx;
-	uint8_t sha256[SHA256_LEN], md5[MD5_LEN];
 
-	if (begin(f, e) < 0)
-		return -1;
-	hash_final(f->sha256, sha256);
-	hash_final(f->md5, md5);
-	uint64_t size = f->size;
-	end(f);
-	if (record_check_sums(f->record, sha256, md5, size, e) < 0)
-		return -1;
-	f->ready(f->ctx, f);
-	return 0;
+	if (!f->stream)
+		return err_set(e, ERR_INTEGRITY, "package '%.*s' is empty", STR_ARG(f->record->fn));
+	struct package_sums *sums = &f->stream->sums;
+	hash_final(f->sha256, sums->sha256);
+	hash_final(f->md5, sums->md5);
+	sums->size = f->size;
+	int rc = record_check_sums(f->record, sums->sha256, sums->md5, sums->size, e);
+	if (rc == 0)
+		f->complete(f->ctx);
+	end(f, rc == 0);
+	return rc;
 }
 
 int fetch_all(struct http *http, struct fetch *fetches, size_t n, struct err *e)
@@ -77,7 +83,6 @@ int fetch_all(struct http *http, struct fetch *fetches, size_t n, struct err *e)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct record *r = fetches[i].record;
-		fetches[i].fd = -1;
 		requests[i] = (struct http_request){.url = arena_cstr(&a, r->url),
 			.write = on_write,
 			.restart = on_restart,
@@ -87,7 +92,7 @@ int fetch_all(struct http *http, struct fetch *fetches, size_t n, struct err *e)
 	}
 	int rc = http_fetch(http, requests, n, e);
 	for (size_t i = 0; i < n; i++)
-		end(&fetches[i]);
+		end(&fetches[i], false);
 	arena_release(&a);
 	return rc;
 }

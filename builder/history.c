@@ -1,4 +1,7 @@
-/* conda-meta/history, state and frozen (CEP 32, CEP 24, CEP 22), and where packages came from. */
+/*
+ * conda-meta/history and state (CEP 32, CEP 24), the marks that tell conda and pip to change
+ * nothing (CEP 22, PEP 668), and where packages came from.
+ */
 #include "builder/prefix.h"
 
 #include "base/buf.h"
@@ -64,22 +67,29 @@ static void add_specs(const struct install_request *r, struct buf *to)
 	buf_puts(to, "]\n");
 }
 
-static int write_history(struct prefix *p, struct err *e)
+void history_revision(const struct prefix *p, const struct str *gone, size_t n_gone, struct buf *to)
 {
 	const struct install_request *r = p->request;
 	struct arena a = {0};
+
+	add_date(p, to);
+	buf_printf(to, "# cmd: envbuild %s\n", r->for_pack ? "pack" : "install");
+	buf_puts(to, "# envbuild version: " ENVBUILD_VERSION "\n");
+	for (size_t i = 0; i < n_gone; i++)
+		buf_printf(to, "-%.*s\n", STR_ARG(gone[i]));
+	for (size_t i = 0; i < p->n_packages; i++)
+		buf_printf(to, "+%.*s\n",
+			STR_ARG(origin_dist(&a, p->packages[i].record, r->for_pack)));
+	add_specs(r, to);
+	arena_release(&a);
+}
+
+static int write_history(struct prefix *p, struct err *e)
+{
 	CLEANUP_BUF text = {0};
 
-	add_date(p, &text);
-	buf_printf(&text, "# cmd: envbuild %s\n", r->for_pack ? "pack" : "install");
-	buf_puts(&text, "# envbuild version: " ENVBUILD_VERSION "\n");
-	for (size_t i = 0; i < p->n_packages; i++)
-		buf_printf(&text, "+%.*s\n",
-			STR_ARG(origin_dist(&a, p->packages[i].record, r->for_pack)));
-	add_specs(r, &text);
-	int rc = prefix_put(p, "conda-meta/history", buf_view(&text), 0644, e);
-	arena_release(&a);
-	return rc;
+	history_revision(p, NULL, 0, &text);
+	return prefix_put(p, "conda-meta/history", buf_view(&text), 0644, e);
 }
 
 static int write_state(struct prefix *p, struct err *e)
@@ -103,19 +113,49 @@ static int write_state(struct prefix *p, struct err *e)
 	return prefix_put(p, "conda-meta/state", buf_view(&text), 0644, e);
 }
 
-/* conda and mamba then leave a released environment as it was tested. */
+int prefix_write_history(struct prefix *p, struct err *e)
+{
+	return write_history(p, e) < 0 ? -1 : write_state(p, e);
+}
+
+/* CEP 22: conda and mamba then leave the environment as it was tested. */
 static int write_frozen(struct prefix *p, struct err *e)
 {
 	static const struct str FROZEN =
-		STR_INIT("{\"message\": \"This environment was released by envbuild: change its "
-			 "environment file and pack it again.\"}\n");
+		STR_INIT("{\"message\": \"envbuild made this environment from a lock: change its "
+			 "environment file and make it again.\"}\n");
 
-	return p->request->for_pack ? prefix_put(p, "conda-meta/frozen", FROZEN, 0644, e) : 0;
+	return prefix_put(p, "conda-meta/frozen", FROZEN, 0644, e);
 }
 
-int prefix_write_history(struct prefix *p, struct err *e)
+/* PEP 668: pip shows the text, which goes on in indented lines. */
+static int write_externally_managed(struct prefix *p, struct err *e)
 {
-	if (write_history(p, e) < 0 || write_state(p, e) < 0)
+	static const struct str TEXT = STR_INIT(
+		"[externally-managed]\n"
+		"Error=envbuild made this environment from a lock, and it was tested as it "
+		"is.\n"
+		" To change it, add the package to the environment file it was made from\n"
+		" (below pip: in dependencies) and make the environment again. To try\n"
+		" something out, use a virtual environment on top of it:\n"
+		" python -m venv --system-site-packages DIR\n");
+	struct str path = python_externally_managed(p->arena, &p->python);
+
+	/* A python package may bring one of its own. */
+	return prefix_is_file(p, path) ? 0 : prefix_put(p, path.p, TEXT, 0644, e);
+}
+
+int prefix_check_marks(const struct prefix *p, struct err *e)
+{
+	if (!p->request->externally_managed || p->python.major)
+		return 0;
+	err_set(e, ERR_USAGE, "an environment without Python cannot be marked for pip");
+	return err_advise(e, "leave 'externally-managed' out");
+}
+
+int prefix_write_marks(struct prefix *p, struct err *e)
+{
+	if (p->request->frozen && write_frozen(p, e) < 0)
 		return -1;
-	return write_frozen(p, e);
+	return p->request->externally_managed ? write_externally_managed(p, e) : 0;
 }

@@ -170,6 +170,18 @@ void index_json_set_int(struct index_json *index, const char *key, int64_t v)
 		.type = JSON_NUMBER, .text = arena_strf(index->arena, "%lld", (long long)v)};
 }
 
+void index_json_set_list(
+	struct index_json *index, const char *key, const struct str *texts, size_t n)
+{
+	struct index_value *v = &index->fields[field_of(str_of(key))];
+
+	*v = (struct index_value){.type = JSON_ARRAY, .n = n, .cap = n};
+	v->items = arena_array(index->arena, struct index_value, n);
+	for (size_t i = 0; i < n; i++)
+		v->items[i] = (struct index_value){
+			.type = JSON_STRING, .text = arena_str(index->arena, texts[i])};
+}
+
 /* A number that is no whole one of 64 bits is written as a fraction. */
 static void write_number(struct json_out *w, struct str text)
 {

@@ -38,6 +38,9 @@ struct str index_json_text(const struct index_json *index, const char *key);
 /* Sets a field that the record has. */
 void index_json_set_text(struct index_json *index, const char *key, struct str text);
 void index_json_set_int(struct index_json *index, const char *key, int64_t v);
+/* An array of texts. */
+void index_json_set_list(
+	struct index_json *index, const char *key, const struct str *texts, size_t n);
 /* One object, keys sorted. */
 void index_json_write(const struct index_json *index, struct json_out *w);
 

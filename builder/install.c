@@ -1,9 +1,12 @@
 #include "builder/install.h"
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "builder/beneath.h"
+#include "builder/change.h"
+#include "builder/change_busy.h"
 #include "builder/entry.h"
-#include "builder/prefix.h"
+#include "builder/traps.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,29 +18,30 @@ const char BUILD_PREFIX[] =
 
 _Static_assert(sizeof BUILD_PREFIX - 1 == 100, "length of the build prefix");
 
-/* Stands in a prefix until it is whole: what a killed run left may be cleared away. */
-static const char UNFINISHED[] = ".envbuild-unfinished";
-
 /* --- the folder --------------------------------------------------------------------------- */
 
-struct emptiness {
-	bool any, unfinished;
+struct look {
+	bool any, unfinished, environment;
 };
 
 static int look(void *ctx, const char *rel, const struct stat *st, struct err *e)
 {
-	struct emptiness *m = ctx;
+	struct look *l = ctx;
+	struct str name = str_of(rel);
 
 	(void)e;
-	m->any = true;
-	if (strcmp(rel, UNFINISHED) == 0)
-		m->unfinished = true;
-	return S_ISDIR(st->st_mode) ? DIR_SKIP : 0;
+	if (str_is(name, UNFINISHED_MARK))
+		l->unfinished = true;
+	else if (str_is(name, "conda-meta/history"))
+		l->environment = true;
+	else if (!installed_is_mark(name))
+		l->any = true;
+	return S_ISDIR(st->st_mode) && !str_is(name, "conda-meta") ? DIR_SKIP : 0;
 }
 
 static int remove_top(void *ctx, const char *rel, const struct stat *st, struct err *e)
 {
-	if (strcmp(rel, UNFINISHED) == 0)
+	if (installed_is_mark(str_of(rel)))
 		return 0;
 	if (dir_remove_at(*(int *)ctx, rel, e) < 0)
 		return -1;
@@ -47,37 +51,64 @@ static int remove_top(void *ctx, const char *rel, const struct stat *st, struct 
 /* The mark goes last, so that this too may be killed. */
 static int clear(int fd, struct err *e)
 {
-	if (dir_walk(fd, remove_top, &fd, e) != 0)
-		return -1;
-	if (unlinkat(fd, UNFINISHED, 0) < 0 && errno != ENOENT)
-		return err_sys(e, "cannot remove '%s'", UNFINISHED);
+	interrupt_hold();
+	int rc = dir_walk(fd, remove_top, &fd, e) == 0 ? 0 : -1;
+	if (rc == 0 && unlinkat(fd, UNFINISHED_MARK, 0) < 0 && errno != ENOENT)
+		rc = err_sys(e, "cannot remove '%s'", UNFINISHED_MARK);
+	interrupt_release();
+	return rc;
+}
+
+/* What a killed run left. */
+static int recover(int fd, const char *path, struct err *e)
+{
+	enum journal_state state;
+	bool ran_code;
+
+	if (journal_recover(fd, &state, &ran_code, e) < 0)
+		return err_wrap(e, "cannot recover '%s' from a run that was interrupted", path);
+	switch (state) {
+	case JOURNAL_NONE:
+		break;
+	case JOURNAL_UNDONE:
+		log_note("'%s': a change that was interrupted was undone", path);
+		if (ran_code)
+			log_warn("scripts had run in it: what they made or changed may be left");
+		break;
+	case JOURNAL_COMPLETED:
+		log_note("'%s': a change that was interrupted was completed", path);
+		break;
+	}
 	return 0;
 }
 
-static int open_folder(const char *path, struct err *e)
+static int refuse(const char *path, struct err *e)
 {
-	struct emptiness m = {0};
+	err_set(e, ERR_USAGE, "folder '%s' is not empty, and no environment", path);
+	return err_advise(e, "give a new folder, or remove this one");
+}
 
-	if (dir_make(path, e) < 0)
+/* 1: an environment that is to be changed; 0: empty now, and marked as unfinished; -1 */
+static int prepare(int fd, const char *path, bool new_only, struct err *e)
+{
+	struct look l = {0};
+
+	if (recover(fd, path, e) < 0 || dir_walk(fd, look, &l, e) != 0)
 		return -1;
-	CLEANUP_FD fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "cannot open '%s'", path);
-	if (dir_walk(fd, look, &m, e) != 0)
-		return -1;
-	if (m.any && !m.unfinished) {
-		err_set(e, ERR_USAGE, "folder '%s' is not empty", path);
-		return err_advise(e, "give a new folder, or remove this one");
-	}
-	if (m.unfinished) {
+	if (l.environment && !l.unfinished && !new_only)
+		return 1;
+	if (l.any && !l.unfinished)
+		return refuse(path, e);
+	if (l.unfinished) {
 		log_note("'%s' is of a run that was interrupted: it is made anew", path);
 		if (clear(fd, e) < 0)
 			return -1;
 	}
-	CLEANUP_FD mark = openat(fd, UNFINISHED, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	CLEANUP_FD mark =
+		openat(fd, UNFINISHED_MARK, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (mark < 0)
 		return err_sys(e, "cannot write to '%s'", path);
-	return steal_fd(&fd);
+	return 0;
 }
 
 int prefix_put(struct prefix *p, const char *rel, struct str text, mode_t mode, struct err *e)
@@ -94,8 +125,10 @@ int prefix_put(struct prefix *p, const char *rel, struct str text, mode_t mode, 
 	if (dir >= 0 && fd < 0)
 		err_sys(e, "cannot create '%s' in the prefix", rel);
 	beneath_release(&b);
-	if (fd < 0 || write_full(fd, text.p, text.n, e) < 0)
+	if (fd < 0)
 		return -1;
+	if (write_full(fd, text.p, text.n, e) < 0)
+		return err_wrap(e, "'%s' in the prefix", rel);
 	if (fchmod(fd, mode) < 0)
 		return err_sys(e, "cannot set the mode of '%s'", rel);
 	return 0;
@@ -118,7 +151,7 @@ bool prefix_is_file(const struct prefix *p, struct str path)
 /* --- stages ------------------------------------------------------------------------------- */
 
 /* Packages before one with a pre-link script are whole when it runs. */
-static int link_all(struct prefix *p, struct err *e)
+int prefix_link_all(struct prefix *p, struct err *e)
 {
 	struct step step;
 	size_t from = 0;
@@ -143,7 +176,7 @@ static int link_all(struct prefix *p, struct err *e)
 	return rc;
 }
 
-static int run_scripts(struct prefix *p, struct err *e)
+int prefix_run_scripts(struct prefix *p, struct err *e)
 {
 	struct step step;
 	size_t n = 0, done = 0;
@@ -169,73 +202,97 @@ static int run_scripts(struct prefix *p, struct err *e)
 	return rc;
 }
 
-static int compile_all(struct prefix *p, struct err *e)
-{
-	struct step step;
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->n; i++)
-		n += p->v[i].kind == LINKED_BYTECODE;
-	if (n == 0)
-		return 0;
-	step_begin(&step, "compile", n, 0);
-	if (prefix_compile(p, e) < 0) {
-		step_fail(&step);
-		return -1;
-	}
-	step_end(&step, "%zu files", n);
-	return 0;
-}
-
 static int run_pip(struct prefix *p, struct err *e)
 {
-	struct step step;
-
-	if (p->request->n_pip == 0)
-		return 0;
-	p->ran_code = true;
-	step_begin(&step, "pip", 0, 0);
-	if (prefix_pip(p, e) < 0) {
-		step_fail(&step);
-		return -1;
-	}
-	step_end(&step, "%zu requirements", p->request->n_pip);
-	return 0;
+	p->ran_code |= prefix_has_pip(p);
+	return prefix_pip(p, e);
 }
 
 static int make(struct prefix *p, struct content *content, struct err *e)
 {
-	if (prefix_plan(p, e) < 0 || prefix_check_pip(p, e) < 0 || link_all(p, e) < 0 ||
-		run_scripts(p, e) < 0 || compile_all(p, e) < 0 || prefix_write_records(p, e) < 0 ||
-		prefix_write_history(p, e) < 0 || run_pip(p, e) < 0)
+	if (prefix_plan(p, e) < 0 || prefix_check_pip(p, e) < 0 || prefix_check_marks(p, e) < 0 ||
+		prefix_settle_pip(p, e) < 0 || prefix_find_bytecode(p, e) < 0 ||
+		prefix_link_all(p, e) < 0 || prefix_run_scripts(p, e) < 0 ||
+		prefix_compile(p, e) < 0 || prefix_write_records(p, e) < 0 ||
+		prefix_write_history(p, e) < 0 || run_pip(p, e) < 0 || prefix_write_marks(p, e) < 0)
 		return -1;
 	if (content && prefix_content(p, content, e) < 0)
 		return -1;
 	if (!p->request->for_pack && disk_sync(p->fd, p->request->prefix, e) < 0)
 		return -1;
-	if (unlinkat(p->fd, UNFINISHED, 0) < 0)
-		return err_sys(e, "cannot remove '%s'", UNFINISHED);
+	if (unlinkat(p->fd, UNFINISHED_MARK, 0) < 0)
+		return err_sys(e, "cannot remove '%s'", UNFINISHED_MARK);
+	if (!content)
+		prefix_say_longest(p);
+	return 0;
+}
+
+static int make_new(struct arena *a, const struct install_request *r, int fd,
+	struct content *content, struct err *e)
+{
+	struct table bytecode = {.arena = a};
+	struct prefix p = {.arena = a, .request = r, .fd = fd, .bytecode = &bytecode};
+
+	if (r->counts)
+		*r->counts = (struct install_counts){.linked = r->n_records};
+	if (make(&p, content, e) == 0)
+		return 0;
+	clear(fd, NULL);
+	return -1;
+}
+
+static int install_into(struct arena *a, const struct install_request *r, int fd,
+	struct content *content, struct err *e)
+{
+	int kind = prepare(fd, r->prefix, content || r->for_pack, e);
+	bool changed = false;
+
+	if (kind < 0)
+		return -1;
+	if (kind == 0)
+		return make_new(a, r, fd, content, e);
+	if (change_prefix(a, r, fd, &changed, e) < 0)
+		return -1;
+	if (!changed)
+		log_note("'%s' is as it should be: nothing to do", r->prefix);
+	return 0;
+}
+
+int install_needed(struct arena *a, const struct install_request *r, struct record **needed,
+	size_t *n, struct err *e)
+{
+	CLEANUP_FD fd = open(r->prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	/* A folder to be recovered first may come to need any of them. */
+	if (fd >= 0 && fstatat(fd, "conda-meta/history", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		fstatat(fd, TRANSACTION_DIR, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+		fstatat(fd, UNFINISHED_MARK, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return change_needed(a, r, fd, needed, n, e);
+	*n = r->n_records;
+	if (r->n_records)
+		memcpy(needed, r->records, r->n_records * sizeof *needed);
 	return 0;
 }
 
 int install(
 	struct arena *a, const struct install_request *r, struct content *content, struct err *e)
 {
-	struct table bytecode = {.arena = a};
 	struct install_request request = *r;
-	struct prefix p = {.arena = a, .request = &request, .bytecode = &bytecode};
+	struct busy busy = {.mark = -1};
 	bool was_there = path_exists(r->prefix);
 
 	request.prefix = path_absolute(a, r->prefix);
-	CLEANUP_FD fd = open_folder(request.prefix, e);
-	if (fd < 0)
+	if (dir_make(request.prefix, e) < 0)
 		return -1;
-	p.fd = fd;
-	int rc = make(&p, content, e);
-	if (rc < 0) {
-		clear(fd, NULL);
-		if (!was_there)
-			rmdir(request.prefix);
-	}
+	CLEANUP_FD fd = open(request.prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s'", request.prefix);
+	if (busy_take(&busy, fd, request.prefix, e) < 0)
+		return -1;
+	int rc = install_into(a, &request, fd, content, e);
+	busy_release(&busy);
+	if (rc < 0 && !was_there)
+		rmdir(request.prefix);
 	return rc;
 }

@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "builder/scan.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -16,6 +17,12 @@ enum {
 	MAX_PLACEHOLDER = 1024,
 };
 
+/* What a package can bring about, and no fault of the disk's: then it is not there. */
+static bool is_absent(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
 int info_read(
 	struct arena *a, int files, const char *name, size_t max, struct str *out, struct err *e)
 {
@@ -23,8 +30,12 @@ int info_read(
 	struct stat st;
 
 	*out = (struct str){0};
-	if (info < 0 || fstatat(info, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+	if (info < 0 || fstatat(info, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return is_absent(errno) ? 0 : err_sys(e, "cannot read 'info/%s'", name);
+	if (!S_ISREG(st.st_mode))
 		return 0;
+	if ((uint64_t)st.st_size > max)
+		return err_set(e, ERR_INTEGRITY, "'info/%s' has more than %zu bytes", name, max);
 	return file_read_at(a, info, name, max, out, e) < 0 ? -1 : 1;
 }
 
@@ -56,8 +67,11 @@ static int set_path_type(struct json *j, struct listed *l, struct err *e)
 {
 	struct str type = json_text(j);
 
-	l->directory = str_is(type, "directory");
-	if (l->directory || str_is(type, "hardlink") || str_is(type, "softlink"))
+	l->has_type = true;
+	l->type = str_is(type, "softlink")    ? PATH_SOFTLINK
+		  : str_is(type, "directory") ? PATH_DIRECTORY
+					      : PATH_FILE;
+	if (l->type != PATH_FILE || str_is(type, "hardlink"))
 		return 0;
 	return json_fail(j, e, "unknown path_type '%.*s'", STR_ARG(type));
 }
@@ -84,6 +98,15 @@ static int set_string(
 	return 0;
 }
 
+static void set_size(struct json *j, struct listed *l)
+{
+	int64_t size;
+
+	l->has_size = json_int(j, &size) == 0;
+	/* One that no file has stays one. */
+	l->size = l->has_size && size >= 0 ? (uint64_t)size : UINT64_MAX;
+}
+
 static int read_entry(struct arena *a, struct json *j, struct listed *l, struct err *e)
 {
 	enum json_type t;
@@ -95,6 +118,8 @@ static int read_entry(struct arena *a, struct json *j, struct listed *l, struct 
 			return -1;
 		if (t == JSON_TRUE && str_is(key, "no_link"))
 			l->no_link = true;
+		if (t == JSON_NUMBER && str_is(key, "size_in_bytes"))
+			set_size(j, l);
 		if (json_skip_rest(j, t) < 0)
 			return json_error(j, e);
 	}

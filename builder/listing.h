@@ -7,7 +7,8 @@
 #include "builder/package.h"
 
 /*
- * The text of info/NAME of an extracted package: 1, or 0 where there is no such regular file.
+ * The text of info/NAME of an extracted package: 1, or 0 where there is no such regular file; -1
+ * where that cannot be told, or it is larger than max (ERR_INTEGRITY).
  * Neither info nor the file may be a link.
  */
 int info_read(
@@ -15,9 +16,12 @@ int info_read(
 
 struct listed {
 	struct str path;
-	bool no_link, binary, has_sha256, directory;
+	bool no_link, binary, has_sha256, has_type, has_size;
 	struct str placeholder; /* empty: none */
-	uint8_t sha256[32];     /* as the package claims it */
+	/* As the package claims them. */
+	enum path_type type;
+	uint64_t size;
+	uint8_t sha256[32];
 };
 
 struct listing {

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/http.h"
+#include "builder/text_encoding.h"
 #include "solver/record.h"
 
 #include <sys/types.h>
@@ -31,6 +32,7 @@ struct package_file {
 	bool binary;            /* its file_mode */
 	uint64_t *offsets;      /* where the declared placeholder occurs, rising */
 	size_t n_offsets;
+	struct prefix_form *forms; /* of each of these; NULL: all UTF-8 */
 	bool undeclared; /* a placeholder-like prefix is in it that the package does not declare */
 	struct str undeclared_prefix;
 };
@@ -52,8 +54,14 @@ struct package {
 	struct str index_json;                      /* the text of info/index.json */
 };
 
+/*
+ * A writable cache, and below it layers that are only read (layer.h).  Only $ENVBUILD_CACHE is
+ * ever written to.
+ */
 struct cache {
 	char *dir;
+	char **layers; /* absolute folders, looked at in this order */
+	size_t n_layers;
 };
 
 /* Makes the folders and removes temporaries that a killed run left more than a day ago. */

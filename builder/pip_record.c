@@ -69,8 +69,8 @@ static void collect(struct finder *f, struct pip_record *r)
 		struct str source = arena_strf(
 			p->arena, "%.*s/%.*s", STR_ARG(p->python.site_packages), STR_ARG(row));
 		struct str code = python_bytecode_path(p->arena, &p->python, source);
-		if (table_get(&f->ours, source) || table_get(&f->ours, code) ||
-			table_put(p->bytecode, code)->num++)
+		if (!path_is_safe(code) || table_get(&f->ours, source) ||
+			table_get(&f->ours, code) || table_put(p->bytecode, code)->num++)
 			continue;
 		*VEC_PUSH(p->arena, &f->pairs) = (struct source_pair){source, code};
 	}

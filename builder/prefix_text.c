@@ -1,5 +1,67 @@
 #include "builder/prefix_text.h"
 
+static enum text_encoding encoding_at(const struct replacement *r, size_t i)
+{
+	return r->forms ? (enum text_encoding)r->forms[i].encoding : TEXT_UTF8;
+}
+
+static int does_not_fit(
+	const struct replacement *r, enum text_encoding encoding, size_t units, struct err *e)
+{
+	if (encoding == TEXT_UTF8)
+		err_set(e, ERR_FAIL, "the path is %zu bytes long, the file has room for %zu", units,
+			r->old_n);
+	else
+		err_set(e, ERR_FAIL, "the path takes %zu units of %s, the file has room for %zu",
+			units, text_encoding_name(encoding), r->old_n);
+	return err_advise(e, "choose a shorter path");
+}
+
+int replacement_fits(const struct replacement *r, bool binary, struct err *e)
+{
+	bool seen[TEXT_ENCODINGS] = {false};
+
+	for (size_t i = 0; i < r->n_offsets; i++) {
+		enum text_encoding encoding = encoding_at(r, i);
+
+		if (seen[encoding])
+			continue;
+		seen[encoding] = true;
+		ptrdiff_t units = text_units(r->prefix, encoding);
+		if (units < 0) {
+			err_set(e, ERR_FAIL, "the path is not UTF-8, and the file has it in %s",
+				text_encoding_name(encoding));
+			return err_advise(e, "choose a path of plain letters");
+		}
+		if (binary && (size_t)units > r->old_n)
+			return does_not_fit(r, encoding, (size_t)units, e);
+		if (!r->forms)
+			break;
+	}
+	return 0;
+}
+
+/* A text in the encodings that were asked for. */
+struct encoded {
+	struct str text;
+	struct buf v[TEXT_ENCODINGS];
+};
+
+static struct str encoded_as(struct encoded *x, enum text_encoding encoding)
+{
+	if (encoding == TEXT_UTF8)
+		return x->text;
+	if (x->v[encoding].n == 0)
+		text_encode(x->text, encoding, &x->v[encoding]);
+	return buf_view(&x->v[encoding]);
+}
+
+static void encoded_release(struct encoded *x)
+{
+	for (size_t i = 0; i < TEXT_ENCODINGS; i++)
+		buf_release(&x->v[i]);
+}
+
 /* --- text --------------------------------------------------------------------------------- */
 
 static void add_escaped(struct buf *to, struct str prefix)
@@ -11,23 +73,37 @@ static void add_escaped(struct buf *to, struct str prefix)
 	}
 }
 
+/* Does "#!" stand before `at`, in this encoding? */
+static bool is_behind_shebang(struct str data, size_t at, enum text_encoding encoding)
+{
+	CLEANUP_BUF mark = {0};
+
+	text_encode(STR("#!"), encoding, &mark);
+	return at >= mark.n && memcmp(data.p + at - mark.n, mark.p, mark.n) == 0;
+}
+
 static void replace_all(const struct replacement *r, struct buf *to)
 {
 	ptrdiff_t newline = str_chr(r->data, '\n');
+	CLEANUP_BUF escaped_prefix = {0};
+	struct encoded plain = {.text = r->prefix}, escaped = {0};
 	size_t at = 0;
 
+	add_escaped(&escaped_prefix, r->prefix);
+	escaped.text = buf_view(&escaped_prefix);
 	for (size_t i = 0; i < r->n_offsets; i++) {
+		enum text_encoding encoding = encoding_at(r, i);
 		size_t hit = (size_t)r->offsets[i];
 		buf_str(to, str_sub(r->data, at, hit));
 		/* conda escapes only where a first line ends and names the prefix behind "#!". */
-		if (newline >= 0 && hit < (size_t)newline && hit >= 2 &&
-			memcmp(r->data.p + hit - 2, "#!", 2) == 0)
-			add_escaped(to, r->prefix);
-		else
-			buf_str(to, r->prefix);
-		at = hit + r->old_n;
+		bool escape = newline >= 0 && hit < (size_t)newline &&
+			      is_behind_shebang(r->data, hit, encoding);
+		buf_str(to, encoded_as(escape ? &escaped : &plain, encoding));
+		at = hit + r->old_n * text_unit(encoding);
 	}
 	buf_str(to, str_sub(r->data, at, r->data.n));
+	encoded_release(&plain);
+	encoded_release(&escaped);
 }
 
 /* The length of "/PATH" at the start of s, in which "\ " is no end. */
@@ -81,16 +157,40 @@ void replace_text(const struct replacement *r, struct buf *to)
 
 /* --- binary ------------------------------------------------------------------------------- */
 
-/* One C string [from, end) with the occurrences [i, j). */
-static void replace_string(
-	const struct replacement *r, size_t from, size_t end, size_t i, size_t j, struct buf *to)
+/* Where the string with the occurrences from i on ends, and which is the first behind it. */
+static size_t string_end(const struct replacement *r, size_t i, size_t *next)
 {
-	size_t at = from, padding = (j - i) * (r->old_n - r->prefix.n);
+	size_t from = (size_t)r->offsets[i], k = i;
+
+	if (r->forms) {
+		while (r->forms[k].end == 0 && k + 1 < r->n_offsets)
+			k++;
+		*next = k + 1;
+		return (size_t)r->forms[k].end;
+	}
+	const char *nul = memchr(r->data.p + from, '\0', r->data.n - from);
+	size_t end = nul ? (size_t)(nul - r->data.p) : r->data.n;
+	while (++k < r->n_offsets && r->offsets[k] < end)
+		;
+	*next = k;
+	return end;
+}
+
+/* One string [.., end) with the occurrences [i, j). */
+static void replace_string(const struct replacement *r, struct encoded *prefix, size_t end,
+	size_t i, size_t j, struct buf *to)
+{
+	size_t at = (size_t)r->offsets[i], padding = 0;
 
 	for (; i < j; i++) {
+		enum text_encoding encoding = encoding_at(r, i);
+		struct str new = encoded_as(prefix, encoding);
+		size_t old_n = r->old_n * text_unit(encoding);
+
 		buf_str(to, str_sub(r->data, at, (size_t)r->offsets[i]));
-		buf_str(to, r->prefix);
-		at = (size_t)r->offsets[i] + r->old_n;
+		buf_str(to, new);
+		at = (size_t)r->offsets[i] + old_n;
+		padding += old_n - new.n;
 	}
 	buf_str(to, str_sub(r->data, at, end));
 	for (; padding > 0; padding--)
@@ -99,22 +199,19 @@ static void replace_string(
 
 int replace_binary(const struct replacement *r, struct buf *to, struct err *e)
 {
+	struct encoded prefix = {.text = r->prefix};
 	size_t at = 0;
 
-	if (r->prefix.n > r->old_n)
-		return err_set(e, ERR_FAIL, "the path is %zu bytes long, the file has room for %zu",
-			r->prefix.n, r->old_n);
+	if (replacement_fits(r, true, e) < 0)
+		return -1;
 	for (size_t i = 0, j; i < r->n_offsets; i = j) {
-		size_t from = (size_t)r->offsets[i];
-		const char *nul = memchr(r->data.p + from, '\0', r->data.n - from);
-		size_t end = nul ? (size_t)(nul - r->data.p) : r->data.n;
-		for (j = i + 1; j < r->n_offsets && r->offsets[j] < end; j++)
-			;
-		buf_str(to, str_sub(r->data, at, from));
-		replace_string(r, from, end, i, j, to);
+		size_t end = string_end(r, i, &j);
+		buf_str(to, str_sub(r->data, at, (size_t)r->offsets[i]));
+		replace_string(r, &prefix, end, i, j, to);
 		at = end;
 	}
 	buf_str(to, str_sub(r->data, at, r->data.n));
+	encoded_release(&prefix);
 	return 0;
 }
 

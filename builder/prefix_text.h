@@ -1,12 +1,13 @@
 /*
- * Replacing a prefix in a file's bytes exactly as conda does (conda/core/portability.py), except
- * that UTF-16 and UTF-32 are not tried: no other tool does, and relocation could not repeat it.
+ * Replacing a prefix in a file's bytes as conda does (conda/core/portability.py), at the places
+ * that scan_prefix() found.
  */
 #ifndef BUILDER_PREFIX_TEXT_H
 #define BUILDER_PREFIX_TEXT_H
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "builder/text_encoding.h"
 
 /* The longest first line that a script may have on Linux before 5.1, "#!" included. */
 enum { SHEBANG_MAX = 127 };
@@ -17,16 +18,24 @@ struct replacement {
 	size_t n_offsets;
 	size_t old_n; /* length of the old prefix */
 	struct str prefix;
+	const struct prefix_form *forms; /* of each offset; NULL: all UTF-8 */
 };
 
 /*
- * Text: every occurrence.  A space in the new prefix is escaped in the first line; a first line
- * that is then over SHEBANG_MAX or holds an escaped space becomes "#!/usr/bin/env NAME OPTIONS".
+ * May the prefix stand where the old one does?  Text takes any that can be written in its
+ * encodings; a binary none that has more units than the old one.  -1 (ERR_FAIL) says what is wrong
+ * with "the path", and advises.
+ */
+int replacement_fits(const struct replacement *r, bool binary, struct err *e);
+/*
+ * Text: every occurrence, of a prefix that fits.  A space in the new prefix is escaped behind "#!" in the first line; a
+ * first line that is then over SHEBANG_MAX or holds an escaped space becomes
+ * "#!/usr/bin/env NAME OPTIONS".
  */
 void replace_text(const struct replacement *r, struct buf *to);
 /*
- * Binary: per C string, every occurrence, and at the end of that string as many NULs as it became
- * shorter; the length stays.  -1 (ERR_FAIL) where the new prefix is longer.
+ * Binary: per string, every occurrence, and at the end of that string as many NULs as it became
+ * shorter; the length stays.  -1 where the prefix does not fit.
  */
 int replace_binary(const struct replacement *r, struct buf *to, struct err *e);
 

@@ -26,6 +26,22 @@ static struct str site_packages_of(struct arena *a, const struct package *p)
 	return found;
 }
 
+/* The folder of os.py, by which Python itself finds it; free-threading builds add a "t". */
+static struct str stdlib_of(struct arena *a, const struct package *p, const struct python *py)
+{
+	struct str usual = arena_strf(a, "lib/python%u.%u", py->major, py->minor);
+
+	for (size_t i = 0; i < p->n_files; i++) {
+		struct str path = p->files[i].path;
+		if (!str_starts(path, usual) || !str_ends(path, STR("/os.py")))
+			continue;
+		path.n -= sizeof "/os.py" - 1;
+		if (path.n <= usual.n + 1)
+			return path;
+	}
+	return usual;
+}
+
 static int read_version(struct str version, struct python *out)
 {
 	struct str rest = version, major = str_cut(&rest, '.'), minor = str_cut(&rest, '.');
@@ -49,7 +65,9 @@ int python_find(struct arena *a, const struct package *packages, size_t n, struc
 		if (read_version(r->version, out) < 0)
 			return err_set(e, ERR_INTEGRITY, "python has the odd version '%.*s'",
 				STR_ARG(r->version));
+		out->package = i;
 		out->program = arena_strf(a, "bin/python%u.%u", out->major, out->minor);
+		out->stdlib = stdlib_of(a, &packages[i], out);
 		out->site_packages = site_packages_of(a, &packages[i]);
 		if (out->site_packages.n == 0)
 			out->site_packages = arena_strf(
@@ -91,6 +109,11 @@ struct str python_bytecode_path(struct arena *a, const struct python *py, struct
 		return arena_strf(a, "%.*sc", STR_ARG(source));
 	return arena_strf(a, "%.*s__pycache__/%.*s.cpython-%u%u.pyc", STR_ARG(dir), STR_ARG(stem),
 		py->major, py->minor);
+}
+
+struct str python_externally_managed(struct arena *a, const struct python *py)
+{
+	return arena_strf(a, "%.*s/EXTERNALLY-MANAGED", STR_ARG(py->stdlib));
 }
 
 void python_entry_point(const struct python *py, const char *prefix_inside,

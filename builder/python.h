@@ -10,6 +10,8 @@ struct python {
 	unsigned major, minor;
 	struct str site_packages; /* lib/python3.11/site-packages */
 	struct str program;       /* bin/python3.11 */
+	struct str stdlib;        /* lib/python3.11, lib/python3.13t */
+	size_t package;           /* where it is among the packages */
 };
 
 /* Looks for the package named python among them. */
@@ -23,6 +25,8 @@ struct str python_map_path(struct arena *a, const struct python *py, struct str 
 bool python_is_source(struct str path);
 /* Where the bytecode of a source goes: __pycache__/X.cpython-311.pyc, for Python 2 Xc. */
 struct str python_bytecode_path(struct arena *a, const struct python *py, struct str source);
+/* lib/python3.11/EXTERNALLY-MANAGED: where pip looks whether it may install (PEP 668). */
+struct str python_externally_managed(struct arena *a, const struct python *py);
 /* The text of an entry point, as conda writes it. */
 void python_entry_point(const struct python *py, const char *prefix_inside,
 	const struct entry_point *p, struct buf *to);

@@ -153,6 +153,11 @@ static void put_package_path(struct json_out *o, const struct package_file *f)
 	}
 }
 
+static bool is_file(const struct linked *l)
+{
+	return l->kind != LINKED_PACKAGE_FILE || l->file->type == PATH_FILE;
+}
+
 /* Do the bytes in the prefix depend on where it lies? */
 static bool holds_prefix(const struct linked *l)
 {
@@ -160,11 +165,16 @@ static bool holds_prefix(const struct linked *l)
 	       (l->kind == LINKED_PACKAGE_FILE && l->file->placeholder.n);
 }
 
-/* An archive moves: it does not say what a file was like at the path it was built at. */
-static void put_path(struct json_out *o, const struct linked *l, bool pack)
+/*
+ * An archive moves: it does not say what a file was like at the path it was built at.  `there` is
+ * what lies at the path: another package's file where that one won (--allow-clobber).  conda lists
+ * the path in both records; we say in both what the file in the prefix is like (CEP 32), so that
+ * who compares does not find a file of the loser changed.
+ */
+static void put_path(
+	struct json_out *o, const struct linked *l, const struct linked *there, bool pack)
 {
 	bool package_file = l->kind == LINKED_PACKAGE_FILE;
-	bool file = !package_file || l->file->type == PATH_FILE;
 
 	jw_object(o);
 	jw_key(o, "_path");
@@ -181,13 +191,13 @@ static void put_path(struct json_out *o, const struct linked *l, bool pack)
 	jw_cstr(o, path_type(l));
 	if (package_file)
 		put_package_path(o, l->file);
-	if (file) {
-		if (!pack || !holds_prefix(l)) {
+	if (is_file(l)) {
+		if (is_file(there) && (!pack || !holds_prefix(there))) {
 			jw_key(o, "sha256_in_prefix");
-			write_hex(o, l->sha256, SHA256_LEN);
+			write_hex(o, there->sha256, SHA256_LEN);
 		}
 		jw_key(o, "size_in_bytes");
-		jw_int(o, (int64_t)(package_file ? l->file->size : l->size));
+		jw_int(o, (int64_t)(package_file ? l->file->size : there->size));
 	}
 	jw_object_end(o);
 }
@@ -197,15 +207,17 @@ static void put_paths_data(struct writer *w)
 	jw_object(&w->out);
 	jw_key(&w->out, "paths");
 	jw_array(&w->out);
-	for (size_t i = 0; i < w->n_files; i++)
-		put_path(&w->out, w->files[i], w->p->request->for_pack);
+	for (size_t i = 0; i < w->n_files; i++) {
+		const struct linked *there = prefix_find(w->p, w->files[i]->path);
+		put_path(&w->out, w->files[i], there, w->p->request->for_pack);
+	}
 	jw_array_end(&w->out);
 	jw_key(&w->out, "paths_version");
 	jw_int(&w->out, 1);
 	jw_object_end(&w->out);
 }
 
-static bool asks_for(struct arena *a, const struct spec_line *line, struct str name)
+bool spec_asks_for(struct arena *a, const struct spec_line *line, struct str name)
 {
 	struct matchspec spec;
 
@@ -218,7 +230,7 @@ static void put_requested_spec(struct writer *w)
 	const struct install_request *r = w->p->request;
 
 	for (size_t i = 0; i < r->n_requested; i++)
-		if (asks_for(&w->arena, &r->requested[i], w->record->name)) {
+		if (spec_asks_for(&w->arena, &r->requested[i], w->record->name)) {
 			jw_str(&w->out, r->requested[i].text);
 			return;
 		}
@@ -231,7 +243,7 @@ static void put_requested_specs(struct writer *w)
 
 	jw_array(&w->out);
 	for (size_t i = 0; i < r->n_requested; i++)
-		if (asks_for(&w->arena, &r->requested[i], w->record->name))
+		if (spec_asks_for(&w->arena, &r->requested[i], w->record->name))
 			jw_str(&w->out, r->requested[i].text);
 	jw_array_end(&w->out);
 }
@@ -437,21 +449,44 @@ static bool is_recorded(const struct linked *l)
 	return l->kind != LINKED_PACKAGE_FILE || l->file->type != PATH_DIRECTORY;
 }
 
+/* What lies in the prefix, then what lost its path to another package. */
+static const struct linked *nth(const struct prefix *p, size_t i)
+{
+	return i < p->n ? &p->v[i] : &p->lost[i - p->n];
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return str_cmp(
+		(*(const struct linked *const *)a)->path, (*(const struct linked *const *)b)->path);
+}
+
+/* The paths of each package behind each other, in their order; start[i] is where those of i begin. */
+static const struct linked **sort_by_package(struct arena *a, const struct prefix *p, size_t *start)
+{
+	size_t n = p->n + p->n_lost;
+	const struct linked **files = arena_array(a, const struct linked *, n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		start[nth(p, i)->package + 2] += is_recorded(nth(p, i));
+	for (size_t i = 2; i < p->n_packages + 2; i++)
+		start[i] += start[i - 1];
+	for (size_t i = 0; i < n; i++)
+		if (is_recorded(nth(p, i)))
+			files[start[nth(p, i)->package + 1]++] = nth(p, i);
+	for (size_t i = 0; i < p->n_packages && p->n_lost; i++)
+		if (start[i + 1] > start[i])
+			qsort(files + start[i], start[i + 1] - start[i], sizeof *files, by_path);
+	return files;
+}
+
 int prefix_write_records(struct prefix *p, struct err *e)
 {
 	struct arena a = {0};
-	/* The paths of each package behind each other, in their order. */
 	size_t *start = arena_array(&a, size_t, p->n_packages + 2);
-	const struct linked **files = arena_array(&a, const struct linked *, p->n + 1);
+	const struct linked **files = sort_by_package(&a, p, start);
 	int rc = 0;
 
-	for (size_t i = 0; i < p->n; i++)
-		start[p->v[i].package + 2] += is_recorded(&p->v[i]);
-	for (size_t i = 2; i < p->n_packages + 2; i++)
-		start[i] += start[i - 1];
-	for (size_t i = 0; i < p->n; i++)
-		if (is_recorded(&p->v[i]))
-			files[start[p->v[i].package + 1]++] = &p->v[i];
 	for (size_t i = 0; i < p->n_packages && rc == 0; i++) {
 		CLEANUP_BUF text = {0};
 		struct writer w = {.out = {.to = &text, .indent = 2},

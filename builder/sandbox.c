@@ -91,18 +91,21 @@ int prefix_run(struct prefix *p, const struct command *c, const char *what, stru
 	struct arena a = {0};
 	struct output output = {.text.max = MAX_OUTPUT, .show = c->show};
 	struct bind *binds = arena_array(&a, struct bind, c->n_binds + 1);
+	size_t n = 0;
 	int status = 0, rc;
 
 	if (!r->engine)
 		return err_set(e, ERR_SANDBOX, "%s needs an engine to run in", what);
-	binds[0] = (struct bind){r->prefix, r->prefix_inside, BIND_READ_WRITE, NULL, 0};
+	if (!c->without_prefix)
+		binds[n++] = (struct bind){r->prefix, r->prefix_inside,
+			c->read_only ? BIND_READ_ONLY : BIND_READ_WRITE, NULL, 0};
 	if (c->n_binds)
-		memcpy(binds + 1, c->binds, c->n_binds * sizeof *binds);
+		memcpy(binds + n, c->binds, c->n_binds * sizeof *binds);
 	struct job job = {.argv = c->argv,
 		.env = environment(&a, p, c->env),
 		.cwd = c->cwd ? c->cwd : "/",
 		.binds = binds,
-		.n_binds = c->n_binds + 1,
+		.n_binds = n + c->n_binds,
 		.network = c->network,
 		.timeout_s = r->timeout_s,
 		.on_output = on_output,

@@ -9,27 +9,46 @@
 #define BUILDER_SCAN_H
 
 #include "base/arena.h"
-#include "base/str.h"
+#include "base/err.h"
+#include "builder/text_encoding.h"
 
 /* conda's default placeholder, for has_prefix lines that name none. */
 extern const struct str DEFAULT_PLACEHOLDER;
 
 /*
- * Where the bytes of needle occur, from left to right without overlap.  binary: only within
- * strings that end with a NUL, which are those that conda replaces.  The offsets live in the arena.
+ * At most so many in one package, or in one file that was made, so that memory is bounded: what
+ * conda-build makes has some thousands.  Each takes 8 bytes, with forms 24.
  */
-size_t scan_offsets(
-	struct arena *a, struct str data, struct str needle, bool binary, uint64_t **offsets);
+enum { SCAN_PLACES_MAX = 1 << 20 };
 
-/* May these bytes hold a left-over placeholder? */
+/* Where a prefix stands; the arrays live in an arena. */
+struct places {
+	uint64_t *offsets;         /* rising, without overlap */
+	struct prefix_form *forms; /* of each; NULL: all UTF-8 */
+	size_t n;
+};
+
+/*
+ * Finds what conda replaces (conda/core/portability.py): each encoding in turn, from left to
+ * right.  binary: only within strings that end with the encoding's terminator, which is looked
+ * for byte by byte as conda does; a string that runs into one of an encoding tried before shares
+ * its end.  The answer follows from the data alone, whatever the new prefix will be: what only a
+ * replacement would make is not found, unlike conda.  More than `max` places: ERR_INTEGRITY.
+ */
+int scan_prefix(struct arena *a, struct str data, struct str prefix, bool binary, size_t max,
+	struct places *out, struct err *e);
+
+/* May these bytes hold a left-over placeholder, in any of the encodings? */
 bool scan_suspect(struct str data);
 /* As many bytes as must be looked at again before the next piece of the same file. */
-enum { SCAN_CARRY = 31 };
+enum { SCAN_CARRY = 127 };
 /*
- * The first left-over placeholder that is not one of the n declared occurrences of length
- * `length`: the path up to the end of the component that shows it.  Empty: none.  It points into
- * data.
+ * The first left-over placeholder that is in none of the declared places of a prefix of `length`
+ * units: the path up to the end of the component that shows it, in UTF-8.  Empty: none.
  */
-struct str scan_undeclared(struct str data, const uint64_t *offsets, size_t n, size_t length);
+struct str scan_undeclared(
+	struct arena *a, struct str data, const struct places *declared, size_t length);
+/* The same for a path that one knows: does it stand, in any encoding, outside these places? */
+bool scan_left(struct str data, struct str prefix, const struct places *declared);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * Link scripts (CEP 32, CEP 34; conda/core/link.py run_script): pre-link runs from the package
- * before its files are linked, post-link from the prefix when all are.
+ * before its files are linked, post-link from the prefix when all are, pre-unlink while they still
+ * are.
  */
 #include "builder/prefix.h"
 
@@ -37,19 +38,17 @@ static const char *find_shell(struct arena *a, const struct prefix *p)
 	return path_exists(arena_printf(a, "%s/bin/bash", root)) ? "/bin/bash" : "/bin/sh";
 }
 
-int prefix_script(struct prefix *p, size_t package, const char *when, struct err *e)
+static int run_script(struct prefix *p, const struct link_script *s, struct err *e)
 {
 	struct arena a = {0};
-	const struct package *k = &p->packages[package];
-	const struct record *r = k->record;
-	bool pre = strcmp(when, "pre-link") == 0;
-	struct str script = pre ? k->pre_link : k->post_link;
+	const struct record *r = s->record;
 	const char *in = p->request->prefix_inside;
 	/* With engine none the cache's folder is where it is; the sandbox has a place of its own. */
 	bool direct = p->request->engine && engine_kind(p->request->engine) == ENGINE_NONE;
-	const char *source = direct ? k->dir : "/tmp/package";
-	const char *path = arena_printf(&a, "%s/%.*s", pre ? source : in, STR_ARG(script));
-	struct bind bind = {k->dir, source, BIND_READ_ONLY, NULL, 0};
+	const char *source = direct ? s->source_dir : "/tmp/package";
+	const char *path =
+		arena_printf(&a, "%s/%.*s", s->source_dir ? source : in, STR_ARG(s->path));
+	struct bind bind = {s->source_dir, source, BIND_READ_ONLY, NULL, 0};
 	const char *const argv[] = {find_shell(&a, p), path, NULL};
 	const char *const env[] = {
 		arena_printf(&a, "PATH=%s:%s/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
@@ -59,16 +58,37 @@ int prefix_script(struct prefix *p, size_t package, const char *when, struct err
 		arena_printf(&a, "PKG_NAME=%.*s", STR_ARG(r->name)),
 		arena_printf(&a, "PKG_VERSION=%.*s", STR_ARG(r->version)),
 		arena_printf(&a, "PKG_BUILDNUM=%llu", (unsigned long long)r->build_number),
-		pre ? arena_printf(&a, "SOURCE_DIR=%s", source) : NULL,
+		s->source_dir ? arena_printf(&a, "SOURCE_DIR=%s", source) : NULL,
 		NULL,
 	};
-	struct command c = {
-		.argv = argv, .env = env, .binds = &bind, .n_binds = pre ? 1 : 0, .cwd = in};
+	struct command c = {.argv = argv,
+		.env = env,
+		.binds = &bind,
+		.n_binds = s->source_dir ? 1 : 0,
+		.cwd = in};
 	int rc = prefix_run(
-		p, &c, arena_printf(&a, "%s script of package '%.*s'", when, STR_ARG(r->fn)), e);
+		p, &c, arena_printf(&a, "%s script of package '%.*s'", s->when, STR_ARG(r->fn)), e);
 
-	if (rc == 0)
-		rc = show_messages(p, r, e);
 	arena_release(&a);
 	return rc;
+}
+
+/* What it has to tell explains a failure too. */
+int link_script_run(struct prefix *p, const struct link_script *s, struct err *e)
+{
+	int rc = run_script(p, s, e);
+
+	return show_messages(p, s->record, rc < 0 ? NULL : e) < 0 ? -1 : rc;
+}
+
+int prefix_script(struct prefix *p, size_t package, const char *when, struct err *e)
+{
+	const struct package *k = &p->packages[package];
+	bool pre = strcmp(when, "pre-link") == 0;
+	struct link_script s = {.record = k->record,
+		.path = pre ? k->pre_link : k->post_link,
+		.when = when,
+		.source_dir = pre ? k->dir : NULL};
+
+	return link_script_run(p, &s, e);
 }

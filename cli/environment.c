@@ -2,7 +2,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "builder/disk.h"
 #include "builder/install.h"
+#include "builder/upkeep.h"
 #include "packer/pack.h"
 
 #include <sys/stat.h>
@@ -21,8 +23,42 @@ int environment_engine(
 	return engine_open(out, &options, e);
 }
 
+static int check_space(struct session *s, const struct install_request *r,
+	struct record *const *needed, size_t n, struct err *e)
+{
+	struct disk_plan plan = {.cache = &s->cache,
+		.records = needed,
+		.n_records = n,
+		.prefix = r->prefix,
+		.copy = r->copy};
+
+	return disk_check_plan(&plan, NULL, e);
+}
+
+int environment_fill_and_install(
+	struct session *s, const struct install_request *r, struct content *content, struct err *e)
+{
+	struct record **needed = arena_array(&s->arena, struct record *, r->n_records + 1);
+	size_t n = 0;
+
+	for (int attempt = 0;; attempt++) {
+		if (install_needed(&s->arena, r, needed, &n, e) < 0 ||
+			check_space(s, r, needed, n, e) < 0 ||
+			cache_fill(&s->cache, s->http, needed, n, s->jobs, s->line.options.offline,
+				e) < 0)
+			return -1;
+		if (install(&s->arena, r, content, e) == 0)
+			return 0;
+		if (attempt || !cache_lost(&s->cache, needed, n, e))
+			return -1;
+		log_debug("the cache was cleaned meanwhile: %s", e->text);
+		err_release(e);
+	}
+}
+
 int environment_install(struct session *s, const struct project *p, const struct plan *plan,
-	struct engine *engine, const char *prefix, bool copy, struct err *e)
+	struct engine *engine, const char *prefix, bool copy, struct install_counts *counts,
+	struct err *e)
 {
 	const struct options *o = &s->line.options;
 	struct install_request r = {
@@ -34,22 +70,22 @@ int environment_install(struct session *s, const struct project *p, const struct
 		.engine = engine,
 		.requested = plan->env.depends,
 		.n_requested = plan->env.n_depends,
-		.pip = plan->env.pip,
-		.n_pip = plan->env.n_pip,
-		.project_dir = p->dir,
 		.variables = plan->env.variables,
+		.allow_clobber = o->allow_clobber.v,
+		.n_allow_clobber = o->allow_clobber.n,
+		.frozen = o->frozen || p->settings.frozen,
+		.externally_managed = o->externally_managed || p->settings.externally_managed,
 		.n_variables = plan->env.n_variables,
 		.compile = !o->no_compile,
-		.copy = copy || plan->env.n_pip,
+		.copy = copy || plan->env.n_pip || plan->pypi->n,
 		.network = !o->offline && plan->profile.network,
 		.jobs = s->jobs,
 		.timeout_s = o->timeout,
+		.counts = counts,
 	};
 
-	if (cache_fill(&s->cache, s->http, plan->records, plan->n_records, s->jobs, o->offline, e) <
-		0)
-		return -1;
-	return install(&s->arena, &r, NULL, e);
+	plan_fill_pip(s, p, plan, &r);
+	return environment_fill_and_install(s, &r, NULL, e);
 }
 
 int environment_kind(const char *path, enum environment_kind *out, struct err *e)
@@ -122,8 +158,8 @@ static int open_file(struct session *s, const char *operand, struct environment 
 	out->prefix = path_join(&s->arena, s->work, "env");
 	if (environment_engine(s, &out->profile, &out->engine, e) < 0)
 		return -1;
-	return environment_install(
-		s, p, &plan, out->engine, out->prefix, engine_kind(out->engine) == ENGINE_NONE, e);
+	return environment_install(s, p, &plan, out->engine, out->prefix,
+		engine_kind(out->engine) == ENGINE_NONE, NULL, e);
 }
 
 static int open_archive(struct session *s, const char *operand, bool relocate,

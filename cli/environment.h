@@ -8,12 +8,23 @@
 /* The engine that -t, --image and --engine ask for; the work folder must exist. */
 int environment_engine(
 	struct session *s, const struct profile *profile, struct engine **out, struct err *e);
+struct install_request;
+struct install_counts;
+struct content;
+/*
+ * Fills the cache with those of the request's packages that are needed and installs them; once more where somebody cleaned
+ * the cache in between.
+ */
+int environment_fill_and_install(
+	struct session *s, const struct install_request *r, struct content *content, struct err *e);
 /*
  * Fills the cache and installs the plan into prefix (its path inside the engine too).  copy: no
- * hard links into the cache, because what runs there may write into what it finds.
+ * hard links into the cache, because what runs there may write into what it finds.  counts: what
+ * was done, or NULL.
  */
 int environment_install(struct session *s, const struct project *p, const struct plan *plan,
-	struct engine *engine, const char *prefix, bool copy, struct err *e);
+	struct engine *engine, const char *prefix, bool copy, struct install_counts *counts,
+	struct err *e);
 
 enum environment_kind {
 	ENVIRONMENT_FILE, /* environment.yml or a lock */

@@ -1,18 +1,20 @@
 /* envbuild install: an environment file or lock into a folder. */
+#include "builder/install.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/environment.h"
 #include "cli/output.h"
 
-static int install_plan(
-	struct session *s, struct project *p, const char *prefix, struct plan *plan, struct err *e)
+static int install_plan(struct session *s, struct project *p, const char *prefix, struct plan *plan,
+	struct install_counts *counts, struct err *e)
 {
 	struct engine *engine = NULL;
 	int rc = -1;
 
 	if (environment_engine(s, &plan->profile, &engine, e) == 0)
-		rc = environment_install(s, p, plan, engine, prefix, s->line.options.copy, e);
+		rc = environment_install(
+			s, p, plan, engine, prefix, s->line.options.copy, counts, e);
 	engine_close(engine);
 	return rc;
 }
@@ -24,6 +26,7 @@ int command_install(struct session *s, struct err *e)
 	struct json_out w = {.to = &text};
 	struct project p;
 	struct plan plan;
+	struct install_counts counts = {0};
 	const char *prefix;
 
 	if (!o->prefix)
@@ -37,9 +40,13 @@ int command_install(struct session *s, struct err *e)
 	}
 	prefix = path_absolute(&s->arena, o->prefix);
 	if (plan_target(s, &p, p.targets[0], false, &plan, e) < 0 ||
-		install_plan(s, &p, prefix, &plan, e) < 0)
+		install_plan(s, &p, prefix, &plan, &counts, e) < 0)
 		return -1;
-	log_note("%s: %zu packages", prefix, plan.n_records);
+	if (counts.unlinked || counts.kept)
+		log_note("%s: %zu packages, %zu linked, %zu unlinked, %zu as they were", prefix,
+			plan.n_records, counts.linked, counts.unlinked, counts.kept);
+	else
+		log_note("%s: %zu packages", prefix, plan.n_records);
 	jw_object(&w);
 	jw_key(&w, "prefix");
 	jw_cstr(&w, prefix);
@@ -47,6 +54,10 @@ int command_install(struct session *s, struct err *e)
 	jw_str(&w, plan.profile.name);
 	jw_key(&w, "packages");
 	jw_int(&w, (int64_t)plan.n_records);
+	jw_key(&w, "linked");
+	jw_int(&w, (int64_t)counts.linked);
+	jw_key(&w, "unlinked");
+	jw_int(&w, (int64_t)counts.unlinked);
 	jw_object_end(&w);
 	output_document(&s->line.options, &text);
 	return 0;

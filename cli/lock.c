@@ -1,8 +1,9 @@
 /* envbuild lock: solve for each target and write the lock. */
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "cli/environment.h"
 #include "cli/output.h"
-#include "cli/plan.h"
 
 static void json_target(struct json_out *w, const struct plan *plan)
 {
@@ -15,8 +16,66 @@ static void json_target(struct json_out *w, const struct plan *plan)
 	jw_array(w);
 	for (size_t i = 0; i < plan->locked.n_records; i++)
 		jw_str(w, plan->locked.records[i]->url);
+	for (size_t i = 0; i < plan->pypi->n; i++)
+		jw_str(w, plan->pypi->v[i].url);
 	jw_array_end(w);
 	jw_object_end(w);
+}
+
+/*
+ * The target's Python and pip decide what its pip section comes to, so conda's part is installed
+ * for them, privately.
+ */
+static int resolve_in(struct session *s, struct project *p, struct plan *plan,
+	struct engine *engine, struct err *e)
+{
+	const struct options *o = &s->line.options;
+	char *prefix = path_join(&s->arena, s->work, "lock");
+	struct install_request r = {
+		.cache = &s->cache,
+		.records = plan->records,
+		.n_records = plan->n_records,
+		.prefix = prefix,
+		.prefix_inside = BUILD_PREFIX,
+		.engine = engine,
+		.allow_clobber = o->allow_clobber.v,
+		.n_allow_clobber = o->allow_clobber.n,
+		.for_pack = true,
+		.resolve_only = true,
+		.network = !o->offline && plan->profile.network,
+		.jobs = s->jobs,
+		.timeout_s = o->timeout,
+	};
+	int rc;
+
+	plan_fill_pip(s, p, plan, &r);
+	if (engine_kind(engine) == ENGINE_NONE) {
+		r.prefix = output_padded_prefix(&s->arena, prefix, strlen(BUILD_PREFIX));
+		r.prefix_inside = r.prefix;
+		r.copy = true;
+	}
+	rc = environment_fill_and_install(s, &r, NULL, e);
+	return dir_remove(prefix, rc < 0 ? NULL : e) < 0 ? -1 : rc;
+}
+
+static int resolve_pip(struct session *s, struct project *p, struct plan *plan, struct err *e)
+{
+	struct engine *engine = NULL;
+	int rc;
+
+	if (plan->env.n_pip == 0)
+		return 0;
+	rc = session_work(s, e);
+	if (rc == 0)
+		rc = environment_engine(s, &plan->profile, &engine, e);
+	if (rc < 0) {
+		err_wrap(e, "the pip section has to be resolved where target '%.*s' can run",
+			STR_ARG(plan->profile.name));
+		return err_advise(e, "leave out this target, or lock it on a machine that can");
+	}
+	rc = resolve_in(s, p, plan, engine, e);
+	engine_close(engine);
+	return rc;
 }
 
 int command_lock(struct session *s, struct err *e)
@@ -42,7 +101,8 @@ int command_lock(struct session *s, struct err *e)
 	for (size_t i = 0; i < p.n_targets; i++) {
 		struct plan plan;
 
-		if (plan_target(s, &p, p.targets[i], true, &plan, e) < 0)
+		if (plan_target(s, &p, p.targets[i], true, &plan, e) < 0 ||
+			resolve_pip(s, &p, &plan, e) < 0)
 			return -1;
 		plan_enter_lock(s, &p, &plan);
 		json_target(&w, &plan);

@@ -1,4 +1,5 @@
 /* envbuild: finds the command, runs it, reports. */
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "cli/session.h"
 
@@ -12,25 +13,35 @@ int command_status;
 
 static const enum option_id pack_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
 	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_NAME, OPT_OUTPUT, OPT_TEST, OPT_NO_TEST,
-	OPT_TEST_SHELL, OPT_LOCKED, OPT_FORMAT, OPT_LEVEL, OPT_NO_COMPILE, OPT_ENGINE, OPT_TIMEOUT,
-	OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+	OPT_TEST_SHELL, OPT_LOCKED, OPT_FORMAT, OPT_LEVEL, OPT_NO_COMPILE, OPT_ALLOW_CLOBBER,
+	OPT_FROZEN, OPT_EXTERNALLY_MANAGED, OPT_VAULT, OPT_MIRROR, OPT_LOW_DISK, OPT_ENGINE,
+	OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id lock_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
-	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_OUTPUT, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE,
-	OPT_HELP, OPT_NONE};
+	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_OUTPUT, OPT_ALLOW_CLOBBER, OPT_VAULT,
+	OPT_MIRROR, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET,
+	OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id install_options[] = {OPT_PREFIX, OPT_CHANNEL, OPT_OVERRIDE_CHANNELS,
 	OPT_CHANNEL_ALIAS, OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_LOCKED, OPT_NO_DEPS,
-	OPT_COPY, OPT_NO_COMPILE, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_JSON,
-	OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+	OPT_COPY, OPT_NO_COMPILE, OPT_ALLOW_CLOBBER, OPT_FROZEN, OPT_EXTERNALLY_MANAGED, OPT_VAULT,
+	OPT_MIRROR, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET,
+	OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id test_options[] = {OPT_TEST, OPT_TEST_SHELL, OPT_TARGET, OPT_IMAGE,
 	OPT_NAME, OPT_ENGINE, OPT_TIMEOUT, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP,
 	OPT_NONE};
 static const enum option_id run_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
-	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_LOCKED, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS,
-	OPT_OFFLINE, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_LOCKED, OPT_ALLOW_CLOBBER, OPT_VAULT,
+	OPT_MIRROR, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_QUIET, OPT_VERBOSE,
+	OPT_HELP, OPT_NONE};
 static const enum option_id unpack_options[] = {
 	OPT_PREFIX, OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id index_options[] = {
 	OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id verify_options[] = {
+	OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id vault_options[] = {OPT_TARGET, OPT_CHANNEL, OPT_CHANNEL_ALIAS,
+	OPT_MIRROR, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id clean_options[] = {OPT_OLDER, OPT_MAX_SIZE, OPT_ALL, OPT_DRY_RUN,
+	OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id info_options[] = {OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 
 const struct command commands[] = {
@@ -48,7 +59,8 @@ const struct command commands[] = {
 		command_lock},
 	{"install", "[ENV]", "install an environment into a folder",
 		"Installs ENV (environment.yml, or a lock file) into the folder given with -p,\n"
-		"from the lock where it fits. The folder must be new or empty.",
+		"from the lock where it fits. The folder is new, empty or an environment, which\n"
+		"is changed into the wanted one; a change that fails is undone.",
 		"envbuild install environment.yml -p ./env", 0, 1, false, install_options,
 		command_install},
 	{"test", "ARCHIVE|PREFIX", "run the test script in the target's image",
@@ -64,6 +76,14 @@ const struct command commands[] = {
 		"Unpacks into DIR, which must be new or empty, and relocates the environment\n"
 		"for that path, or for the one given with --prefix.",
 		"envbuild unpack demo.tar.gz ./demo", 2, 2, false, unpack_options, command_unpack},
+	{"verify", "PREFIX", "compare a prefix with its packages",
+		"Compares every file of the installed environment with what its packages say,\n"
+		"and lists those that are missing, changed or nobody's, by package.",
+		"envbuild verify ./env", 1, 1, false, verify_options, command_verify},
+	{"vault", "LOCK DIR", "keep all packages of a lock in a folder",
+		"Puts every package and wheel of the lock into DIR, an indexed channel from\n"
+		"which pack and install work without a network (--offline --vault DIR).",
+		"envbuild vault envbuild.lock ./vault", 2, 2, false, vault_options, command_vault},
 	{"channel index", "DIR", "make a folder of packages a channel",
 		"Writes repodata.json and repodata.json.zst for each subdir of DIR\n"
 		"(DIR/linux-64/*.conda, DIR/noarch/*.tar.bz2 and so on).",
@@ -73,6 +93,15 @@ const struct command commands[] = {
 		"Shows where the cache is, how many packages and indexes it holds and how\n"
 		"large they are.",
 		"envbuild cache info", 0, 0, false, info_options, command_cache_info},
+	{"cache verify", "", "check every file of the package cache",
+		"Compares every file of the cache with the sums its package had, and removes\n"
+		"packages that are damaged: they are fetched anew when next needed.",
+		"envbuild cache verify", 0, 0, false, verify_options, command_cache_verify},
+	{"cache clean", "", "remove what is not needed from the package cache",
+		"Removes what killed runs left and packages that no known lock refers to.\n"
+		"With --older or --max-size only those that were not used lately.",
+		"envbuild cache clean --older 30d", 0, 0, false, clean_options,
+		command_cache_clean},
 	{0}};
 
 static void help(void)
@@ -161,6 +190,8 @@ int main(int argc, char **argv)
 	if (hold_standard_streams() < 0)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error that write() tells */
+	interrupt_setup();
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 		strcmp(argv[1], "help") == 0) {
 		help();
@@ -170,6 +201,7 @@ int main(int argc, char **argv)
 	} else {
 		status = run_command(argc, argv);
 	}
+	interrupt_end();
 	if (fflush(stdout) == EOF) {
 		perror("envbuild: cannot write to stdout");
 		return status ? status : 1;

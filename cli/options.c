@@ -46,6 +46,21 @@ static const struct option_info infos[OPT_COUNT] = {
 		"only what is named, not what it needs"},
 	[OPT_COPY] = {"copy", 0, FLAG, NULL, AT(copy), "copy files, make no hard links"},
 	[OPT_NO_COMPILE] = {"no-compile", 0, FLAG, NULL, AT(no_compile), "make no Python bytecode"},
+	[OPT_ALLOW_CLOBBER] = {"allow-clobber", 0, LIST, "PATTERN", AT(allow_clobber),
+		"paths that two packages may bring (repeatable)"},
+	[OPT_FROZEN] = {"frozen", 0, FLAG, NULL, AT(frozen), "tell conda not to change it"},
+	[OPT_EXTERNALLY_MANAGED] = {"externally-managed", 0, FLAG, NULL, AT(externally_managed),
+		"tell pip not to change it"},
+	[OPT_VAULT] = {"vault", 0, TEXT, "DIR", AT(vault), "take packages from this folder first"},
+	[OPT_MIRROR] = {"mirror", 0, LIST, "CHANNEL=URL", AT(mirrors),
+		"where else a channel's files lie (repeatable)"},
+	[OPT_LOW_DISK] = {"low-disk", 0, FLAG, NULL, AT(low_disk),
+		"need less space, take more time"},
+	[OPT_OLDER] = {"older", 0, SECONDS, "TIME", AT(older), "not used for so long: 12h, 30d"},
+	[OPT_MAX_SIZE] = {"max-size", 0, TEXT, "SIZE", AT(max_size),
+		"oldest first until it fits: 500M, 20G"},
+	[OPT_ALL] = {"all", 0, FLAG, NULL, AT(all), "also what known locks refer to"},
+	[OPT_DRY_RUN] = {"dry-run", 0, FLAG, NULL, AT(dry_run), "say what would be done"},
 	[OPT_ENGINE] = {"engine", 0, TEXT, "ENGINE", AT(engine), "builtin (sandbox) or none"},
 	[OPT_TIMEOUT] = {"timeout", 0, SECONDS, "TIME", AT(timeout),
 		"for each script: 90, 30m, 2h"},
@@ -62,13 +77,15 @@ int parse_seconds(const char *text, unsigned *out)
 	struct str s = str_of(text);
 	uint64_t unit = 1, n;
 
-	if (str_ends(s, STR("h")))
+	if (str_ends(s, STR("d")))
+		unit = 24 * 3600;
+	else if (str_ends(s, STR("h")))
 		unit = 3600;
 	else if (str_ends(s, STR("m")))
 		unit = 60;
 	if (unit > 1 || str_ends(s, STR("s")))
 		s.n--;
-	if (str_u64(s, 1000000, &n) < 0 || n == 0)
+	if (str_u64(s, 1000000, &n) < 0 || n == 0 || n * unit > UINT32_MAX)
 		return -1;
 	*out = (unsigned)(n * unit);
 	return 0;

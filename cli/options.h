@@ -19,12 +19,13 @@ struct text_list {
 };
 
 struct options {
-	struct text_list channels, targets;
+	struct text_list channels, targets, allow_clobber, mirrors;
 	const char *channel_alias, *channel_priority;
-	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell;
+	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell, *vault,
+		*max_size;
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
-		no_compile;
-	unsigned verbose, jobs, level, timeout;
+		no_compile, frozen, externally_managed, low_disk, all, dry_run;
+	unsigned verbose, jobs, level, timeout, older;
 };
 
 enum option_id {
@@ -47,6 +48,16 @@ enum option_id {
 	OPT_NO_DEPS,
 	OPT_COPY,
 	OPT_NO_COMPILE,
+	OPT_ALLOW_CLOBBER,
+	OPT_FROZEN,
+	OPT_EXTERNALLY_MANAGED,
+	OPT_VAULT,
+	OPT_MIRROR,
+	OPT_LOW_DISK,
+	OPT_OLDER,
+	OPT_MAX_SIZE,
+	OPT_ALL,
+	OPT_DRY_RUN,
 	OPT_ENGINE,
 	OPT_TIMEOUT,
 	OPT_JOBS,
@@ -88,7 +99,7 @@ int options_parse(struct arena *a, const struct command *command, int argc, char
 	struct command_line *out, struct err *e);
 /* A command's help, in lines of at most 80 columns, on stdout. */
 void options_help(const struct command *command);
-/* "90", "90s", "30m", "2h" in seconds; -1 where it is none of them. */
+/* "90", "90s", "30m", "2h", "7d" in seconds; -1 where it is none of them. */
 int parse_seconds(const char *text, unsigned *out);
 
 #endif

@@ -5,22 +5,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* The temporary of this process, for the handler below. */
-static char unfinished[4096];
-
-static void remove_unfinished(int signal_number)
-{
-	if (unfinished[0])
-		unlink(unfinished);
-	signal(signal_number, SIG_DFL);
-	raise(signal_number);
-}
 
 /* Removes temporaries of path that no living run holds a lock on. */
 static void sweep(struct arena *a, const char *path)
@@ -88,14 +76,11 @@ static int open_temp(struct arena *a, struct output *out, struct err *e)
 	out->temp = path_join(a, path_dir(a, full),
 		arena_printf(a, ".%s.%d.tmp", path_base(full), (int)getpid()));
 	out->lock = open(out->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (out->lock < 0 || flock(out->lock, LOCK_EX | LOCK_NB) < 0) {
+	if (out->lock < 0 || (flock(out->lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)) {
 		err_sys(e, "cannot write '%s'", out->path);
 		return err_advise(
 			e, "the folder must exist and be writable; -o names another place");
 	}
-	snprintf(unfinished, sizeof unfinished, "%s", out->temp);
-	for (int i = 0; i < 3; i++)
-		signal((int[]){SIGINT, SIGTERM, SIGHUP}[i], remove_unfinished);
 	return 0;
 }
 
@@ -123,7 +108,6 @@ int output_release(struct output *out, struct err *e)
 
 	if (fd < 0 || fsync(fd) < 0 || rename(out->temp, out->path) < 0)
 		return err_sys(e, "cannot finish '%s'", out->path);
-	unfinished[0] = '\0';
 	fd_cleanup(&out->lock);
 	out->lock = -1;
 	out->temp = NULL;
@@ -135,7 +119,6 @@ void output_abort(struct output *out)
 	if (!out->temp)
 		return;
 	unlink(out->temp);
-	unfinished[0] = '\0';
 	fd_cleanup(&out->lock);
 	*out = (struct output){.lock = -1};
 }

@@ -10,8 +10,11 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "builder/disk.h"
 #include "builder/install.h"
 #include "builder/test.h"
+#include "builder/upkeep.h"
+#include "cli/environment.h"
 #include "cli/output.h"
 #include "cli/plan.h"
 
@@ -147,27 +150,30 @@ static int build(struct pack_run *run, struct err *e)
 		.engine = run->engine,
 		.requested = plan->env.depends,
 		.n_requested = plan->env.n_depends,
-		.pip = plan->env.pip,
-		.n_pip = plan->env.n_pip,
-		.project_dir = run->project->dir,
 		.variables = plan->env.variables,
+		.allow_clobber = o->allow_clobber.v,
+		.n_allow_clobber = o->allow_clobber.n,
+		.frozen = o->frozen || run->project->settings.frozen,
+		.externally_managed =
+			o->externally_managed || run->project->settings.externally_managed,
 		.n_variables = plan->env.n_variables,
 		.compile = !o->no_compile,
 		.for_pack = true,
 		/* pip may write into what it finds; a hard link would carry that into the cache. */
-		.copy = plan->env.n_pip,
+		.copy = plan->env.n_pip || plan->pypi->n,
 		.network = !o->offline && plan->profile.network,
 		.jobs = run->s->jobs,
 		.timeout_s = o->timeout,
 	};
 
+	plan_fill_pip(run->s, run->project, plan, &r);
 	if (engine_kind(run->engine) == ENGINE_NONE) {
 		/* Without a sandbox the prefix has the path it lies at; its length is the build
 		 * prefix's, so that the archive does not depend on the engine. */
 		r.prefix = output_padded_prefix(a, prefix, strlen(BUILD_PREFIX));
 		r.prefix_inside = r.prefix;
 	}
-	return install(a, &r, &run->content, e);
+	return environment_fill_and_install(run->s, &r, &run->content, e);
 }
 
 static int64_t source_date(const struct plan *plan)
@@ -396,19 +402,52 @@ static void say_result(const struct pack_run *run)
 			run->content.longest_prefix, STR_ARG(run->content.longest_prefix_path));
 }
 
+/* Before anything is fetched; a compressed archive is about as large as its packages together. */
+static int check_space(struct pack_run *run, struct err *e)
+{
+	static const unsigned percent[] = {
+		[PACK_TAR] = 0, [PACK_TAR_GZ] = 150, [PACK_TAR_ZST] = 110};
+	struct session *s = run->s;
+	struct disk_plan plan = {.cache = &s->cache,
+		.records = run->plan.records,
+		.n_records = run->plan.n_records,
+		.prefix = s->work,
+		.copy = run->plan.env.n_pip > 0,
+		.archive = path_dir(&s->arena, run->output.path),
+		.archive_percent = percent[run->output.format],
+		.test = run->has_test ? s->work : NULL,
+		.low_disk = s->line.options.low_disk};
+	uint64_t peak;
+	char size[24];
+
+	if (disk_check_plan(&plan, &peak, e) < 0)
+		return -1;
+	log_debug("at most %s more than now are needed on the disk of '%s'",
+		format_bytes(peak, size), s->cache_dir);
+	return 0;
+}
+
+/* --low-disk: what this run brought into the cache is not needed for the test. */
+static void drop_added(struct pack_run *run, const bool *added)
+{
+	if (run->s->line.options.low_disk)
+		cache_drop(&run->s->cache, run->plan.records, added, run->plan.n_records);
+}
+
 /* The way.  The audit has its place between the built prefix and the archive. */
 static int walk(struct pack_run *run, struct err *e)
 {
 	struct session *s = run->s;
 	char *build_dir = path_join(&s->arena, s->work, "build");
+	bool *added = arena_array(&s->arena, bool, run->plan.n_records + 1);
 
-	if (open_engine(run, e) < 0 ||
-		cache_fill(&s->cache, s->http, run->plan.records, run->plan.n_records, s->jobs,
-			s->line.options.offline, e) < 0 ||
-		build(run, e) < 0 || write_archive(run, e) < 0)
+	cache_missing(&s->cache, run->plan.records, run->plan.n_records, added);
+	if (check_space(run, e) < 0 || open_engine(run, e) < 0 || build(run, e) < 0 ||
+		write_archive(run, e) < 0)
 		return -1;
 	if (dir_remove(build_dir, e) < 0)
 		return -1;
+	drop_added(run, added);
 	return test_archive(run, e);
 }
 

@@ -2,8 +2,11 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "builder/upkeep.h"
+#include "cli/mirrors.h"
 #include "images/engine.h"
 #include "solver/matchspec.h"
+#include "solver/requirements.h"
 
 #include <stdlib.h>
 
@@ -71,6 +74,8 @@ int project_open(struct session *s, const char *env, struct project *out, struct
 				out->lock_path);
 		return -1;
 	}
+	if (out->has_lock)
+		cache_note_lock(&s->cache, out->lock_path);
 	choose_targets(s, out);
 	return 0;
 }
@@ -192,12 +197,32 @@ static void fill_request(struct session *s, const struct project *p, struct plan
 		.http = s->http,
 		.offline = s->line.options.offline,
 		.no_deps = s->line.options.no_deps,
+		.pip = plan->env.pip,
+		.n_pip = plan->env.n_pip,
+		.project_dir = p->dir,
 	};
+}
+
+void plan_fill_pip(struct session *s, const struct project *p, const struct plan *plan,
+	struct install_request *r)
+{
+	r->pip = plan->env.pip;
+	r->n_pip = plan->env.n_pip;
+	r->pip_file = p->path;
+	r->project_dir = p->dir;
+	r->pypi = plan->pypi;
+	r->http = s->http;
+	r->subdir = plan->profile.subdir;
+	r->glibc = plan->profile.glibc;
+	r->work_dir = s->work;
+	r->locked = s->line.options.locked;
 }
 
 static void take_locked(struct session *s, struct plan *plan, const struct lock_target *locked)
 {
 	plan->locked = *locked;
+	*plan->pypi = locked->pypi;
+	plan->pypi->settled = true;
 	plan->n_records = locked->n_records;
 	plan->records = arena_array(&s->arena, struct record *, locked->n_records);
 	memcpy(plan->records, locked->records, locked->n_records * sizeof *plan->records);
@@ -288,8 +313,9 @@ int plan_target(struct session *s, struct project *p, const char *target, bool l
 	const struct options *o = &s->line.options;
 	enum channel_priority priority;
 
-	*out = (struct plan){0};
-	if (profile_find(&s->arena, target, p->dir, &out->profile, e) < 0 ||
+	*out = (struct plan){.pypi = arena_new(&s->arena, struct pypi_set)};
+	if (mirrors_declare(s, &p->settings, p->dir, e) < 0 ||
+		profile_find(&s->arena, target, p->dir, &out->profile, e) < 0 ||
 		(!lock_only && engine_check_machine(&out->profile, e) < 0))
 		return -1;
 	if (p->lock_is_input) {
@@ -321,12 +347,49 @@ static void set_channels(struct arena *a, struct lock *lock, const struct plan *
 		lock->channels[i] = plan->channels.v[i].url;
 }
 
+static struct lock_target whole_target(const struct plan *plan)
+{
+	struct lock_target target = plan->locked;
+
+	if (plan->pypi->settled)
+		target.pypi = *plan->pypi;
+	return target;
+}
+
+/* One git package, now and as it was locked. */
+static void say_moved(
+	struct arena *a, const struct pypi_package *was, const struct pypi_package *is)
+{
+	struct pypi_git from, to;
+	struct str rev;
+
+	if (pypi_git_split(a, was->url, &from) < 0 || pypi_git_split(a, is->url, &to) < 0 ||
+		!str_eq(from.url, to.url) || !str_eq(from.rev, to.rev) ||
+		str_eq(from.commit, to.commit))
+		return;
+	rev = to.rev.n ? to.rev : STR("HEAD");
+	log_note("'%.*s': '%.*s' moved from %.12s to %.12s", STR_ARG(is->name), STR_ARG(rev),
+		from.commit.p, to.commit.p);
+}
+
+static void say_all_moved(
+	struct arena *a, const struct lock_target *was, const struct lock_target *is)
+{
+	for (size_t i = 0; i < is->pypi.n; i++)
+		for (size_t k = 0; was && k < was->pypi.n; k++)
+			if (str_eq(was->pypi.v[k].name, is->pypi.v[i].name))
+				say_moved(a, &was->pypi.v[k], &is->pypi.v[i]);
+}
+
 void plan_enter_lock(struct session *s, struct project *p, const struct plan *plan)
 {
+	struct lock_target target = whole_target(plan);
+
 	if (p->lock_is_input)
 		return;
+	say_all_moved(&s->arena, lock_find(&p->lock, target.name), &target);
 	set_channels(&s->arena, &p->lock, plan);
-	lock_put(&s->arena, &p->lock, &plan->locked);
+	lock_put(&s->arena, &p->lock, &target);
 }
 
 int project_write_lock(
@@ -344,12 +407,16 @@ int project_write_lock(
 	if (old.p && str_eq(old, buf_view(&text)))
 		return 0;
 	*changed = true;
-	return file_write(path, buf_view(&text), 0644, e);
+	if (file_write(path, buf_view(&text), 0644, e) < 0)
+		return -1;
+	cache_note_lock(&s->cache, path_absolute(&s->arena, path));
+	return 0;
 }
 
 struct str plan_lock_text(struct session *s, const struct project *p, const struct plan *plan)
 {
 	struct lock one = {0};
+	struct lock_target target = whole_target(plan);
 	CLEANUP_BUF text = {0};
 
 	if (p->lock_is_input) {
@@ -359,7 +426,7 @@ struct str plan_lock_text(struct session *s, const struct project *p, const stru
 	} else {
 		set_channels(&s->arena, &one, plan);
 	}
-	lock_put(&s->arena, &one, &plan->locked);
+	lock_put(&s->arena, &one, &target);
 	lock_write(&one, &text);
 	return arena_str(&s->arena, buf_view(&text));
 }

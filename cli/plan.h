@@ -5,6 +5,7 @@
 #ifndef CLI_PLAN_H
 #define CLI_PLAN_H
 
+#include "builder/install.h"
 #include "cli/session.h"
 #include "images/profile.h"
 #include "solver/envfile.h"
@@ -37,6 +38,8 @@ struct plan {
 	struct record **records; /* dependencies first */
 	size_t n_records;
 	struct lock_target locked;
+	/* Of PyPI: settled where the lock was current, else when it has been resolved in an engine. */
+	struct pypi_set *pypi;
 	bool from_lock; /* the lock was current */
 };
 
@@ -47,7 +50,13 @@ struct plan {
  */
 int plan_target(struct session *s, struct project *p, const char *target, bool lock_only,
 	struct plan *out, struct err *e);
-/* Enters the plan into the project's lock; plan_write_lock writes the file if it changed. */
+/* What an installation needs for the pip section and the wheels of the plan. */
+void plan_fill_pip(struct session *s, const struct project *p, const struct plan *plan,
+	struct install_request *r);
+/*
+ * Enters the plan into the project's lock, and says which branches of git moved since it was
+ * locked; project_write_lock writes the file if it changed.
+ */
 void plan_enter_lock(struct session *s, struct project *p, const struct plan *plan);
 int project_write_lock(
 	struct session *s, const struct project *p, const char *path, bool *changed, struct err *e);

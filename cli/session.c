@@ -3,19 +3,22 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/work.h"
+#include "builder/layer.h"
 #include "images/engine.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 /* A folder without a lock file this old was not just being made. */
-enum { ABANDONED_S = 60 };
+enum { ABANDONED_S = 60, FOREIGN_S = 7 * 24 * 3600 };
 
 /* As passwd has it; NULL where there is none. */
 static const char *home_of_user(struct arena *a)
@@ -48,6 +51,30 @@ static char *cache_place(struct arena *a, struct err *e)
 	return NULL;
 }
 
+/* A whole number from 1 in the environment, or 0 where it is not set. */
+static int number_from(const char *variable, uint64_t max, unsigned *out, struct err *e)
+{
+	const char *text = getenv(variable);
+	uint64_t n = 0;
+
+	if (text && *text && (str_u64(str_of(text), max, &n) < 0 || n == 0))
+		return err_set(e, ERR_USAGE, "%s is a whole number from 1 to %ju, not '%s'",
+			variable, (uintmax_t)max, text);
+	*out = (unsigned)n;
+	return 0;
+}
+
+static int open_network(struct session *s, struct err *e)
+{
+	struct http_options o = {.offline = s->line.options.offline};
+
+	if (number_from("ENVBUILD_NET_TIMEOUT", 3600, &o.stall_s, e) < 0 ||
+		number_from("ENVBUILD_NET_RETRIES", 100, &o.retries, e) < 0)
+		return -1;
+	s->http = http_new(&o);
+	return 0;
+}
+
 int session_open(struct session *s, struct err *e)
 {
 	const struct options *o = &s->line.options;
@@ -61,33 +88,63 @@ int session_open(struct session *s, struct err *e)
 		err_wrap(e, "while opening the cache '%s'", s->cache_dir);
 		return err_advise(e, "ENVBUILD_CACHE names another folder for the cache");
 	}
-	s->http = http_new(&(struct http_options){.offline = o->offline});
-	return 0;
+	cache_add_lower(&s->arena, &s->cache, getenv("ENVBUILD_CACHE_LOWER"));
+	if (o->vault && cache_add_vault(&s->arena, &s->cache, o->vault, e) < 0)
+		return -1;
+	return open_network(s, e);
 }
 
-/* Takes the lock of a work folder: a descriptor, or -1 where it is held or cannot be had. */
-static int take_lock(int dirfd, const char *name, int flags)
+/*
+ * The lock of a work folder is a locked file that says "HOST PID".  On a network's file system locks
+ * may not be had, or hold for one host only: then the signature must do.
+ */
+static int open_lock(int dirfd, const char *name, int flags)
 {
 	CLEANUP_FD dir = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	CLEANUP_FD fd = -1;
 
-	if (dir < 0)
-		return -1;
-	fd = openat(dir, ".lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return -1;
-	return steal_fd(&fd);
+	return dir < 0 ? -1 : openat(dir, ".lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+}
+
+static int sign_lock(int fd, struct err *e)
+{
+	char host[256] = "", text[300];
+
+	gethostname(host, sizeof host - 1);
+	int n = snprintf(text, sizeof text, "%s %ld\n", host, (long)getpid());
+	return write_full(fd, text, (size_t)n, e);
+}
+
+/* Is who signed surely gone?  Of another host's process that is so after a week only. */
+static bool is_signer_gone(int fd, bool locked)
+{
+	char host[256] = "", text[300];
+	ssize_t n = read_full(fd, text, sizeof text);
+	struct str pid = str_trim(str_n(text, n < 0 ? 0 : (size_t)n)), signer = str_cut(&pid, ' ');
+	struct stat st;
+	uint64_t id;
+
+	gethostname(host, sizeof host - 1);
+	if (fstat(fd, &st) < 0)
+		return false;
+	if (str_u64(pid, INT32_MAX, &id) < 0) /* it is just being signed */
+		return locked && time(NULL) - st.st_mtime > ABANDONED_S;
+	if (!str_is(signer, host))
+		return time(NULL) - st.st_mtime > FOREIGN_S;
+	return locked || (kill((pid_t)id, 0) < 0 && errno == ESRCH);
 }
 
 static bool is_abandoned(int dirfd, const char *name)
 {
-	CLEANUP_FD lock = take_lock(dirfd, name, 0);
+	CLEANUP_FD fd = open_lock(dirfd, name, 0);
 	struct stat st;
 
-	if (lock >= 0)
-		return true;
-	return errno == ENOENT && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_mtime + ABANDONED_S < time(NULL);
+	if (fd < 0)
+		return errno == ENOENT && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		       st.st_mtime + ABANDONED_S < time(NULL);
+	bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+	if (!locked && errno == EWOULDBLOCK)
+		return false;
+	return is_signer_gone(fd, locked);
 }
 
 static void remove_abandoned(int dirfd, const char *parent, const char *name)
@@ -125,10 +182,11 @@ int session_work(struct session *s, struct err *e)
 	s->work = dir_temp(&s->arena, parent, "run", e);
 	if (!s->work)
 		return -1;
-	s->work_lock = take_lock(AT_FDCWD, s->work, O_CREAT);
-	if (s->work_lock < 0)
+	s->work_lock = open_lock(AT_FDCWD, s->work, O_CREAT);
+	if (s->work_lock < 0 ||
+		(flock(s->work_lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK))
 		return err_sys(e, "cannot lock the work folder '%s'", s->work);
-	return 0;
+	return sign_lock(s->work_lock, e);
 }
 
 void session_close(struct session *s)

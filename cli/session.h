@@ -40,7 +40,11 @@ int command_test(struct session *s, struct err *e);
 int command_run(struct session *s, struct err *e);
 int command_unpack(struct session *s, struct err *e);
 int command_channel_index(struct session *s, struct err *e);
+int command_verify(struct session *s, struct err *e);
+int command_vault(struct session *s, struct err *e);
 int command_cache_info(struct session *s, struct err *e);
+int command_cache_verify(struct session *s, struct err *e);
+int command_cache_clean(struct session *s, struct err *e);
 
 /* Status that `envbuild run` hands on from its command; other commands leave it at 0. */
 extern int command_status;

@@ -79,6 +79,29 @@ static bool is_renamed(
 	       !str_eq(entry->prefix, l->build_prefix);
 }
 
+/* Puts the prefix of the archive in the place of the build prefix, which has the same length. */
+static int rename_prefix(
+	const struct layout *l, const struct content_entry *entry, char *p, size_t size)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < entry->n_offsets && rc == 0; i++) {
+		CLEANUP_BUF from = {0};
+		CLEANUP_BUF to = {0};
+		enum text_encoding encoding =
+			entry->forms ? (enum text_encoding)entry->forms[i].encoding : TEXT_UTF8;
+		uint64_t at = entry->offsets[i];
+
+		if (text_encode(entry->prefix, encoding, &from) < 0 ||
+			text_encode(l->build_prefix, encoding, &to) < 0 || from.n != to.n ||
+			at > size || from.n > size - at || memcmp(p + at, from.p, from.n) != 0)
+			rc = -1;
+		else
+			memcpy(p + at, to.p, to.n);
+	}
+	return rc;
+}
+
 /* Such a file is read now, its prefix replaced, and measured.  They are few and small. */
 static int add_renamed(struct layout *l, const struct content_entry *entry,
 	struct layout_item *item, struct err *e)
@@ -95,12 +118,9 @@ static int add_renamed(struct layout *l, const struct content_entry *entry,
 		return err_set(e, ERR_FAIL, "'%s' changed while it was packed", item->source);
 	p = arena_cstr(l->arena, item->data);
 	item->data.p = p;
-	for (size_t i = 0; i < entry->n_offsets; i++) {
-		if (memcmp(p + entry->offsets[i], entry->prefix.p, entry->prefix.n) != 0)
-			return err_set(e, ERR_INTEGRITY,
-				"'%s' does not hold its placeholder where it should", item->source);
-		memcpy(p + entry->offsets[i], l->build_prefix.p, l->build_prefix.n);
-	}
+	if (rename_prefix(l, entry, p, item->data.n) < 0)
+		return err_set(e, ERR_INTEGRITY,
+			"'%s' does not hold its placeholder where it should", item->source);
 	item->source = NULL;
 	sha256_of(item->data.p, item->data.n, item->sha256);
 	add_item(l, item);

@@ -63,7 +63,8 @@ static void add_packages(struct json_out *w, const struct content *c)
 	jw_array_end(w);
 }
 
-static void add_undeclared(struct json_out *w, const struct content *c)
+/* The build prefix has one name in every archive, whatever it was on the building machine. */
+static void add_undeclared(struct json_out *w, const struct content *c, struct str build_prefix)
 {
 	jw_key(w, "undeclared_placeholders");
 	jw_array(w);
@@ -72,7 +73,10 @@ static void add_undeclared(struct json_out *w, const struct content *c)
 			continue;
 		jw_object(w);
 		key_str(w, "path", c->entries[i].path);
-		key_str(w, "prefix", c->entries[i].undeclared);
+		key_str(w, "prefix",
+			str_eq(c->entries[i].undeclared, c->build_prefix)
+				? build_prefix
+				: c->entries[i].undeclared);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
@@ -104,7 +108,7 @@ void manifest_write(const struct pack_request *r, struct str build_prefix,
 	key_str(&w, "build_prefix", build_prefix);
 	add_longest(&w, r->content);
 	add_packages(&w, r->content);
-	add_undeclared(&w, r->content);
+	add_undeclared(&w, r->content, build_prefix);
 	jw_key(&w, "replaced");
 	jw_array(&w);
 	for (size_t i = 0; i < n_replaced; i++)

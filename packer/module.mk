@@ -1,7 +1,7 @@
 # The static bin/conda-unpack, and what libpacker.a holds beside packer/*.c: the relocator, compiled
 # a second time for envbuild itself, and the files that travel in every archive.
 RELOCATOR := packer/relocator
-RELOCATOR_SHARED := index file tree
+RELOCATOR_SHARED := encoding index file tree
 UNPACK_PROGRAM := $(B)/$(RELOCATOR)/conda-unpack
 EMBEDDED := packer/activate/activate.sh packer/activate/deactivate.sh $(UNPACK_PROGRAM)
 

@@ -1,6 +1,7 @@
 #include "packer/relocation_write.h"
 
 #include "base/table.h"
+#include "builder/text_encoding.h"
 
 #include <stdlib.h>
 
@@ -19,34 +20,71 @@ static void add_le64(struct buf *to, uint64_t v)
 		buf_putc(to, (char)(v & 0xff));
 }
 
+static int out_of_place(const struct content_entry *from, uint64_t at, struct err *e)
+{
+	return err_set(e, ERR_INTEGRITY, "placeholder offset %llu of '%.*s' is out of place",
+		(unsigned long long)at, STR_ARG(from->path));
+}
+
+/* The encoding of place i and, in a binary, where its string ends; past: where the place does. */
+static int add_form(const struct content_entry *from, size_t i, uint64_t past, struct buf *to)
+{
+	uint64_t end = from->forms[i].end;
+
+	buf_putc(to, (char)from->forms[i].encoding);
+	if (!from->binary)
+		return end ? -1 : 0;
+	if (end ? end < past || end > from->size : i + 1 == from->n_offsets)
+		return -1;
+	add_number(to, end ? 1 + end - past : 0);
+	return 0;
+}
+
+static int add_places(const struct content_entry *from, struct buf *gaps, struct err *e)
+{
+	uint64_t past = 0, end = 0;
+
+	for (size_t i = 0; i < from->n_offsets; i++) {
+		unsigned encoding = from->forms ? from->forms[i].encoding : TEXT_UTF8;
+		uint64_t at = from->offsets[i], n = from->prefix.n;
+
+		if (encoding >= TEXT_ENCODINGS)
+			return out_of_place(from, at, e);
+		n *= text_unit((enum text_encoding)encoding);
+		if (at < past || at < end || at > from->size || n > from->size - at)
+			return out_of_place(from, at, e);
+		add_number(gaps, at - past);
+		past = at + n;
+		if (!from->forms)
+			continue;
+		if (add_form(from, i, past, gaps) < 0)
+			return out_of_place(from, at, e);
+		end = from->forms[i].end;
+	}
+	return 0;
+}
+
 int relocation_file_make(struct arena *a, const struct content_entry *from,
 	struct relocation_file *out, struct err *e)
 {
 	CLEANUP_BUF gaps = {0};
-	uint64_t past = 0;
 
 	*out = (struct relocation_file){.entry = {
 						.path = arena_cstr(a, from->path),
 						.binary = from->binary,
+						.forms = from->forms != NULL,
 						.placeholder = arena_cstr(a, from->prefix),
 						.placeholder_len = from->prefix.n,
 						.size = from->size,
 						.n_offsets = from->n_offsets,
 					}};
 	if (memchr(from->prefix.p, 0, from->prefix.n) ||
-		!relocate_prefix_is_good(out->entry.placeholder))
+		!relocate_prefix_is_good(out->entry.placeholder) ||
+		(from->forms && !text_is_ascii(from->prefix)))
 		return err_set(e, ERR_INTEGRITY, "placeholder of '%.*s' is no absolute path",
 			STR_ARG(from->path));
-	for (size_t i = 0; i < from->n_offsets; i++) {
-		uint64_t at = from->offsets[i];
-
-		if (at < past || at > from->size || from->prefix.n > from->size - at)
-			return err_set(e, ERR_INTEGRITY,
-				"placeholder offset %llu of '%.*s' is out of place",
-				(unsigned long long)at, STR_ARG(from->path));
-		add_number(&gaps, at - past);
-		past = at + from->prefix.n;
-	}
+	if (add_places(from, &gaps, e) < 0)
+		return -1;
 	out->gaps_len = gaps.n;
 	out->entry.gaps = (const unsigned char *)arena_str(a, buf_view(&gaps)).p;
 	out->entry.gaps_end = out->entry.gaps + gaps.n;
@@ -58,14 +96,14 @@ static struct str find_head(const struct relocate_entry *entry, struct str data)
 {
 	struct relocate_offsets it = relocate_offsets_of(entry);
 	struct str line = str_sub(data, 0, RELOCATE_HEAD_MAX + 1), rest = line;
-	uint64_t at;
+	struct relocate_place place;
 	size_t n = 0;
 
 	line = str_cut(&rest, '\n');
 	if (entry->binary || !str_starts(line, STR("#!")) || line.n > RELOCATE_HEAD_MAX ||
 		str_chr(line, 0) >= 0)
 		return (struct str){0};
-	while (relocate_offset_next(&it, entry->placeholder_len, &at) && at < line.n)
+	while (relocate_offset_next(&it, &place) && place.at < line.n)
 		n++;
 	return n == 0 || n > RELOCATE_HEAD_OFFSETS ? (struct str){0} : line;
 }
@@ -89,7 +127,7 @@ static void add_file(struct buf *to, const struct relocation_file *file, uint64_
 
 	add_number(to, strlen(f->path));
 	buf_add(to, f->path, strlen(f->path) + 1);
-	buf_putc(to, f->binary ? 'b' : 't');
+	buf_putc(to, f->forms ? (f->binary ? 'B' : 'T') : (f->binary ? 'b' : 't'));
 	add_number(to, placeholder);
 	add_number(to, f->size);
 	add_le64(to, f->hash);
@@ -124,12 +162,21 @@ static void add_table(
 	arena_release(&scratch);
 }
 
+/* The encodings are those of builder/text_encoding.h. */
+_Static_assert((int)RELOCATE_UTF16LE == TEXT_UTF16LE && (int)RELOCATE_UTF16BE == TEXT_UTF16BE &&
+		       (int)RELOCATE_UTF32LE == TEXT_UTF32LE &&
+		       (int)RELOCATE_UTF32BE == TEXT_UTF32BE,
+	"numbers of the index");
+
 void relocation_write(struct relocation_file *const *files, size_t n, struct buf *to)
 {
 	uint64_t *where = xcalloc(n + 1, sizeof *where);
 	struct relocate_hash sum;
+	bool forms = false;
 
-	buf_puts(to, RELOCATE_MAGIC);
+	for (size_t i = 0; i < n; i++)
+		forms = forms || files[i]->entry.forms;
+	buf_printf(to, RELOCATE_MAGIC "%d\n", forms ? 2 : 1);
 	add_table(files, n, where, to);
 	add_number(to, n);
 	for (size_t i = 0; i < n; i++)

@@ -112,3 +112,17 @@ int sums_check(struct table *files, struct str text, struct err *e)
 			files->n - others, n);
 	return 0;
 }
+
+int sums_read(struct table *out, struct str text, struct err *e)
+{
+	while (text.n) {
+		struct str line = str_cut(&text, '\n');
+		CLEANUP_BUF path = {0};
+		uint8_t *sha256 = arena_alloc(out->arena, SHA256_LEN);
+
+		if (parse_line(line, sha256, &path) < 0)
+			return err_set(e, ERR_INTEGRITY, "damaged list of files '" SUMS_PATH "'");
+		table_put(out, arena_str(out->arena, buf_view(&path)))->ptr = sha256;
+	}
+	return 0;
+}

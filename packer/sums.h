@@ -24,5 +24,7 @@ void sums_add(struct buf *to, struct str path, const uint8_t sha256[SHA256_LEN])
  * out of the table as they are found.
  */
 int sums_check(struct table *files, struct str text, struct err *e);
+/* Reads such a list into the table: path -> 32 bytes, both in its arena.  ERR_INTEGRITY. */
+int sums_read(struct table *out, struct str text, struct err *e);
 
 #endif

@@ -8,7 +8,9 @@
 
 #include "base/archive.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "builder/fold.h"
 #include "packer/relocator/relocate.h"
 #include "packer/sums.h"
 
@@ -23,6 +25,7 @@ enum { MEMBERS_MAX = 1000000, COPY_SIZE = 1 << 17, SUMS_MAX = 1 << 30 };
 
 struct unpacking {
 	const char *archive; /* for messages */
+	const char *place;   /* where it will lie: prefix or folder */
 	int root;
 	int dir; /* the folder of the member before, and its path: members come in order */
 	struct buf dir_path;
@@ -98,8 +101,17 @@ static int folder_of(
 
 static int cannot_make(const struct unpacking *u, const struct member *m, struct err *e)
 {
-	if (errno == EEXIST)
+	int saved = errno;
+
+	if (saved == EEXIST && fold_is_done_by(u->root)) {
+		err_set(e, ERR_FAIL,
+			"'%s' folds case: it cannot hold '%.*s' beside a path of other letters",
+			u->place, STR_ARG(m->path));
+		return err_advise(e, "unpack on a file system that tells capitals apart");
+	}
+	if (saved == EEXIST)
 		return hostile(u, m, "is there twice", e);
+	errno = saved;
 	return err_sys(e, "cannot make '%.*s'", STR_ARG(m->path));
 }
 
@@ -190,10 +202,23 @@ static int make_hardlink(
 	return linkat(from, target, dir, name, 0) < 0 ? cannot_make(u, m, e) : 0;
 }
 
+/* Below one descriptor any depth can be made, but nobody could open it by its name. */
+static int check_place(const struct unpacking *u, const struct member *m, struct err *e)
+{
+	size_t n = strlen(u->place) + 1 + m->path.n;
+
+	if (n < PATH_MAX)
+		return 0;
+	err_set(e, ERR_FAIL,
+		"path too long: '%.*s' would have %zu bytes in '%s', the system takes %d",
+		STR_ARG(m->path), n, u->place, PATH_MAX - 1);
+	return err_advise(e, "unpack to a shorter path");
+}
+
 static int make_member(struct unpacking *u, const struct member *m, struct err *e)
 {
 	char name[NAME_MAX + 1];
-	int dir = folder_of(u, m, name, e);
+	int dir = check_place(u, m, e) < 0 ? -1 : folder_of(u, m, name, e);
 
 	if (dir < 0)
 		return -1;
@@ -282,7 +307,10 @@ static int relocate_fresh(const struct unpack_request *r, int root, struct err *
 
 static int fill(const struct unpack_request *r, int root, struct err *e)
 {
-	struct unpacking u = {.archive = r->archive, .root = root, .dir = -1};
+	struct unpacking u = {.archive = r->archive,
+		.place = r->prefix ? r->prefix : r->dir,
+		.root = root,
+		.dir = -1};
 	int rc = -1;
 
 	u.tar = tar_open_path(r->archive, e);
@@ -370,12 +398,59 @@ static int unpack_beside(const struct unpack_request *r, struct err *e)
 	return rc;
 }
 
+/*
+ * The longest prefix that the manifest gives, so that nothing is unpacked in vain; the relocation
+ * index has the last word.  0: none is known.
+ */
+static size_t longest_prefix(struct arena *a, const struct unpack_request *r, struct str *path)
+{
+	struct str text;
+	int64_t limit = 0;
+	enum json_type t;
+
+	if (paper_read(a, r->archive, "manifest.json", &text, NULL) <= 0)
+		return 0;
+	struct json *j = json_open_text(text, "manifest.json");
+	if (json_next(j) == JSON_OBJECT)
+		while (json_next(j) == JSON_KEY) {
+			bool is_limit = str_is(json_text(j), "longest_prefix");
+			bool is_path = str_is(json_text(j), "longest_prefix_path");
+
+			t = json_next(j);
+			if (is_limit && t == JSON_NUMBER)
+				json_int(j, &limit);
+			if (is_path && t == JSON_STRING)
+				*path = arena_str(a, json_text(j));
+			if (json_skip_rest(j, t) < 0)
+				break;
+		}
+	json_close(j);
+	return limit < 0 ? 0 : (size_t)limit;
+}
+
+/* Too long even where a file has the prefix in an encoding of one unit for each character? */
+static int check_length(const struct unpack_request *r, struct err *e)
+{
+	CLEANUP_ARENA a = {0};
+	ptrdiff_t units = text_units(str_of(r->prefix), TEXT_UTF32LE);
+	struct str path = {0};
+	size_t limit = longest_prefix(&a, r, &path);
+
+	if (limit == 0 || units < 0 || (size_t)units <= limit)
+		return 0;
+	err_set(e, ERR_FAIL, "path too long: '%s' has %zu bytes, and '%.*s' has room for %zu",
+		r->prefix, strlen(r->prefix), STR_ARG(path), limit);
+	return err_advise(e, "unpack for a path of at most %zu bytes", limit);
+}
+
 int unpack(const struct unpack_request *r, struct err *e)
 {
 	struct stat st;
 
 	if (r->prefix && !relocate_prefix_is_good(r->prefix))
 		return err_set(e, ERR_USAGE, "prefix '%s' is no absolute path", r->prefix);
+	if (r->prefix && check_length(r, e) < 0)
+		return -1;
 	if (stat(r->dir, &st) == 0 || path_exists(r->dir))
 		return unpack_into(r, e);
 	return unpack_beside(r, e);

@@ -168,16 +168,13 @@ static void print_note(void *ctx, const char *text)
  * The recorded prefix where it is another name of this folder: then nothing has moved.  Returns 1,
  * 0, or -1 on errors.
  */
-static int is_alias(int root, char recorded[RELOCATE_PATH_MAX + 1])
+static int is_alias(int root, char recorded[RELOCATE_PATH_MAX + 1], struct relocate_error *e)
 {
-	struct relocate_error e;
 	struct stat here, there;
-	int rc = relocate_recorded(root, recorded, &e);
+	int rc = relocate_recorded(root, recorded, e);
 
-	if (rc < 0) {
-		fprintf(stderr, "conda-unpack: %s\n", e.text);
+	if (rc < 0)
 		return -1;
-	}
 	return rc == 1 && fstat(root, &here) == 0 && stat(recorded, &there) == 0 &&
 	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
@@ -208,10 +205,10 @@ static int run(const struct arguments *a, int root, const char *place)
 		.root = root, .prefix = place, .check = a->check, .note = print_note};
 	struct relocate_counts counts;
 	struct relocate_error e = {0};
-	int alias = is_alias(root, recorded);
+	int alias = is_alias(root, recorded, &e);
 
 	if (alias < 0)
-		return RELOCATE_DAMAGED;
+		return finish(a, -1, &e, &counts, place);
 	if (a->prefix)
 		request.prefix = a->prefix;
 	else if (alias && !a->check)

@@ -5,7 +5,8 @@
  * with the prefix's length.  In a binary each C string keeps its place and its length: every
  * placeholder in it is replaced and what they gave up is filled with NUL at the string's end, as
  * conda does (conda/core/portability.py, binary_replace).  Where the original has no NUL behind
- * the placeholder the string ends with the file.
+ * the placeholder the string ends with the file.  Of files that hold the placeholder in other
+ * encodings too the index says where each string ends in the original.
  */
 #include "packer/relocator/relocate.h"
 
@@ -14,18 +15,52 @@
 
 enum piece { PIECE_HEAD, PIECE_LITERAL, PIECE_PREFIX, PIECE_PAD };
 
-/* The walk of one file; `piece` gets the bytes as they stand in the data.  For PIECE_PAD, n is
- * the number of placeholders in the string that ends. */
+/* Bytes that a prefix takes in each encoding; SIZE_MAX where it cannot be written in it. */
+struct lengths {
+	size_t bytes[RELOCATE_ENCODINGS];
+};
+
+/* The walk of one file; `piece` gets the bytes as they stand in the data.  PIECE_PAD is where a
+ * string ends, and has none. */
 struct walk {
 	const struct relocate_entry *entry;
 	const char *data, *prefix;
 	uint64_t size;
-	size_t prefix_len;
+	struct lengths lengths;
 	uint64_t at;  /* in the data */
 	uint64_t was; /* the same place in the original */
-	int (*piece)(void *ctx, enum piece kind, const char *p, uint64_t n);
+	int (*piece)(void *ctx, enum piece kind, enum relocate_encoding encoding, const char *p,
+		uint64_t n);
 	void *ctx;
 };
+
+static struct lengths lengths_of(const struct relocate_entry *f, const char *prefix)
+{
+	struct lengths l = {.bytes = {strlen(prefix)}};
+
+	for (int i = RELOCATE_UTF8 + 1; f->forms && i < RELOCATE_ENCODINGS; i++) {
+		enum relocate_encoding encoding = (enum relocate_encoding)i;
+		size_t units = relocate_units(prefix, encoding);
+
+		l.bytes[i] = units == SIZE_MAX ? SIZE_MAX : units * relocate_unit(encoding);
+	}
+	return l;
+}
+
+/* Does the prefix stand there?  Its bytes are known to lie in the data. */
+static bool stands_at(const char *data, const char *prefix, size_t n, enum relocate_encoding x)
+{
+	char unit[4];
+
+	if (x == RELOCATE_UTF8)
+		return memcmp(data, prefix, n) == 0;
+	while ((n = relocate_encode_next(&prefix, x, unit)) > 0) {
+		if (memcmp(data, unit, n) != 0)
+			return false;
+		data += n;
+	}
+	return true;
+}
 
 /* Something else than the entry says stands there. */
 enum { WALK_DIFFERS = -1 };
@@ -50,14 +85,14 @@ static void line_add_head(
 	struct line *line, const struct relocate_entry *f, size_t from, const char *prefix)
 {
 	struct relocate_offsets it = relocate_offsets_of(f);
-	uint64_t at;
+	struct relocate_place place;
 
-	while (relocate_offset_next(&it, f->placeholder_len, &at) && at < f->head_len) {
-		if (at < from)
+	while (relocate_offset_next(&it, &place) && place.at < f->head_len) {
+		if (place.at < from)
 			continue;
-		line_add(line, f->head + from, at - from);
+		line_add(line, f->head + from, place.at - from);
 		line_add(line, prefix, strlen(prefix));
-		from = it.past;
+		from = place.past;
 	}
 	line_add(line, f->head + from, f->head_len - from);
 }
@@ -115,7 +150,7 @@ static int walk_head(struct walk *w)
 		return WALK_DIFFERS;
 	w->at = line.n;
 	w->was = w->entry->head_len;
-	return w->piece(w->ctx, PIECE_HEAD, w->data, line.n);
+	return w->piece(w->ctx, PIECE_HEAD, RELOCATE_UTF8, w->data, line.n);
 }
 
 /* --- the rest ---------------------------------------------------------------------------- */
@@ -126,96 +161,123 @@ static int walk_literal(struct walk *w, uint64_t n)
 
 	if (n > w->size - w->at)
 		return WALK_DIFFERS;
-	rc = n ? w->piece(w->ctx, PIECE_LITERAL, w->data + w->at, n) : 0;
+	rc = n ? w->piece(w->ctx, PIECE_LITERAL, RELOCATE_UTF8, w->data + w->at, n) : 0;
 	w->at += n;
 	w->was += n;
 	return rc;
 }
 
-static int walk_prefix(struct walk *w)
+static int walk_prefix(struct walk *w, const struct relocate_place *place)
 {
+	size_t n = w->lengths.bytes[place->encoding];
 	int rc;
 
-	if (w->prefix_len > w->size - w->at ||
-		memcmp(w->data + w->at, w->prefix, w->prefix_len) != 0)
+	if (n > w->size - w->at || !stands_at(w->data + w->at, w->prefix, n, place->encoding))
 		return WALK_DIFFERS;
-	rc = w->piece(w->ctx, PIECE_PREFIX, w->data + w->at, w->prefix_len);
-	w->at += w->prefix_len;
-	w->was += w->entry->placeholder_len;
+	rc = w->piece(w->ctx, PIECE_PREFIX, place->encoding, w->data + w->at, n);
+	w->at += n;
+	w->was = place->past;
 	return rc;
 }
 
 static int walk_text(struct walk *w)
 {
 	struct relocate_offsets it = relocate_offsets_of(w->entry);
-	uint64_t offset;
+	struct relocate_place place;
 	int rc = walk_head(w);
 
-	while (rc == 0 && relocate_offset_next(&it, w->entry->placeholder_len, &offset)) {
-		if (offset < w->entry->head_len)
+	while (rc == 0 && relocate_offset_next(&it, &place)) {
+		if (place.at < w->entry->head_len)
 			continue;
-		rc = walk_literal(w, offset - w->was);
+		rc = walk_literal(w, place.at - w->was);
 		if (rc == 0)
-			rc = walk_prefix(w);
+			rc = walk_prefix(w, &place);
 	}
 	return rc ? rc : walk_literal(w, w->entry->size - w->was);
 }
 
-/* The string that ends at `end` has given up `pad` bytes, which must be NUL. */
-static int walk_pad(struct walk *w, uint64_t end, uint64_t n_placeholders)
+/* The string that ends here has given up `pad` bytes, which must be NUL. */
+static int walk_pad(struct walk *w, uint64_t pad)
 {
-	uint64_t pad = n_placeholders * (w->entry->placeholder_len - w->prefix_len);
-	int rc = walk_literal(w, end - w->at);
-
-	if (rc)
-		return rc;
 	if (pad > w->size - w->at)
 		return WALK_DIFFERS;
 	for (uint64_t i = 0; i < pad; i++)
 		if (w->data[w->at + i])
 			return WALK_DIFFERS;
 	w->at += pad;
-	return w->piece(w->ctx, PIECE_PAD, NULL, n_placeholders);
+	return w->piece(w->ctx, PIECE_PAD, RELOCATE_UTF8, NULL, 0);
 }
 
-/* A C string from its first placeholder to its end.  *offset is that placeholder's, and becomes
+/* A place of a string with what stands before it; *pad grows by what it gives up. */
+static int walk_place(struct walk *w, const struct relocate_place *place, uint64_t *pad)
+{
+	/* Within a string the original's distances hold: every literal is kept. */
+	int rc = walk_literal(w, place->at - w->was);
+
+	if (rc == 0)
+		rc = walk_prefix(w, place);
+	*pad += place->past - place->at - w->lengths.bytes[place->encoding];
+	return rc;
+}
+
+/* A C string from its first placeholder to its end.  *place is that placeholder's, and becomes
  * the first one behind the string; false in *more: there is none. */
-static int walk_string(struct walk *w, struct relocate_offsets *it, uint64_t *offset, bool *more)
+static int walk_string(
+	struct walk *w, struct relocate_offsets *it, struct relocate_place *place, bool *more)
 {
 	const char *nul = memchr(w->data + w->at, 0, w->size - w->at);
 	uint64_t end = nul ? (uint64_t)(nul - w->data) : w->size;
-	uint64_t n = 0;
+	uint64_t pad = 0;
 	int rc;
 
 	do {
-		/* Within a string the original's distances hold: every literal is kept. */
-		rc = walk_literal(w, *offset - w->was);
-		if (rc == 0)
-			rc = walk_prefix(w);
-		n++;
-		*more = relocate_offset_next(it, w->entry->placeholder_len, offset);
-	} while (rc == 0 && *more && w->at <= end && *offset - w->was < end - w->at);
-	if (rc)
-		return rc;
-	return w->at > end ? WALK_DIFFERS : walk_pad(w, end, n);
+		rc = walk_place(w, place, &pad);
+		*more = relocate_offset_next(it, place);
+	} while (rc == 0 && *more && w->at <= end && place->at - w->was < end - w->at);
+	if (rc == 0 && w->at > end)
+		rc = WALK_DIFFERS;
+	if (rc == 0)
+		rc = walk_literal(w, end - w->at);
+	return rc ? rc : walk_pad(w, pad);
+}
+
+/* The same where the index says where a string ends: its places may be in several encodings. */
+static int walk_known_string(
+	struct walk *w, struct relocate_offsets *it, struct relocate_place *place, bool *more)
+{
+	uint64_t pad = 0, end;
+	int rc;
+
+	do {
+		rc = walk_place(w, place, &pad);
+		end = place->end;
+		*more = relocate_offset_next(it, place);
+	} while (rc == 0 && end == 0 && *more);
+	if (rc == 0)
+		rc = walk_literal(w, end - w->was);
+	return rc ? rc : walk_pad(w, pad);
 }
 
 static int walk_binary(struct walk *w)
 {
 	struct relocate_offsets it = relocate_offsets_of(w->entry);
-	uint64_t offset;
-	bool more = relocate_offset_next(&it, w->entry->placeholder_len, &offset);
+	struct relocate_place place;
+	bool more = relocate_offset_next(&it, &place);
+	enum relocate_encoding refused;
+	size_t units;
 	int rc = 0;
 
-	if (w->size != w->entry->size || w->prefix_len > w->entry->placeholder_len)
+	if (w->size != w->entry->size || !relocate_fits(w->entry, w->prefix, &refused, &units))
 		return WALK_DIFFERS;
 	while (rc == 0 && more) {
-		if (offset < w->at)
+		if (place.at < w->at)
 			return WALK_DIFFERS;
-		rc = walk_literal(w, offset - w->at);
+		/* Between strings the data and the original agree. */
 		w->was = w->at;
+		rc = walk_literal(w, place.at - w->at);
 		if (rc == 0)
-			rc = walk_string(w, &it, &offset, &more);
+			rc = (w->entry->forms ? walk_known_string : walk_string)(
+				w, &it, &place, &more);
 	}
 	return rc ? rc : walk_literal(w, w->size - w->at);
 }
@@ -224,7 +286,7 @@ static int walk_file(struct walk *w)
 {
 	int rc;
 
-	w->prefix_len = strlen(w->prefix);
+	w->lengths = lengths_of(w->entry, w->prefix);
 	if (w->entry->binary)
 		return walk_binary(w);
 	rc = walk_text(w);
@@ -233,8 +295,10 @@ static int walk_file(struct walk *w)
 
 /* --- the two questions ------------------------------------------------------------------- */
 
-static int piece_to_hash(void *ctx, enum piece kind, const char *p, uint64_t n)
+static int piece_to_hash(
+	void *ctx, enum piece kind, enum relocate_encoding encoding, const char *p, uint64_t n)
 {
+	(void)encoding;
 	if (kind == PIECE_LITERAL)
 		relocate_hash_add(ctx, p, n);
 	return 0;
@@ -264,20 +328,25 @@ bool relocate_holds(
 	const struct relocate_entry *entry, const char *data, uint64_t size, const char *prefix)
 {
 	struct relocate_offsets it = relocate_offsets_of(entry);
-	size_t n = strlen(prefix);
-	uint64_t hash, at;
+	struct relocate_place first;
+	uint64_t hash;
 
 	/* Most answers are no, and most of those show at the first placeholder of a binary. */
-	if (entry->binary && relocate_offset_next(&it, entry->placeholder_len, &at) &&
-		(at > size || n > size - at || memcmp(data + at, prefix, n) != 0))
-		return false;
+	if (entry->binary && relocate_offset_next(&it, &first)) {
+		size_t n = lengths_of(entry, prefix).bytes[first.encoding];
+
+		if (first.at > size || n > size - first.at ||
+			!stands_at(data + first.at, prefix, n, first.encoding))
+			return false;
+	}
 	return relocate_measure(entry, data, size, prefix, &hash) == 0 && hash == entry->hash;
 }
 
 struct conversion {
 	const struct relocate_entry *entry;
 	const char *to;
-	size_t to_len;
+	struct lengths lengths; /* of it */
+	uint64_t pad;           /* bytes that the current string has given up */
 	relocate_emit *emit;
 	void *ctx;
 };
@@ -296,7 +365,22 @@ static int emit_zeros(struct conversion *c, uint64_t n)
 	return rc;
 }
 
-static int piece_to_emit(void *ctx, enum piece kind, const char *p, uint64_t n)
+static int emit_prefix(struct conversion *c, enum relocate_encoding encoding)
+{
+	const char *rest = c->to;
+	char unit[4];
+	size_t n;
+	int rc = 0;
+
+	if (encoding == RELOCATE_UTF8)
+		return c->emit(c->ctx, c->to, c->lengths.bytes[encoding]);
+	while (rc == 0 && (n = relocate_encode_next(&rest, encoding, unit)) > 0)
+		rc = c->emit(c->ctx, unit, n);
+	return rc;
+}
+
+static int piece_to_emit(
+	void *ctx, enum piece kind, enum relocate_encoding encoding, const char *p, uint64_t n)
 {
 	struct conversion *c = ctx;
 	struct line line;
@@ -308,9 +392,13 @@ static int piece_to_emit(void *ctx, enum piece kind, const char *p, uint64_t n)
 	case PIECE_LITERAL:
 		return c->emit(c->ctx, p, n);
 	case PIECE_PREFIX:
-		return c->emit(c->ctx, c->to, c->to_len);
+		c->pad += c->entry->placeholder_len * relocate_unit(encoding) -
+			  c->lengths.bytes[encoding];
+		return emit_prefix(c, encoding);
 	case PIECE_PAD:
-		return emit_zeros(c, n * (c->entry->placeholder_len - c->to_len));
+		n = c->pad;
+		c->pad = 0;
+		return emit_zeros(c, n);
 	}
 	return -1;
 }
@@ -318,8 +406,13 @@ static int piece_to_emit(void *ctx, enum piece kind, const char *p, uint64_t n)
 int relocate_convert(const struct relocate_entry *entry, const char *data, uint64_t size,
 	const char *from, const char *to, relocate_emit *emit, void *ctx)
 {
-	struct conversion c = {
-		.entry = entry, .to = to, .to_len = strlen(to), .emit = emit, .ctx = ctx};
+	struct conversion c = {.entry = entry,
+		.to = to,
+		.lengths = lengths_of(entry, to),
+		.emit = emit,
+		.ctx = ctx};
+	enum relocate_encoding refused;
+	size_t units;
 	struct walk w = {
 		.entry = entry,
 		.data = data,
@@ -329,7 +422,7 @@ int relocate_convert(const struct relocate_entry *entry, const char *data, uint6
 		.ctx = &c,
 	};
 
-	if (entry->binary && c.to_len > entry->placeholder_len)
+	if (!relocate_fits(entry, to, &refused, &units))
 		return -1;
 	return walk_file(&w);
 }

@@ -1,26 +1,31 @@
 /*
  * The relocation index, conda-meta/envbuild/relocation.
  *
- *	"envbuild relocation 1\n"
+ *	"envbuild relocation 2\n"
  *	number           bytes of the placeholder table
  *	table            placeholders, each an absolute path and a NUL
  *	number           files; their paths rise in byte order
  *	for each file:
  *	  number         bytes of the path
  *	  path, NUL
- *	  't' or 'b'     text, or binary (C strings padded with NUL)
+ *	  't' or 'b'     text, or binary (strings padded with NUL), every placeholder in UTF-8;
+ *	  'T' or 'B'     the same, each with its encoding.  Its placeholder is ASCII
  *	  number         where its placeholder starts in the table
  *	  number         bytes of the original
  *	  8 bytes        sum of the original outside head and placeholders, little endian
  *	  number         bytes of the head; 0: none.  Only text that starts with a shebang line in
  *	                 which a placeholder stands has one: that line without its newline
  *	  head
- *	  number         offsets, at least 1
- *	  each offset    number: bytes between the placeholder before (at first: the file's start)
- *	                 and this one, so that offsets rise and never overlap
+ *	  number         places, at least 1
+ *	  each place     number: bytes between the placeholder before (at first: the file's start)
+ *	                 and this one, so that places rise and never overlap
+ *	    'T' and 'B'  byte: enum relocate_encoding
+ *	    'B'          number: 0 where another placeholder of the same string is next; else 1 +
+ *	                 bytes from the placeholder's end to the string's, which is at zero bytes
  *	8 bytes          sum of everything before, little endian
  *
  * A number is a little-endian base 128 varint of at most 9 bytes, the shortest that holds it.
+ * Version 1 has neither 'T' nor 'B'; an index that needs neither is written as version 1.
  */
 #include "packer/relocator/relocate.h"
 
@@ -158,20 +163,42 @@ static const char *read_bytes(struct reader *r, uint64_t n)
 struct relocate_offsets relocate_offsets_of(const struct relocate_entry *entry)
 {
 	return (struct relocate_offsets){
-		.at = entry->gaps, .end = entry->gaps_end, .left = entry->n_offsets};
+		.entry = entry, .at = entry->gaps, .left = entry->n_offsets};
 }
 
-bool relocate_offset_next(struct relocate_offsets *it, size_t placeholder_len, uint64_t *out)
+/* What 'T' and 'B' have behind an offset; out->past is known with the encoding. */
+static int read_form(const struct relocate_entry *f, struct reader *r, struct relocate_place *out)
 {
-	struct reader r = {it->at, it->end};
+	uint64_t end;
+
+	if (r->p == r->end || *r->p >= RELOCATE_ENCODINGS)
+		return -1;
+	out->encoding = (enum relocate_encoding) * r->p++;
+	out->past = out->at + f->placeholder_len * relocate_unit(out->encoding);
+	if (!f->binary)
+		return 0;
+	if (read_number(r, &end) < 0)
+		return -1;
+	/* Both are below 2^63; what lies behind the file is refused by who checks. */
+	out->end = end ? out->past + (end - 1) : 0;
+	return 0;
+}
+
+bool relocate_offset_next(struct relocate_offsets *it, struct relocate_place *out)
+{
+	const struct relocate_entry *f = it->entry;
+	struct reader r = {it->at, f->gaps_end};
 	uint64_t gap;
 
 	if (it->left == 0 || read_number(&r, &gap) < 0)
 		return false;
+	*out = (struct relocate_place){.at = it->past + gap};
+	out->past = out->at + f->placeholder_len;
+	if (f->forms && read_form(f, &r, out) < 0)
+		return false;
 	it->at = r.p;
 	it->left--;
-	*out = it->past + gap;
-	it->past = *out + placeholder_len;
+	it->past = out->past;
 	return true;
 }
 
@@ -186,6 +213,13 @@ static const char *placeholder_at(const struct relocation *x, uint64_t where)
 	return memchr(table + where, 0, n - where) ? table + where : NULL;
 }
 
+static bool is_ascii(const char *s)
+{
+	while (*s && (unsigned char)*s < 0x80)
+		s++;
+	return !*s;
+}
+
 /* A file as it is written down; what it says is not judged.  NULL, or what is cut off or odd. */
 static const char *read_entry(
 	const struct relocation *x, struct reader *r, struct relocate_entry *f)
@@ -198,13 +232,16 @@ static const char *read_entry(
 		!(f->path = read_bytes(r, path_len + 1)) || f->path[path_len] != 0 ||
 		!relocate_path_is_safe(f->path, path_len))
 		return "a path that leaves the environment";
-	if (!(p = read_bytes(r, 1)) || (*p != 't' && *p != 'b'))
+	if (!(p = read_bytes(r, 1)) || !*p || !strchr(x->version == 1 ? "tb" : "tbTB", *p))
 		return "an unknown mode";
-	f->binary = *p == 'b';
+	f->binary = *p == 'b' || *p == 'B';
+	f->forms = *p == 'T' || *p == 'B';
 	if (read_number(r, &where) < 0 || !(f->placeholder = placeholder_at(x, where)) ||
 		!relocate_prefix_is_good(f->placeholder))
 		return "a bad placeholder";
 	f->placeholder_len = strlen(f->placeholder);
+	if (f->forms && !is_ascii(f->placeholder))
+		return "a placeholder that cannot be in other encodings";
 	if (read_number(r, &f->size) < 0 || f->size > INT64_MAX / 2 || !(p = read_bytes(r, 8)))
 		return "a bad size";
 	f->hash = load_le64((const unsigned char *)p);
@@ -220,20 +257,46 @@ static const char *read_entry(
 	return NULL;
 }
 
-/* The offsets lie in the file, those of the head wholly in it, where the placeholder stands. */
+/* A string ends in the file, before the next one; *end is that of the string before. */
+static const char *check_form(const struct relocate_entry *f, const struct relocate_place *place,
+	bool last, uint64_t *end)
+{
+	if (!f->binary || !f->forms)
+		return NULL;
+	if (place->at < *end)
+		return "a placeholder in the string of another";
+	*end = place->end;
+	if (place->end > f->size)
+		return "a string beyond the end of the file";
+	return last && !place->end ? "a string without an end" : NULL;
+}
+
+/* A place in the head lies wholly in it, where the placeholder stands. */
+static bool is_in_head(const struct relocate_entry *f, const struct relocate_place *place)
+{
+	return place->encoding == RELOCATE_UTF8 && place->past <= f->head_len &&
+	       memcmp(f->head + place->at, f->placeholder, f->placeholder_len) == 0;
+}
+
+/* The places lie in the file, those of the head in it. */
 static const char *check_offsets(struct relocate_entry *f, struct reader *r)
 {
 	struct relocate_offsets it = relocate_offsets_of(f);
-	uint64_t at, in_head = 0;
+	struct relocate_place place;
+	uint64_t in_head = 0, end = 0;
 
 	for (uint64_t i = 0; i < f->n_offsets; i++) {
-		if (!relocate_offset_next(&it, f->placeholder_len, &at) || at > f->size ||
-			it.past > f->size)
+		const char *why;
+
+		if (!relocate_offset_next(&it, &place) || place.at > f->size ||
+			place.past > f->size)
 			return "an offset beyond the end of the file";
-		if (at >= f->head_len)
+		why = check_form(f, &place, i + 1 == f->n_offsets, &end);
+		if (why)
+			return why;
+		if (place.at >= f->head_len)
 			continue;
-		if (it.past > f->head_len || ++in_head > RELOCATE_HEAD_OFFSETS ||
-			memcmp(f->head + at, f->placeholder, f->placeholder_len) != 0)
+		if (!is_in_head(f, &place) || ++in_head > RELOCATE_HEAD_OFFSETS)
 			return "a first line without the placeholder at its offset";
 	}
 	if (f->head_len &&
@@ -276,21 +339,37 @@ static uint64_t sum_of(const void *p, size_t n)
 	return relocate_hash_end(&s);
 }
 
+/* The version it says it is, 0 where it does not begin as an index. */
+static unsigned version_of(const unsigned char *p, size_t n)
+{
+	const size_t magic = sizeof RELOCATE_MAGIC - 1;
+
+	if (n < magic + 2 + 8 || memcmp(p, RELOCATE_MAGIC, magic) != 0 || p[magic + 1] != '\n' ||
+		p[magic] < '1' || p[magic] > '9')
+		return 0;
+	return (unsigned)(p[magic] - '0');
+}
+
 int relocation_open(struct relocation *x, const void *data, size_t n, struct relocate_error *e)
 {
 	const unsigned char *p = data;
-	const size_t magic = sizeof RELOCATE_MAGIC - 1;
+	unsigned version = version_of(p, n);
 	struct reader r;
 	uint64_t table_len;
 
-	if (n < magic + 8 || memcmp(p, RELOCATE_MAGIC, magic) != 0)
+	if (version == 0)
 		return relocate_fail(e, RELOCATE_DAMAGED,
-			"damaged relocation index: it does not begin as version 1 does");
+			"damaged relocation index: it does not begin as one does");
+	if (version > 2)
+		return relocate_fail(e, RELOCATE_FAILED,
+			"relocation index of version %u, this program knows 1 and 2: use the "
+			"environment's own bin/conda-unpack or a newer envbuild",
+			version);
 	if (load_le64(p + n - 8) != sum_of(p, n - 8))
 		return relocate_fail(
 			e, RELOCATE_DAMAGED, "damaged relocation index: its sum differs");
-	r = (struct reader){p + magic, p + n - 8};
-	*x = (struct relocation){.p = p, .n = n};
+	r = (struct reader){p + sizeof RELOCATE_MAGIC + 1, p + n - 8};
+	*x = (struct relocation){.p = p, .n = n, .version = version};
 	if (read_number(&r, &table_len) < 0 || !read_bytes(&r, table_len))
 		return relocate_fail(
 			e, RELOCATE_DAMAGED, "damaged relocation index: its table is cut off");

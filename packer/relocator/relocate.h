@@ -25,8 +25,9 @@ enum { RELOCATE_HEAD_MAX = 8192, RELOCATE_HEAD_OFFSETS = 8 };
 /* A shebang line the kernel takes whole, "#!" included, its newline not (BINPRM_BUF_SIZE - 1). */
 enum { RELOCATE_SHEBANG_MAX = 127 };
 
-#define RELOCATE_INDEX   "conda-meta/envbuild/relocation"
-#define RELOCATE_MAGIC   "envbuild relocation 1\n"
+#define RELOCATE_INDEX "conda-meta/envbuild/relocation"
+/* The version's digit and a newline follow. */
+#define RELOCATE_MAGIC   "envbuild relocation "
 #define RELOCATE_RECORD  "prefix"         /* in conda-meta/envbuild: the prefix all files hold */
 #define RELOCATE_PENDING "prefix.pending" /* the same: prefixes files may hold, one a line */
 
@@ -41,11 +42,33 @@ struct relocate_error {
 int relocate_fail(struct relocate_error *e, enum relocate_status status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* --- encodings --------------------------------------------------------------------------- */
+
+/* How a placeholder stands in a file; the numbers are those of the index. */
+enum relocate_encoding {
+	RELOCATE_UTF8,
+	RELOCATE_UTF16LE,
+	RELOCATE_UTF16BE,
+	RELOCATE_UTF32LE,
+	RELOCATE_UTF32BE,
+};
+enum { RELOCATE_ENCODINGS = 5 };
+
+/* Bytes of one unit: 1, 2 or 4. */
+size_t relocate_unit(enum relocate_encoding encoding);
+/* Units that a prefix takes; SIZE_MAX where it is not UTF-8, which RELOCATE_UTF8 does not ask. */
+size_t relocate_units(const char *prefix, enum relocate_encoding encoding);
+/* The next character's bytes: how many, 0 at the end or where the text is not UTF-8. */
+size_t relocate_encode_next(const char **text, enum relocate_encoding encoding, char to[4]);
+/* "UTF-16" and the like. */
+const char *relocate_encoding_name(enum relocate_encoding encoding);
+
 /* --- the index --------------------------------------------------------------------------- */
 
 struct relocation {
 	const unsigned char *p; /* the index's bytes, the caller's */
 	size_t n;
+	unsigned version;
 	size_t table, table_end; /* of the placeholders */
 	size_t first;            /* where the first file stands */
 	uint64_t n_files;
@@ -53,7 +76,8 @@ struct relocation {
 
 struct relocate_entry {
 	const char *path; /* safe, relative */
-	bool binary;      /* C strings, padded with NUL to their old length */
+	bool binary;      /* strings, padded with NUL to their old length */
+	bool forms;       /* some placeholder is not in UTF-8; then it is ASCII */
 	const char *placeholder;
 	size_t placeholder_len;
 	uint64_t size;    /* of the original, bytes */
@@ -66,8 +90,18 @@ struct relocate_entry {
 
 /* Where the placeholder stands in the original, one after another. */
 struct relocate_offsets {
-	const unsigned char *at, *end;
+	const struct relocate_entry *entry;
+	const unsigned char *at;
 	uint64_t left, past; /* past: end of the placeholder before */
+};
+struct relocate_place {
+	uint64_t at, past; /* the bytes of the placeholder */
+	enum relocate_encoding encoding;
+	/*
+	 * In a binary with forms: where its string ends in the original, at zero bytes; 0 where
+	 * another place of the same string follows.  Else 0: a string ends with the next NUL.
+	 */
+	uint64_t end;
 };
 
 /* Reads and checks the whole index; p stays in use.  RELOCATE_DAMAGED says what is wrong. */
@@ -75,7 +109,7 @@ int relocation_open(struct relocation *r, const void *p, size_t n, struct reloca
 /* *cursor begins as r->first; false after the last file. */
 bool relocation_next(const struct relocation *r, size_t *cursor, struct relocate_entry *out);
 struct relocate_offsets relocate_offsets_of(const struct relocate_entry *entry);
-bool relocate_offset_next(struct relocate_offsets *it, size_t placeholder_len, uint64_t *out);
+bool relocate_offset_next(struct relocate_offsets *it, struct relocate_place *out);
 /* May the path be used below a prefix?  As path_is_safe() of base/file.h. */
 bool relocate_path_is_safe(const char *path, size_t n);
 /* May it be a prefix: absolute, at most RELOCATE_PATH_MAX bytes, no newline, no slash at its end? */
@@ -89,6 +123,14 @@ struct relocate_hash {
 void relocate_hash_init(struct relocate_hash *s);
 void relocate_hash_add(struct relocate_hash *s, const void *p, size_t n);
 uint64_t relocate_hash_end(struct relocate_hash *s);
+
+/*
+ * May the file hold the prefix?  Text: whatever its encodings can write; a binary: nothing with
+ * more units than the placeholder.  Else false, the encoding that refuses, and the units it would
+ * take (SIZE_MAX: the prefix is not UTF-8).
+ */
+bool relocate_fits(const struct relocate_entry *entry, const char *prefix,
+	enum relocate_encoding *encoding, size_t *units);
 
 /* --- one file ---------------------------------------------------------------------------- */
 

@@ -86,35 +86,46 @@ static int folder_of(struct tree *t, const char *path, const char **name)
 
 /* --- state files --------------------------------------------------------------------------- */
 
+static int fail_record(struct relocate_error *e, const char *name)
+{
+	return relocate_fail(e, RELOCATE_DAMAGED, "damaged record '%s/%s'", META, name);
+}
+
 /* Reads a small file of META: its length, 0 where absent, -1 on errors. */
-static ssize_t read_state(int meta, const char *name, char *to, size_t max)
+static ssize_t read_state(
+	int meta, const char *name, char *to, size_t max, struct relocate_error *e)
 {
 	int fd = openat(meta, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	size_t n = 0;
 	ssize_t got = 1;
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	while (n < max && (got = read(fd, to + n, max - n)) > 0)
-		n += (size_t)got;
-	close(fd);
-	return got < 0 ? -1 : (ssize_t)n;
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	while (fd >= 0 && n < max && got > 0) {
+		got = read(fd, to + n, max - n);
+		n += got > 0 ? (size_t)got : 0;
+	}
+	if (fd < 0 || got < 0)
+		fail_errno(e, "read a record of this environment:", name);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 || got < 0 ? -1 : (ssize_t)n;
 }
 
 /* The one line of META/prefix; 1, 0 where there is none, -1 where it is not one good line. */
-static int read_record(int meta, char record[RELOCATE_PATH_MAX + 1])
+static int read_record(int meta, char record[RELOCATE_PATH_MAX + 1], struct relocate_error *e)
 {
 	char text[RELOCATE_PATH_MAX + 2];
-	ssize_t n = read_state(meta, RELOCATE_RECORD, text, sizeof text);
+	ssize_t n = read_state(meta, RELOCATE_RECORD, text, sizeof text, e);
 
 	record[0] = 0;
 	if (n <= 0)
 		return n < 0 ? -1 : 0;
 	if (text[n - 1] != '\n' || memchr(text, 0, (size_t)n))
-		return -1;
+		return fail_record(e, RELOCATE_RECORD);
 	text[n - 1] = 0;
 	if (!relocate_prefix_is_good(text))
-		return -1;
+		return fail_record(e, RELOCATE_RECORD);
 	memcpy(record, text, (size_t)n);
 	return 1;
 }
@@ -157,10 +168,12 @@ static int write_state(struct tree *t, const char *name, const char *p, size_t n
 
 static int load_pending(struct tree *t)
 {
-	ssize_t n = read_state(t->meta, RELOCATE_PENDING, t->pending, PENDING_MAX + 1);
+	ssize_t n = read_state(t->meta, RELOCATE_PENDING, t->pending, PENDING_MAX + 1, t->e);
 
-	if (n < 0 || n > PENDING_MAX || (n > 0 && t->pending[n - 1] != '\n'))
+	if (n < 0)
 		return -1;
+	if (n > PENDING_MAX || (n > 0 && t->pending[n - 1] != '\n'))
+		return fail_record(t->e, RELOCATE_PENDING);
 	t->pending_len = (size_t)n;
 	for (size_t i = 0; i < t->pending_len; i++)
 		if (t->pending[i] == '\n')
@@ -318,10 +331,25 @@ static int handle_data(struct tree *t, const struct file *f)
 	return rewrite(t, f, held);
 }
 
+static int handle_open(struct tree *t, struct file *f, int fd)
+{
+	void *map;
+	int rc;
+
+	if (!S_ISREG(f->st.st_mode) || f->st.st_size <= 0)
+		return odd_file(t, f, &t->counts->changed, "was changed");
+	map = mmap(NULL, (size_t)f->st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return fail_errno(t->e, "map", f->entry->path);
+	f->data = map;
+	rc = handle_data(t, f);
+	munmap(map, (size_t)f->st.st_size);
+	return rc;
+}
+
 static int handle_file(struct tree *t, const struct relocate_entry *entry)
 {
 	struct file f = {.entry = entry};
-	void *map = MAP_FAILED;
 	int fd, rc;
 
 	t->counts->files++;
@@ -333,14 +361,9 @@ static int handle_file(struct tree *t, const struct relocate_entry *entry)
 		return odd_file(t, &f, &t->counts->changed, "was changed");
 	if (fd < 0)
 		return fail_errno(t->e, "open", entry->path);
-	if (fstat(fd, &f.st) == 0 && S_ISREG(f.st.st_mode) && f.st.st_size > 0)
-		map = mmap(NULL, (size_t)f.st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	rc = fstat(fd, &f.st) < 0 ? fail_errno(t->e, "look at", entry->path)
+				  : handle_open(t, &f, fd);
 	close(fd);
-	if (map == MAP_FAILED)
-		return odd_file(t, &f, &t->counts->changed, "was changed");
-	f.data = map;
-	rc = handle_data(t, &f);
-	munmap(map, (size_t)f.st.st_size);
 	return rc;
 }
 
@@ -367,24 +390,46 @@ static bool is_there(struct tree *t, const char *path)
 	return dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Is the new path short enough for every binary?  A binary somebody removed does not count. */
+static int does_not_fit(const struct tree *t, const char *path, size_t room, size_t units,
+	enum relocate_encoding encoding)
+{
+	const char *prefix = t->request->prefix;
+
+	if (units == SIZE_MAX)
+		return relocate_fail(t->e, RELOCATE_FAILED,
+			"path '%s' is not UTF-8, and '%s' has it in %s; move the environment to a "
+			"path of plain letters",
+			prefix, path, relocate_encoding_name(encoding));
+	if (encoding == RELOCATE_UTF8)
+		return relocate_fail(t->e, RELOCATE_FAILED,
+			"path too long: '%s' has %zu bytes, and '%s' has room for %zu; move the "
+			"environment to a path of at most %zu bytes",
+			prefix, units, path, room, room);
+	return relocate_fail(t->e, RELOCATE_FAILED,
+		"path too long: '%s' takes %zu units of %s, and '%s' has room for %zu; move the "
+		"environment to a path of at most %zu bytes",
+		prefix, units, relocate_encoding_name(encoding), path, room, room);
+}
+
+/* Can every file hold the new path?  The least room is named; a file somebody removed does not
+ * count. */
 static int check_length(struct tree *t)
 {
 	struct relocate_entry entry;
-	size_t cursor = t->index.first, n = strlen(t->request->prefix), limit = n;
+	size_t cursor = t->index.first, limit = SIZE_MAX, takes = 0, units;
+	enum relocate_encoding encoding = RELOCATE_UTF8, refused;
 	char path[RELOCATE_PATH_MAX + 1];
 
 	while (relocation_next(&t->index, &cursor, &entry))
-		if (entry.binary && entry.placeholder_len < limit && is_there(t, entry.path)) {
+		if (entry.placeholder_len < limit && (entry.binary || entry.forms) &&
+			!relocate_fits(&entry, t->request->prefix, &refused, &units) &&
+			is_there(t, entry.path)) {
 			limit = entry.placeholder_len;
+			takes = units;
+			encoding = refused;
 			snprintf(path, sizeof path, "%s", entry.path);
 		}
-	if (limit == n)
-		return 0;
-	return relocate_fail(t->e, RELOCATE_FAILED,
-		"path too long: '%s' has %zu bytes, and '%s' has room for %zu; move the "
-		"environment to a path of at most %zu bytes",
-		t->request->prefix, n, path, limit, limit);
+	return limit == SIZE_MAX ? 0 : does_not_fit(t, path, limit, takes, encoding);
 }
 
 static void remove_stale(const struct tree *t)
@@ -459,12 +504,8 @@ static int check_files(struct tree *t)
 
 static int run_locked(struct tree *t)
 {
-	if (read_record(t->meta, t->recorded) < 0)
-		return relocate_fail(
-			t->e, RELOCATE_DAMAGED, "damaged record '%s/%s'", META, RELOCATE_RECORD);
-	if (load_pending(t) < 0)
-		return relocate_fail(
-			t->e, RELOCATE_DAMAGED, "damaged record '%s/%s'", META, RELOCATE_PENDING);
+	if (read_record(t->meta, t->recorded, t->e) < 0 || load_pending(t) < 0)
+		return -1;
 	if (t->request->check)
 		return check_files(t);
 	if (t->pending_len == 0 && strcmp(t->recorded, t->request->prefix) == 0)
@@ -540,12 +581,9 @@ int relocate_recorded(int root, char prefix[RELOCATE_PATH_MAX + 1], struct reloc
 	prefix[0] = 0;
 	if (meta < 0)
 		return errno == ENOENT ? 0 : fail_errno(e, "open", META);
-	rc = read_record(meta, prefix);
+	rc = read_record(meta, prefix, e);
 	if (rc == 1 && fstatat(meta, RELOCATE_PENDING, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		rc = 0;
 	close(meta);
-	if (rc < 0)
-		return relocate_fail(
-			e, RELOCATE_DAMAGED, "damaged record '%s/%s'", META, RELOCATE_RECORD);
 	return rc;
 }

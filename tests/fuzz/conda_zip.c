@@ -1,27 +1,10 @@
 /* A .conda over any bytes: the zip, and each .tar.zst within it. */
 #include "base/archive.h"
+#include "tests/memory.h"
 
 #include <stdlib.h>
 
 enum { MAX_MEMBERS = 100, MAX_BODY = 1 << 20 };
-
-struct input {
-	const uint8_t *p;
-	size_t n;
-};
-
-static ptrdiff_t read_input(void *ctx, void *p, size_t n, struct err *e)
-{
-	struct input *in = ctx;
-
-	(void)e;
-	if (n > in->n)
-		n = in->n;
-	memcpy(p, in->p, n);
-	in->p += n;
-	in->n -= n;
-	return (ptrdiff_t)n;
-}
 
 static void read_members(struct tar_reader *r, bool is_zip, struct err *e)
 {
@@ -47,9 +30,9 @@ static void read_members(struct tar_reader *r, bool is_zip, struct err *e)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input in = {data, size};
+	struct memory in = {.rest = str_n((const char *)data, size)};
 	struct err e = {0};
-	struct tar_reader *r = zip_open(read_input, &in, "fuzz", &e);
+	struct tar_reader *r = zip_open(read_memory, &in, "fuzz", &e);
 
 	read_members(r, true, &e);
 	tar_close(r);

@@ -3,30 +3,11 @@
  * it is valid, survives being written and read again.
  */
 #include "base/json.h"
+#include "tests/memory.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct source {
-	struct str rest;
-	size_t piece;
-};
-
-static ptrdiff_t read_piece(void *ctx, void *p, size_t n, struct err *e)
-{
-	struct source *s = ctx;
-
-	(void)e;
-	if (n > s->piece)
-		n = s->piece;
-	if (n > s->rest.n)
-		n = s->rest.n;
-	if (n)
-		memcpy(p, s->rest.p, n);
-	s->rest = str_sub(s->rest, n, s->rest.n);
-	return (ptrdiff_t)n;
-}
 
 static bool has_text(enum json_type t)
 {
@@ -59,8 +40,8 @@ static bool same_token(struct json *a, struct json *b, enum json_type *type)
 /* Reads all of it in both ways; passes over every skip-th object or array. */
 static void compare(struct str text, size_t piece, unsigned skip)
 {
-	struct source s = {text, piece};
-	struct json *a = json_open_text(text, "fuzz"), *b = json_open(read_piece, &s, "fuzz");
+	struct memory s = {.rest = text, .step = piece};
+	struct json *a = json_open_text(text, "fuzz"), *b = json_open(read_memory, &s, "fuzz");
 	enum json_type type;
 	unsigned n = 0;
 

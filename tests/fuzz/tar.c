@@ -1,29 +1,10 @@
 /* The tar reader over any bytes: it ends, and never gives a member that breaks its promises. */
 #include "base/archive.h"
+#include "tests/memory.h"
 
 #include <stdlib.h>
 
 enum { MAX_MEMBERS = 1000, MAX_BODY = 1 << 20 };
-
-struct input {
-	const uint8_t *p;
-	size_t n;
-};
-
-static ptrdiff_t read_input(void *ctx, void *p, size_t n, struct err *e)
-{
-	struct input *in = ctx;
-
-	(void)e;
-	if (n > in->n)
-		n = in->n;
-	if (n > 1000)
-		n = 1000;
-	memcpy(p, in->p, n);
-	in->p += n;
-	in->n -= n;
-	return (ptrdiff_t)n;
-}
 
 static void check(const struct member *m)
 {
@@ -38,9 +19,9 @@ static void check(const struct member *m)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input in = {data, size};
+	struct memory in = {.rest = str_n((const char *)data, size), .step = 1000};
 	struct err e = {0};
-	struct tar_reader *r = tar_open(read_input, &in, "fuzz", &e);
+	struct tar_reader *r = tar_open(read_memory, &in, "fuzz", &e);
 	struct member m;
 	size_t n = 0;
 

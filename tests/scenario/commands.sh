@@ -94,7 +94,9 @@ export ENVBUILD_CACHE=$T/cache
 expect 0 "install by hard links" "$ENVBUILD" install environment.yml -p "$T/linked" -q
 if [ "$(stat -c %h "$T/linked/include/lzma.h")" -gt 1 ]; then
   tr '[:lower:]' '[:upper:]' <"$T/linked/include/lzma.h" >"$T/changed"
+  touch -r "$T/linked/include/lzma.h" "$T/changed" # a new time alone would be noticed sooner
   dd if="$T/changed" of="$T/linked/include/lzma.h" conv=notrunc 2>/dev/null
+  touch -r "$T/changed" "$T/linked/include/lzma.h"
   expect 5 "a changed file in the cache" "$ENVBUILD" pack --test run-test.sh -o changed.tar.gz
   check "it is named" grep -q 'include/lzma.h.*is not what its package holds' "$T/err"
   check "nothing was released" test ! -e changed.tar.gz

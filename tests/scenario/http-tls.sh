@@ -32,9 +32,18 @@ for variable in SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE; do
   expect 0 "$variable is trusted" env $variable="$T/cert.pem" "$net" get "$https/small"
 done
 export SSL_CERT_FILE=$T/cert.pem
+expect 0 "one to warm up the log" "$net" get "$https/small"
+: >"$T/nginx/access.log"
 # shellcheck disable=SC2046 # a list
-expect 0 "forty over HTTP/2" "$net" get $(for i in $(seq 40); do echo "$https/small?$i"; done)
+expect 0 "forty over HTTP/2" "$net" get -j 16 $(for i in $(seq 40); do echo "$https/small?$i"; done)
 same "all whole" "$(cut -d' ' -f1,2 "$T/out" | sort -u)" "200 6"
+same "each by HTTP/2" "$(cut -d' ' -f3,5 "$T/nginx/access.log" | sort | uniq -c | tr -s ' ')" " 40 200 HTTP/2.0"
+same "on one connection" "$(cut -d' ' -f6 "$T/nginx/access.log" | sort -u | wc -l)" 1
+head -c 1000000 /dev/urandom >"$T/www/big"
+big=$(sha256sum <"$T/www/big" | cut -d' ' -f1)
+# shellcheck disable=SC2046 # a list
+expect 0 "writers without room, over HTTP/2" "$net" get -f -x "$big" -j 16 $(for i in $(seq 20); do echo "$https/big?$i"; done)
+same "get all of it" "$(cut -d' ' -f1-3,5 "$T/out" | sort | uniq -c | tr -s ' ')" " 20 200 1000000 $big 0"
 expect 0 "a redirect from http to https" "$net" get "http://127.0.0.1:$plain/up/x"
 expect 4 "a redirect from https to http" "$net" get "$https/down/x?port=$plain"
 says "is refused" "leads from https to http"

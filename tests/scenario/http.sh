@@ -13,9 +13,11 @@ echo small >"$T/www/small"
 big=$(sha256sum <"$T/www/big" | cut -d' ' -f1)
 small=$(sha256sum <"$T/www/small" | cut -d' ' -f1)
 
-port=$("$ROOT/tests/tools/nginx.sh" start "$T/nginx" "$T/www" '
+port=$("$ROOT/tests/tools/nginx.sh" start "$T/nginx" "$T/www" "
+    location /packed/ { gzip on; gzip_types *; gzip_min_length 1; alias $T/www/; }
+    location /slow/ { limit_rate 1500k; alias $T/www/; }
     location /moved/ { return 301 /big; }
-    location /private/ { return 403; }') || skip_all "nginx does not start"
+    location /private/ { return 403; }") || skip_all "nginx does not start"
 defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx'"
 nginx=http://127.0.0.1:$port
 
@@ -79,9 +81,12 @@ expect 0 "a server busy once" "$net" get "$liar/busy/1/small"
 same "is asked again" "$(asked /busy/1/small)" 2
 expect 4 "a server that stays busy" "$net" get -r 1 "$liar/busy/9/small"
 says "gives its status" "HTTP 503 service unavailable"
-expect 4 "a stalled body" "$net" get -r 1 -s 1 "$liar/stall/big"
+"$net" get -w 20 -r 1 -s 1 "$liar/silent/x" 2>"$T/silent" &
+get_pid=$!
+expect 4 "a stalled body" "$net" get -w 20 -r 1 -s 1 "$liar/stall/big"
 says "times out" "timed out"
-expect 4 "a server that never answers" "$net" get -r 1 -s 1 "$liar/silent/x"
+expect 4 "a server that never answers" wait "$get_pid"
+cp "$T/silent" "$T/err"
 says "times out, too" "timed out"
 expect 4 "a redirect loop" "$net" get "$liar/loop/x"
 says "ends at ten" "more than 10 redirects"
@@ -89,11 +94,29 @@ expect 4 "a redirect to a file of ours" "$net" get "$liar/away/x"
 if grep -q root: "$T/out" "$T/err"; then fail "reads it" "$(cat "$T/err")"; else ok "does not read it"; fi
 expect 5 "a body without an end" "$net" get -m 6000 "$liar/over/small"
 
+expect 4 "an error page without an end" timeout 20 "$net" get "$liar/page/small"
+says "is its status" "cannot fetch '$liar/page/small': HTTP 404 not found"
+
 expect 4 "no credentials" "$net" get "$liar/auth/small"
 expect 0 "credentials in the URL" "$net" get "${liar/http:\/\//http://me:secret@}/auth/small"
 printf 'machine 127.0.0.1 login me password secret\n' >"$T/.netrc"
 expect 0 "credentials from ~/.netrc" "$net" get "$liar/auth/small"
 mv "$T/.netrc" "$T/other"
 NETRC=$T/other expect 0 "credentials from NETRC" "$net" get "$liar/auth/small"
+
+
+head -c 500000 /dev/zero >"$T/www/zeros"
+expect 0 "a server that would compress" "$net" get "$nginx/packed/zeros"
+same "is not asked to" "$(sed -n 's,^GET /packed/zeros ,,p' "$T/nginx/access.log" | cut -d' ' -f1,2)" "200 500000"
+
+"$net" get -x "$big" "$nginx/slow/big" >"$T/out" 2>"$T/err" &
+get_pid=$!
+sleep 0.8
+"$ROOT/tests/tools/nginx.sh" stop "$T/nginx"
+nginx -p "$T/nginx" -e "$T/nginx/error.log" -c "$T/nginx/nginx.conf" 2>"$T/start.log" ||
+  { sleep 0.5 && nginx -p "$T/nginx" -e "$T/nginx/error.log" -c "$T/nginx/nginx.conf"; }
+wait "$get_pid"
+same "a server that is started anew meanwhile" "$(cut -d' ' -f1-3,5 "$T/out"; cat "$T/err")" "200 3000000 $big 0"
+same "sends what is missing" "$(sed -n 's,^GET /slow/big ,,p' "$T/nginx/access.log" | cut -d' ' -f1 | tail -n 1)" 206
 
 done_testing

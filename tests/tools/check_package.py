@@ -15,13 +15,15 @@ import hashlib
 import io
 import json
 import os
-import re
 import shlex
 import stat
 import subprocess
 import sys
 import tarfile
 import zipfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import conda_prefix  # noqa: E402
 
 DEFAULT_PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
 OWN_FILES = {"conda-meta/history", "conda-meta/state", "conda-meta/frozen"}
@@ -78,32 +80,6 @@ class Package:
         return {n: marks.get(n, (None, "text")) for n in names}
 
 
-def replace_text(data, old, new):
-    end = data.find(b"\n")
-    if end >= 0 and b"#!" + old in data[:end]:
-        line = data[:end].replace(b"#!" + old, b"#!" + new.replace(b" ", b"\\ "))
-        data = line + data[end:]
-    data = data.replace(old, new)
-    m = re.match(rb"^(#!(?:[ ]*)(/(?:\\ |[^ \n\r\t])*)(.*))$", data, re.M)
-    if m:
-        whole, program, options = m.groups()
-        folder, name = program.rsplit(b"/", 1)
-        if len(whole) > 127 or b"\\ " in folder:
-            data = b"#!/usr/bin/env " + name + options + data[len(whole):]
-    return data
-
-
-def replace_binary(data, old, new):
-    def one(m):
-        count = m.group().count(old)
-        assert len(new) <= len(old), "prefix too long"
-        return m.group().replace(old, new) + b"\0" * ((len(old) - len(new)) * count)
-
-    out = re.sub(re.escape(old) + b"[^\0]*?\0", one, data)
-    assert len(out) == len(data)
-    return out
-
-
 def entry_point(prefix, python, module, function):
     program = "%s/bin/python%s" % (prefix, python)
     if len(program) + 3 <= 127 and " " not in program:
@@ -143,8 +119,7 @@ def expected(package, inside, python, site):
         else:
             new = data
             if placeholder:
-                change = replace_binary if mode == "binary" else replace_text
-                new = change(data, placeholder.encode(), inside.encode())
+                new = conda_prefix.update(data, placeholder, inside, mode == "binary")
                 e.update(placeholder=placeholder, file_mode=mode)
             e.update(type="hardlink", data=new, mode=(m.mode & 0o755) | 0o400)
         out[map_path(package, path, site)] = e

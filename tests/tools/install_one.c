@@ -8,11 +8,12 @@
  *	       adds a record; they are numbered from 0; "-" stands for nothing
  *	fill   makes sure that all records so far are in the cache
  *	install PREFIX INSIDE FLAGS NUMBERS
- *	       FLAGS of compile, pack, copy, engine, content, link (no scripts); NUMBERS as "3,0"
- *	pip LINE, variable NAME VALUE, project DIR: for the next install
+ *	       FLAGS of compile, pack, copy, engine, content, link (no scripts), frozen, managed;
+ *	       NUMBERS as "3,0"
+ *	pip LINE, variable NAME VALUE, project DIR, request SPEC, allow PATTERN: for each install
  *	test PREFIX NAME SCRIPT LOG     test_run
  *	info   what the cache holds
- * Each but record, pip, variable and project is answered by one line: "ok ...", or "error STATUS TEXT" with
+ * Each but record and those for each install is answered by one line: "ok ...", or "error STATUS TEXT" with
  * newlines as "|".  "content" lists each entry as "entry ..." before.
  */
 #include "base/file.h"
@@ -39,7 +40,11 @@ struct session {
 	struct {
 		struct spec_line *v;
 		size_t n, cap;
-	} pip;
+	} pip, requested;
+	struct {
+		const char **v;
+		size_t n, cap;
+	} allow;
 	struct {
 		struct env_variable *v;
 		size_t n, cap;
@@ -182,6 +187,12 @@ static int do_install(struct session *s, struct str line, struct err *e)
 		.pip = s->pip.v,
 		.n_pip = s->pip.n,
 		.project_dir = s->project,
+		.requested = s->requested.v,
+		.n_requested = s->requested.n,
+		.allow_clobber = s->allow.v,
+		.n_allow_clobber = s->allow.n,
+		.frozen = has_flag(flags, "frozen"),
+		.externally_managed = has_flag(flags, "managed"),
 		.variables = s->variables.v,
 		.n_variables = s->variables.n,
 		.compile = has_flag(flags, "compile"),
@@ -239,6 +250,10 @@ static int command(struct session *s, struct str name, struct str line, struct e
 		add_record(s, line);
 	else if (str_is(name, "pip"))
 		*VEC_PUSH(&s->arena, &s->pip) = (struct spec_line){.text = field(s, &line)};
+	else if (str_is(name, "request"))
+		*VEC_PUSH(&s->arena, &s->requested) = (struct spec_line){.text = field(s, &line)};
+	else if (str_is(name, "allow"))
+		*VEC_PUSH(&s->arena, &s->allow) = arena_cstr(&s->arena, field(s, &line));
 	else if (str_is(name, "project"))
 		s->project = arena_cstr(&s->arena, field(s, &line));
 	else if (str_is(name, "variable")) {

@@ -8,27 +8,11 @@
 #include "base/archive.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "tests/memory.h"
 
 #include <stdio.h>
 
 enum { ROUNDS = 5 };
-
-struct source {
-	struct str rest;
-};
-
-static ptrdiff_t read_some(void *ctx, void *p, size_t n, struct err *e)
-{
-	struct source *s = ctx;
-
-	(void)e;
-	if (n > s->rest.n)
-		n = s->rest.n;
-	if (n)
-		memcpy(p, s->rest.p, n);
-	s->rest = str_sub(s->rest, n, s->rest.n);
-	return (ptrdiff_t)n;
-}
 
 static bool every_token(struct json *j)
 {
@@ -70,8 +54,9 @@ static void measure(const char *what, bool (*way)(struct json *), struct str tex
 	bool good = true;
 
 	for (int i = 0; i < 2 * ROUNDS; i++) {
-		struct source s = {text};
-		struct json *j = i % 2 ? json_open(read_some, &s, "f") : json_open_text(text, "f");
+		struct memory s = {.rest = text};
+		struct json *j =
+			i % 2 ? json_open(read_memory, &s, "f") : json_open_text(text, "f");
 		uint64_t start = now_ns();
 		double speed;
 

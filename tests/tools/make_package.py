@@ -19,7 +19,7 @@ def member(name, data=b"", kind=tarfile.REGTYPE, link="", mode=0o644):
 
 def tar_bytes(members):
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as tar:
         for info, data in members:
             tar.addfile(info, io.BytesIO(data))
     return out.getvalue()

@@ -1,8 +1,11 @@
 /*
  * What base/ and solver/ do with networks, archives and channels, as a program for tests.
  *
- *	net get [-r RETRIES] [-s STALL] [-m MAX] [-o] [-e ETAG] [-a] URL...
- *		one line per URL: STATUS BYTES SHA256 ETAG
+ *	net get [-r RETRIES] [-s STALL] [-m MAX] [-o] [-e ETAG] [-a] [-w PAUSE] [-j JOBS] [-p PER_HOST]
+ *	    [-M URL=MIRROR]... [-x SHA256] [-f] [-F MS] URL...
+ *		one line per URL: STATUS BYTES SHA256 ETAG RESTARTS FROM
+ *		-x: what has another sum is refused; -f: writers have no room three times of four, and
+ *		are asked again every millisecond (-F MS)
  *	net index [-o] CACHE SUBDIR,SUBDIR CHANNEL...
  *		one line per channel and subdir: the path of its index, or "missing"
  *	net channel-index DIR JOBS
@@ -22,6 +25,8 @@
 #include "builder/channel_index.h"
 #include "solver/channel.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -42,6 +47,11 @@ static int report(struct err *e)
 struct sum {
 	struct hash *hash;
 	uint64_t n;
+	unsigned restarts, calls;
+	const char *want; /* NULL: any */
+	bool often_full;
+	const struct http_request *request;
+	uint8_t sha256[SHA256_LEN]; /* when it has ended */
 };
 
 static int add_to_sum(void *ctx, const void *p, size_t n, struct err *e)
@@ -54,44 +64,105 @@ static int add_to_sum(void *ctx, const void *p, size_t n, struct err *e)
 	return 0;
 }
 
+static int add_if_room(void *ctx, const void *p, size_t n, struct err *e)
+{
+	struct sum *s = ctx;
+
+	if (s->often_full && s->calls++ % 4 < 3)
+		return HTTP_FULL;
+	return add_to_sum(ctx, p, n, e);
+}
+
 static int restart_sum(void *ctx, struct err *e)
 {
 	struct sum *s = ctx;
-	uint8_t ignored[SHA256_LEN];
 
 	(void)e;
-	hash_final(s->hash, ignored);
+	hash_free(s->hash);
+	s->hash = hash_new(HASH_SHA256);
 	s->n = 0;
+	s->restarts++;
+	return 0;
+}
+
+static int end_sum(void *ctx, struct err *e)
+{
+	struct sum *s = ctx;
+	char hex[SHA256_HEX + 1];
+
+	hash_final(s->hash, s->sha256);
+	hex_encode(s->sha256, SHA256_LEN, hex);
+	if (s->want && s->request->status == 200 && strcmp(hex, s->want) != 0)
+		return err_set(e, ERR_INTEGRITY, "sha256 is %s, not %s", hex, s->want);
 	return 0;
 }
 
 static void print_sum(struct sum *s, const struct http_request *r)
 {
-	uint8_t sha256[SHA256_LEN];
 	char hex[SHA256_HEX + 1];
 
-	hash_final(s->hash, sha256);
-	hex_encode(sha256, SHA256_LEN, hex);
-	printf("%d %llu %s %s\n", r->status, (unsigned long long)s->n, hex,
-		r->etag ? r->etag : "-");
+	hex_encode(s->sha256, SHA256_LEN, hex);
+	printf("%d %llu %s %s %u %s\n", r->status, (unsigned long long)s->n, hex,
+		r->etag ? r->etag : "-", s->restarts, r->from);
 }
 
-static int fetch_all(struct http *http, char **urls, size_t n, struct http_request common)
+enum { MAX_MIRRORS = 8 };
+
+struct text_pairs {
+	char *v[MAX_MIRRORS];
+	size_t n;
+};
+
+struct waker {
+	struct http *http;
+	pthread_t thread;
+	unsigned pause_ms;
+	atomic_bool ended;
+};
+
+static void *wake_often(void *arg)
+{
+	struct waker *w = arg;
+
+	while (!atomic_load(&w->ended)) {
+		usleep(w->pause_ms * 1000);
+		http_wake(w->http);
+	}
+	return NULL;
+}
+
+struct get {
+	struct http_request common;
+	const char *want;
+	unsigned full_ms; /* 0: there is always room */
+};
+
+static int fetch_all(struct http *http, char **urls, size_t n, const struct get *get)
 {
 	struct http_request *requests = xcalloc(n, sizeof *requests);
 	struct sum *sums = xcalloc(n, sizeof *sums);
+	struct waker waker = {.http = http, .pause_ms = get->full_ms};
 	struct err e = {0};
 	int rc;
 
 	for (size_t i = 0; i < n; i++) {
-		sums[i].hash = hash_new(HASH_SHA256);
-		requests[i] = common;
+		sums[i] = (struct sum){.hash = hash_new(HASH_SHA256),
+			.want = get->want,
+			.request = &requests[i],
+			.often_full = get->full_ms > 0};
+		requests[i] = get->common;
 		requests[i].url = urls[i];
-		requests[i].write = add_to_sum;
+		requests[i].write = add_if_room;
 		requests[i].restart = restart_sum;
+		requests[i].done = end_sum;
 		requests[i].ctx = &sums[i];
 	}
+	if (get->full_ms)
+		pthread_create(&waker.thread, NULL, wake_often, &waker);
 	rc = http_fetch(http, requests, n, &e) < 0 ? report(&e) : 0;
+	atomic_store(&waker.ended, true);
+	if (get->full_ms)
+		pthread_join(waker.thread, NULL);
 	for (size_t i = 0; i < n; i++) {
 		if (rc == 0)
 			print_sum(&sums[i], &requests[i]);
@@ -102,31 +173,74 @@ static int fetch_all(struct http *http, char **urls, size_t n, struct http_reque
 	return rc;
 }
 
+static bool read_get_option(
+	int c, struct get *get, struct http_options *options, struct text_pairs *mirrors)
+{
+	switch (c) {
+	case 'r':
+		options->retries = (unsigned)strtoul(optarg, NULL, 10);
+		return true;
+	case 's':
+		options->stall_s = (unsigned)strtoul(optarg, NULL, 10);
+		return true;
+	case 'w':
+		options->pause_ms = (unsigned)strtoul(optarg, NULL, 10);
+		return true;
+	case 'j':
+		options->jobs = (unsigned)strtoul(optarg, NULL, 10);
+		return true;
+	case 'p':
+		options->per_host = (unsigned)strtoul(optarg, NULL, 10);
+		return true;
+	case 'm':
+		get->common.max_bytes = strtoull(optarg, NULL, 10);
+		return true;
+	case 'o':
+		options->offline = true;
+		return true;
+	case 'e':
+		get->common.if_none_match = optarg;
+		return true;
+	case 'a':
+		get->common.allow_missing = true;
+		return true;
+	case 'x':
+		get->want = optarg;
+		return true;
+	case 'f':
+		get->full_ms = 1;
+		return true;
+	case 'F':
+		get->full_ms = (unsigned)strtoul(optarg, NULL, 10);
+		return true;
+	case 'M':
+		if (mirrors->n == MAX_MIRRORS || !strchr(optarg, '='))
+			return false;
+		mirrors->v[mirrors->n++] = optarg;
+		return true;
+	}
+	return false;
+}
+
 static int cmd_get(int argc, char **argv)
 {
 	struct http_options options = {0};
-	struct http_request common = {0};
+	struct text_pairs mirrors = {0};
+	struct get get = {0};
 	struct http *http;
 	int c, rc;
 
-	while ((c = getopt(argc, argv, "r:s:m:oe:a")) != -1) {
-		if (c == 'r')
-			options.retries = (unsigned)strtoul(optarg, NULL, 10);
-		else if (c == 's')
-			options.stall_s = (unsigned)strtoul(optarg, NULL, 10);
-		else if (c == 'm')
-			common.max_bytes = strtoull(optarg, NULL, 10);
-		else if (c == 'o')
-			options.offline = true;
-		else if (c == 'e')
-			common.if_none_match = optarg;
-		else if (c == 'a')
-			common.allow_missing = true;
-		else
+	while ((c = getopt(argc, argv, "r:s:m:oe:aw:j:p:x:fF:M:")) != -1)
+		if (!read_get_option(c, &get, &options, &mirrors))
 			return 2;
-	}
 	http = http_new(&options);
-	rc = fetch_all(http, argv + optind, (size_t)(argc - optind), common);
+	for (size_t i = 0; i < mirrors.n; i++) {
+		char *mirror = strchr(mirrors.v[i], '=');
+
+		*mirror = '\0';
+		http_add_mirror(http, mirrors.v[i], mirror + 1);
+	}
+	rc = fetch_all(http, argv + optind, (size_t)(argc - optind), &get);
 	http_free(http);
 	return rc;
 }

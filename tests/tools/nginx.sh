@@ -3,7 +3,8 @@
 #
 #   tests/tools/nginx.sh start DIR ROOT [EXTRA]   serves ROOT; prints the port.  EXTRA is put into
 #                                                 the server block.  DIR keeps pid, conf and logs:
-#                                                 DIR/access.log has "METHOD URI STATUS BYTES".
+#                                                 DIR/access.log has "METHOD URI STATUS BYTES PROTOCOL
+#                                                 CONNECTION", a connection being a number.
 #   tests/tools/nginx.sh stop DIR
 set -eu
 
@@ -25,7 +26,7 @@ pid $1/pid;
 error_log $1/error.log;
 events { worker_connections 64; }
 http {
-  log_format short '\$request_method \$uri \$status \$body_bytes_sent';
+  log_format short '\$request_method \$uri \$status \$body_bytes_sent \$server_protocol \$connection';
   access_log $1/access.log short;
   client_body_temp_path $1/tmp;
   proxy_temp_path $1/tmp;

@@ -2,7 +2,8 @@
  * A content (builder/content.h) made from a folder, for tests of the packer alone.
  *
  * DIR/NAME/... are the files of package NAME, except DIR/+/..., which are generated.  Every
- * occurrence of the placeholder counts; a file with a NUL byte is binary.  Generated files hold the
+ * occurrence of the placeholder counts, and where it stands in UTF-16 or UTF-32 too, those that
+ * scan_prefix() finds; a file with a NUL byte is binary, unless its name ends in ".text".  Generated files hold the
  * build prefix instead.
  */
 #ifndef TESTS_TOOLS_TREE_CONTENT_H
@@ -10,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "builder/scan.h"
 #include "packer/pack.h"
 
 #include <fcntl.h>
@@ -35,12 +37,26 @@ struct tree_content {
 static void tree_scan(struct tree_content *t, struct content_entry *entry, struct str data)
 {
 	struct str prefix = entry->generated ? t->content->build_prefix : t->placeholder;
+	bool binary = data.n && memchr(data.p, 0, data.n);
 	struct {
 		uint64_t *v;
 		size_t n, cap;
 	} found = {0};
+	struct places places;
 	ptrdiff_t at;
 
+	/* A name that ends so is text, whatever is in it. */
+	if (str_ends(entry->path, STR(".text")))
+		binary = false;
+	if (scan_prefix(t->arena, data, prefix, binary, SCAN_PLACES_MAX, &places, NULL) == 0 &&
+		places.forms) {
+		entry->prefix = prefix;
+		entry->binary = binary;
+		entry->offsets = places.offsets;
+		entry->forms = places.forms;
+		entry->n_offsets = places.n;
+		return;
+	}
 	for (size_t from = 0; (at = str_find(str_sub(data, from, data.n), prefix)) >= 0;) {
 		*VEC_PUSH(t->arena, &found) = from + (size_t)at;
 		from += (size_t)at + prefix.n;
@@ -48,7 +64,7 @@ static void tree_scan(struct tree_content *t, struct content_entry *entry, struc
 	if (found.n == 0)
 		return;
 	entry->prefix = prefix;
-	entry->binary = memchr(data.p, 0, data.n) != NULL;
+	entry->binary = binary;
 	entry->offsets = found.v;
 	entry->n_offsets = found.n;
 	if (entry->binary && prefix.n < t->content->longest_prefix) {

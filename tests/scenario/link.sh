@@ -1,0 +1,20 @@
+#!/bin/bash
+# timeout: 300
+# Linking: every kind of path, bytecode kept in the cache, clashes, marks, and what link scripts say.
+. "$(dirname "$0")/../lib.sh"
+need python3 zstd bzip2
+[ -x "$ENVBUILD_TOOLS/install_one" ] || skip_all "tests/tools/install_one is not built"
+
+export ENVBUILD_NO_FSYNC=1
+mkdir "$T/cases"
+expect 0 "odd packages are linked" \
+  python3 "$ROOT/tests/tools/check_link_cases.py" "$ENVBUILD_TOOLS/install_one" "$T/cases" engine
+cp "$T/out" "$T/lines"
+while IFS= read -r line; do
+  case $line in
+  "ok "*) ok "${line#ok }" ;;
+  "fail "*) fail "$(printf '%s' "${line#fail }" | cut -c 1-100)" "$line" ;;
+  *) printf '# %s\n' "$line" ;;
+  esac
+done <"$T/lines"
+done_testing
