@@ -7,9 +7,13 @@
 #   check NAME CMD...          ok when CMD exits 0; its output is shown only when it fails
 #   expect STATUS NAME CMD...  ok when CMD exits with STATUS; its output is left in $T/out, $T/err
 #   same NAME A B              ok when the two texts are equal
+#   says NAME PATTERN [FILE]   ok when a line of FILE ($T/err) matches the extended expression
+#   checker NAME CMD...        CMD looks at many things: each of its lines "ok NAME" or
+#                              "fail NAME: DETAIL" is a result, and so is that it exits 0
 #   skip_all REASON            nothing here can be looked at: ends the script
 #   need PROGRAM...            skip_all unless each program is on PATH
 #   defer 'CMD'                run when the script ends, the latest first
+#   start_liar DIR             tests/tools/liar.py serves DIR at $LIAR, its files are $T/liar.*
 #   done_testing               the last line: prints the plan
 #
 # Variables: ROOT the project, ENVBUILD the program, ENVBUILD_TOOLS the built test tools,
@@ -106,6 +110,44 @@ $2
 other:
 $3"
   fi
+}
+
+says() {
+  if grep -Eq -e "$2" "${3:-$T/err}"; then
+    ok "$1"
+  else
+    fail "$1" "no /$2/ in:
+$(tail -n 40 "${3:-$T/err}")"
+  fi
+}
+
+checker() {
+  test_about=$1
+  expect 0 "$@"
+  cp "$T/out" "$T/.results"
+  grep -q '^ok ' "$T/.results" || fail "$test_about: it looks at something"
+  while IFS= read -r test_line; do
+    case $test_line in
+    "ok "*) ok "${test_line#ok }" ;;
+    "fail "*) fail "$(printf '%s' "${test_line#fail }" | cut -c 1-100)" "$test_line" ;;
+    *) printf '# %s\n' "$test_line" ;;
+    esac
+  done <"$T/.results"
+}
+
+start_liar() {
+  "$ROOT/tests/tools/liar.py" "$T/liar" "$1" &
+  liar_pid=$!
+  defer "kill $liar_pid 2>/dev/null; wait $liar_pid 2>/dev/null"
+  while [ ! -f "$T/liar" ]; do # the runner's limit ends this
+    kill -0 "$liar_pid" 2>/dev/null || {
+      fail "tests/tools/liar.py serves"
+      done_testing
+    }
+    sleep 0.1
+  done
+  # shellcheck disable=SC2034 # for the script
+  LIAR=http://127.0.0.1:$(cat "$T/liar")
 }
 
 skip_all() {

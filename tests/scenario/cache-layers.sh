@@ -7,9 +7,6 @@ export PATH=$PATH:/usr/sbin:/sbin no_proxy='*' HOME=$T ENVBUILD_NO_FSYNC=1
 need python3 zstd bzip2 nginx
 unset ENVBUILD_CACHE_LOWER
 cd "$T" || exit 1
-says() {
-  if grep -Eq -- "$2" "$T/err"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$T/err")"; fi
-}
 silent() {
   if grep -Eq -- "$2" "$T/err"; then fail "$1" "$(cat "$T/err")"; else ok "$1"; fi
 }

@@ -7,9 +7,6 @@ export HOME=$T ENVBUILD_NO_FSYNC=1 ENVBUILD_CACHE=$T/cache
 need python3 zstd bzip2
 unset ENVBUILD_CACHE_LOWER
 cd "$T" || exit 1
-says() {
-  if grep -Eq -- "$2" "$T/err"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$T/err")"; fi
-}
 field() { python3 -c "import json,sys; d=json.load(open('$T/out')); print($1)"; }
 names() {
   field "' '.join(sorted(i.get('name', '?').split('-')[0] for i in d['$1'] if i['kind'] == 'packages'))"

@@ -8,9 +8,6 @@ net=$ENVBUILD_TOOLS/net
 [ -n "$ENVBUILD_SHARED_DATA" ] || skip_all "no real packages (ENVBUILD_SHARED_DATA)"
 from=$ENVBUILD_SHARED_DATA/channel
 
-says() {
-  if grep -Eq -- "$2" "$T/err"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$T/err")"; fi
-}
 index() { # index STATUS NAME DIR [JOBS]
   expect "$1" "$2" "$net" channel-index "$3" "${4:-2}"
 }

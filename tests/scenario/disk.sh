@@ -45,9 +45,6 @@ pack() { # pack STATUS NAME SIZE OPTION...
   expect "$pack_status" "$pack_name" on "$pack_size" env ENVBUILD_CACHE="$T/disk/cache" \
     "$ENVBUILD" pack project -t host --test project/run-test.sh -v -o disk/out/small.tar.gz "$@"
 }
-says() {
-  if grep -Eq -- "$2" "$T/err"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$T/err")"; fi
-}
 # What was estimated, in KiB.
 estimate() {
   sed -n 's/.*at most \([0-9.]*\) \([kMG]\)B more.*/\1 \2/p' "$T/err" |

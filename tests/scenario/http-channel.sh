@@ -31,9 +31,6 @@ defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx'"
 url=http://127.0.0.1:$port
 log() { cut -d' ' -f2,3 "$T/nginx/access.log" | sort; } # nginx writes it before the answer ends
 forget() { : >"$T/nginx/access.log"; }
-says() {
-  if grep -Eq -- "$2" "$T/err"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$T/err")"; fi
-}
 get() { # get STATUS NAME [-o] CHANNEL
   get_status=$1 get_name=$2
   shift 2
@@ -135,19 +132,12 @@ get 4 "a channel that cannot be reached" "http://me:secret@127.0.0.1:$closed/t/t
 says "names it without credentials" "channel 'http://127.0.0.1:$closed/chan': cannot fetch 'http://127.0.0.1:$closed/chan/(linux-64|noarch)/repodata.json.zst': connection refused"
 says "and make demo" "hint: is the network up\? .make demo. .*--offline"
 
-"$ROOT/tests/tools/liar.py" "$T/liar" "$www" &
-liar_pid=$!
-defer "kill $liar_pid 2>/dev/null; wait $liar_pid 2>/dev/null"
-for _ in $(seq 100); do
-  [ -f "$T/liar" ] && break
-  sleep 0.1
-done
-liar=http://127.0.0.1:$(cat "$T/liar")
-get 0 "a token in the URL" "$liar/t/tk-secret/bz2"
-get 0 "a wrong token" "$liar/t/tk-wrong/bz2"
+start_liar "$www"
+get 0 "a token in the URL" "$LIAR/t/tk-secret/bz2"
+get 0 "a wrong token" "$LIAR/t/tk-wrong/bz2"
 same "is as if nothing were there" "$(sort -u "$T/out")" missing
 if grep -rq 'tk-secret' "$T/cache"; then fail "no token in the cache" "$(grep -rl tk-secret "$T/cache")"; else ok "no token in the cache"; fi
-get 5 "a portal's web page" "$liar/html"
+get 5 "a portal's web page" "$LIAR/html"
 says "is no index" "not an index"
 
 done_testing

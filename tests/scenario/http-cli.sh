@@ -14,9 +14,6 @@ defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx'"
 url=http://127.0.0.1:$port
 log() { cut -d' ' -f2,3 "$T/nginx/access.log" | sort; }
 forget() { : >"$T/nginx/access.log"; }
-says() {
-  if grep -Eq -- "$2" "$T/err"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$T/err")"; fi
-}
 
 mkdir "$T/project" && cd "$T/project" || exit 1
 cat >environment.yml <<EOF

@@ -23,14 +23,7 @@ channel.tarball('second', content('second'))
 EOF
 mkdir "$T/www/chan/linux-64"
 "$ENVBUILD" channel index "$T/www/chan" -q || exit 1
-"$ROOT/tests/tools/liar.py" "$T/liar" "$T/www" &
-liar_pid=$!
-defer "kill $liar_pid 2>/dev/null; wait $liar_pid 2>/dev/null"
-for _ in $(seq 100); do
-  [ -f "$T/liar" ] && break
-  sleep 0.1
-done
-liar=http://127.0.0.1:$(cat "$T/liar")
+start_liar "$T/www"
 
 install() { # install CHANNEL DIR [OPTION]...: cache, lock and prefix are in DIR
   mkdir -p "$2"
@@ -38,15 +31,12 @@ install() { # install CHANNEL DIR [OPTION]...: cache, lock and prefix are in DIR
   ENVBUILD_CACHE=$2/cache "$ENVBUILD" install "$2/environment.yml" -t host -q -p "$2/env" "${@:3}"
 }
 tree() { (cd "$1/env" 2>/dev/null && sha256sum share/*/*); }
-says() { # says NAME PATTERN FILE
-  if grep -Eq -- "$2" "$3"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$3")"; fi
-}
-expect 0 "an honest server" install "$liar/chan" "$T/good"
+expect 0 "an honest server" install "$LIAR/chan" "$T/good"
 tree "$T/good" >"$T/tree"
 same "its files" "$(wc -l <"$T/tree")" 8
 
 # STATUS KIND PATTERN: what the server does with packages (pkg/...) or with everything.
-file="$liar/[a-z0-9/]*/chan/noarch/(first-1.0-0.conda|second-1.0-0.tar.bz2)"
+file="$LIAR/[a-z0-9/]*/chan/noarch/(first-1.0-0.conda|second-1.0-0.tar.bz2)"
 cases() {
   cat <<EOF
 0 pkg/stalls/1
@@ -89,14 +79,14 @@ mkdir "$T/run"
 run_case() { # run_case STATUS KIND: what comes of it goes to files, since they all run at once
   dir=$T/run/${2//\//-}
   case $2 in *stall* | *silent*) export ENVBUILD_NET_TIMEOUT=3 ;; esac
-  install "$liar/$2/chan" "$dir" >"$dir.out" 2>"$dir.err"
+  install "$LIAR/$2/chan" "$dir" >"$dir.out" 2>"$dir.err"
   echo $? >"$dir.status"
   [ "$1" != 0 ] || return
   [ ! -e "$dir/env" ] || echo "there is $dir/env" >"$dir.left"
   ENVBUILD_CACHE=$dir/cache "$ENVBUILD" cache verify -q >"$dir.verify" 2>&1
   echo $? >>"$dir.verify"
   echo "/$2/" >>"$T/liar.honest"
-  install "$liar/$2/chan" "$dir" >"$dir.again" 2>&1
+  install "$LIAR/$2/chan" "$dir" >"$dir.again" 2>&1
   echo $? >>"$dir.again"
 }
 pids=()
@@ -128,17 +118,17 @@ rm "$T/liar.honest"
 # --- mirrors ------------------------------------------------------------------------------------
 closed=http://127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 expect 0 "a mirror for a channel that is down" \
-  install "$closed/chan" "$T/m1" --mirror "$closed/chan=$liar/chan"
+  install "$closed/chan" "$T/m1" --mirror "$closed/chan=$LIAR/chan"
 same "has the right files" "$(tree "$T/m1")" "$(cat "$T/tree")"
 expect 0 "and for its index alone" env ENVBUILD_CACHE="$T/cache" "$ENVBUILD" lock -q \
-  "$T/m1/environment.yml" -t host --mirror "$closed/chan=$liar/chan"
+  "$T/m1/environment.yml" -t host --mirror "$closed/chan=$LIAR/chan"
 check "the lock names the channel" grep -q "$closed/chan/noarch/first" "$T/m1/envbuild.lock"
-check "no mirror is named" sh -c "! grep -r '$liar' '$T/m1/envbuild.lock' '$T/m1/env/conda-meta'"
+check "no mirror is named" sh -c "! grep -r '$LIAR' '$T/m1/envbuild.lock' '$T/m1/env/conda-meta'"
 expect 0 "a mirror for packages that are wrong" \
-  install "$liar/pkg/other/chan" "$T/m2" --mirror "$liar/pkg/other/chan=$liar/chan"
+  install "$LIAR/pkg/other/chan" "$T/m2" --mirror "$LIAR/pkg/other/chan=$LIAR/chan"
 same "has the right files" "$(tree "$T/m2")" "$(cat "$T/tree")"
 expect 0 "a mirror for an index that is wrong" \
-  install "$liar/html/chan" "$T/m3" --mirror "$liar/html/chan=$T/www/chan"
+  install "$LIAR/html/chan" "$T/m3" --mirror "$LIAR/html/chan=$T/www/chan"
 same "has the right files" "$(tree "$T/m3")" "$(cat "$T/tree")"
 mkdir "$T/m4"
 printf 'mirrors: {nowhere: [%s, %s]}\n' "$closed/none" "../www/chan" >"$T/m4/envbuild.yml"
@@ -146,14 +136,14 @@ expect 0 "mirrors of envbuild.yml, for a name behind the alias" \
   install nowhere "$T/m4" --channel-alias "$closed"
 same "have the right files" "$(tree "$T/m4")" "$(cat "$T/tree")"
 expect 4 "no mirror has it" \
-  install "$closed/chan" "$T/m5" --mirror "$closed/chan=$liar/busy/99/chan"
+  install "$closed/chan" "$T/m5" --mirror "$closed/chan=$LIAR/busy/99/chan"
 says "all are named" \
-  "cannot fetch '$liar/busy/99/chan/.*: HTTP 503 .*; cannot fetch '$closed/chan/.*': connection refused" "$T/err"
-for word in "$liar/chan" conda-forge=mirror "defaults=$liar/chan" "conda-forge=ftp://me:secret@x/y" \
+  "cannot fetch '$LIAR/busy/99/chan/.*: HTTP 503 .*; cannot fetch '$closed/chan/.*': connection refused" "$T/err"
+for word in "$LIAR/chan" conda-forge=mirror "defaults=$LIAR/chan" "conda-forge=ftp://me:secret@x/y" \
   "http://me:secret@x/t/secret/y"; do
-  expect 2 "--mirror $word" install "$liar/chan" "$T/m6" --mirror "$word"
+  expect 2 "--mirror $word" install "$LIAR/chan" "$T/m6" --mirror "$word"
   check "is refused without telling secrets" sh -c "! grep secret '$T/err'"
 done
-ENVBUILD_NET_TIMEOUT=soon expect 2 "a time limit that is no number" install "$liar/chan" "$T/m7"
+ENVBUILD_NET_TIMEOUT=soon expect 2 "a time limit that is no number" install "$LIAR/chan" "$T/m7"
 says "is named" "ENVBUILD_NET_TIMEOUT is a whole number from 1 to 3600, not 'soon'" "$T/err"
 done_testing

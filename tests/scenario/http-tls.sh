@@ -20,9 +20,6 @@ plain=$("$ROOT/tests/tools/nginx.sh" start "$T/nginx" "$T/www" "
     location /down/ { return 302 http://127.0.0.1:\$arg_port/small; }") ||
   skip_all "nginx does not start"
 defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx'"
-says() {
-  if grep -Eq -- "$2" "$T/err"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$T/err")"; fi
-}
 https=https://127.0.0.1:$tls
 
 expect 4 "a certificate that nobody vouches for" "$net" get -r 1 "$https/small"

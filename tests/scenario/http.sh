@@ -21,20 +21,10 @@ port=$("$ROOT/tests/tools/nginx.sh" start "$T/nginx" "$T/www" "
 defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx'"
 nginx=http://127.0.0.1:$port
 
-"$ROOT/tests/tools/liar.py" "$T/liar" "$T/www" &
-liar_pid=$!
-defer "kill $liar_pid 2>/dev/null; wait $liar_pid 2>/dev/null"
-for _ in $(seq 100); do
-  [ -f "$T/liar" ] && break
-  sleep 0.1
-done
-liar=http://127.0.0.1:$(cat "$T/liar")
+start_liar "$T/www"
 
 # asked PATH: how often the liar was asked for it
 asked() { grep -c "^$1 " "$T/liar.log"; }
-says() { # says NAME PATTERN: on stderr of the last expect
-  if grep -Eq -- "$2" "$T/err"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$T/err")"; fi
-}
 
 expect 0 "two files in parallel" "$net" get "$nginx/big" "$nginx/small"
 same "their bytes are right" "$(cut -d' ' -f1-3 "$T/out")" "200 3000000 $big
@@ -71,38 +61,38 @@ expect 4 "credentials in a URL that fails" "$net" get "http://me:secret@127.0.0.
 says "are not in the message" "cannot fetch 'http://127.0.0.1:$closed/x': connection refused"
 expect 4 "a URL of another kind" "$net" get "ftp://127.0.0.1/x"
 
-expect 0 "a connection cut twice" "$net" get "$liar/cut/2/big"
+expect 0 "a connection cut twice" "$net" get "$LIAR/cut/2/big"
 same "is tried again until whole" "$(cut -d' ' -f1-3 "$T/out")" "200 3000000 $big"
 same "with three requests" "$(asked /cut/2/big)" 3
-expect 4 "a connection that is always cut" "$net" get -r 1 "$liar/cut/9/big"
+expect 4 "a connection that is always cut" "$net" get -r 1 "$LIAR/cut/9/big"
 says "is refused in words" "the connection ended before the file did"
 same "after one retry" "$(asked /cut/9/big)" 2
-expect 0 "a server busy once" "$net" get "$liar/busy/1/small"
+expect 0 "a server busy once" "$net" get "$LIAR/busy/1/small"
 same "is asked again" "$(asked /busy/1/small)" 2
-expect 4 "a server that stays busy" "$net" get -r 1 "$liar/busy/9/small"
+expect 4 "a server that stays busy" "$net" get -r 1 "$LIAR/busy/9/small"
 says "gives its status" "HTTP 503 service unavailable"
-"$net" get -w 20 -r 1 -s 1 "$liar/silent/x" 2>"$T/silent" &
+"$net" get -w 20 -r 1 -s 1 "$LIAR/silent/x" 2>"$T/silent" &
 get_pid=$!
-expect 4 "a stalled body" "$net" get -w 20 -r 1 -s 1 "$liar/stall/big"
+expect 4 "a stalled body" "$net" get -w 20 -r 1 -s 1 "$LIAR/stall/big"
 says "times out" "timed out"
 expect 4 "a server that never answers" wait "$get_pid"
 cp "$T/silent" "$T/err"
 says "times out, too" "timed out"
-expect 4 "a redirect loop" "$net" get "$liar/loop/x"
+expect 4 "a redirect loop" "$net" get "$LIAR/loop/x"
 says "ends at ten" "more than 10 redirects"
-expect 4 "a redirect to a file of ours" "$net" get "$liar/away/x"
+expect 4 "a redirect to a file of ours" "$net" get "$LIAR/away/x"
 if grep -q root: "$T/out" "$T/err"; then fail "reads it" "$(cat "$T/err")"; else ok "does not read it"; fi
-expect 5 "a body without an end" "$net" get -m 6000 "$liar/over/small"
+expect 5 "a body without an end" "$net" get -m 6000 "$LIAR/over/small"
 
-expect 4 "an error page without an end" timeout 20 "$net" get "$liar/page/small"
-says "is its status" "cannot fetch '$liar/page/small': HTTP 404 not found"
+expect 4 "an error page without an end" timeout 20 "$net" get "$LIAR/page/small"
+says "is its status" "cannot fetch '$LIAR/page/small': HTTP 404 not found"
 
-expect 4 "no credentials" "$net" get "$liar/auth/small"
-expect 0 "credentials in the URL" "$net" get "${liar/http:\/\//http://me:secret@}/auth/small"
+expect 4 "no credentials" "$net" get "$LIAR/auth/small"
+expect 0 "credentials in the URL" "$net" get "${LIAR/http:\/\//http://me:secret@}/auth/small"
 printf 'machine 127.0.0.1 login me password secret\n' >"$T/.netrc"
-expect 0 "credentials from ~/.netrc" "$net" get "$liar/auth/small"
+expect 0 "credentials from ~/.netrc" "$net" get "$LIAR/auth/small"
 mv "$T/.netrc" "$T/other"
-NETRC=$T/other expect 0 "credentials from NETRC" "$net" get "$liar/auth/small"
+NETRC=$T/other expect 0 "credentials from NETRC" "$net" get "$LIAR/auth/small"
 
 
 head -c 500000 /dev/zero >"$T/www/zeros"

@@ -5,28 +5,13 @@
 need python3 zstd bzip2
 [ -x "$ENVBUILD_TOOLS/install_one" ] || skip_all "tests/tools/install_one is not built"
 
-# Turns lines "ok NAME" and "fail NAME: DETAIL" into TAP.
-report() {
-  while IFS= read -r line; do
-    case $line in
-    "ok "*) ok "${line#ok }" ;;
-    "fail "*) fail "$(printf '%s' "${line#fail }" | cut -c 1-100)" "$line" ;;
-    *) printf '# %s\n' "$line" ;;
-    esac
-  done <"$1"
-}
-
 export ENVBUILD_NO_FSYNC=1
 mkdir "$T/cases"
 # In memory where that can be: some make as many files as they are allowed to.
 hostile=$(mktemp -d /dev/shm/hostile.XXXXXX 2>/dev/null || mktemp -d "$T/hostile.XXXXXX")
 defer "rm -rf '$hostile'"
-expect 0 "hostile packages are tried" \
+checker "hostile packages are tried" \
   python3 "$ROOT/tests/tools/check_hostile_packages.py" "$ENVBUILD_TOOLS/install_one" "$hostile"
-cp "$T/out" "$T/lines"
-report "$T/lines"
-expect 0 "odd packages are tried" \
+checker "odd packages are tried" \
   python3 "$ROOT/tests/tools/check_install_cases.py" "$ENVBUILD_TOOLS/install_one" "$T/cases" engine
-cp "$T/out" "$T/lines"
-report "$T/lines"
 done_testing

@@ -24,14 +24,7 @@ for n in range(14):
 EOF
 mkdir "$T/www/chan/linux-64"
 "$ENVBUILD" channel index "$T/www/chan" -q || exit 1
-"$ROOT/tests/tools/liar.py" "$T/liar" "$T/www" &
-liar_pid=$!
-defer "kill $liar_pid 2>/dev/null; wait $liar_pid 2>/dev/null"
-for _ in $(seq 100); do
-  [ -f "$T/liar" ] && break
-  sleep 0.1
-done
-liar=http://127.0.0.1:$(cat "$T/liar")
+start_liar "$T/www"
 
 install() { # install CHANNEL DIR [OPTION]...: cache and prefix are in DIR
   mkdir -p "$2"
@@ -51,23 +44,23 @@ streamed() { # streamed NAME CHANNEL [OPTION]...
   check "$1: the same cache" cmp "$T/right" "$T/is"
   same "$1: nothing temporary" "$(ls "$T/http/cache/tmp")" ""
 }
-streamed "from a server" "$liar/chan"
+streamed "from a server" "$LIAR/chan"
 rm -rf "$T/http"
 ENVBUILD_CACHE=$T/http/cache expect 0 "in words" "$ENVBUILD" install "$T/files/environment.yml" \
-  --override-channels -c "$liar/chan" -t host -p "$T/http/env"
-check "number, bytes and speed are told" grep -Eq 'fetch +14 packages, [0-9.]+ MB, [0-9.]+ [kM]B/s ' "$T/err"
-streamed "one at a time" "$liar/chan" -j 1
+  --override-channels -c "$LIAR/chan" -t host -p "$T/http/env"
+says "number, bytes and speed are told" 'fetch +14 packages, [0-9.]+ MB, [0-9.]+ [kM]B/s '
+streamed "one at a time" "$LIAR/chan" -j 1
 # Each connection ends after 400 kB: those that wait for their turn to ask again must get it.
-streamed "from a server that hangs up all the time" "$liar/pkg/pieces/400000/chan"
-streamed "the same, one at a time" "$liar/pkg/pieces/400000/chan" -j 1
+streamed "from a server that hangs up all the time" "$LIAR/pkg/pieces/400000/chan"
+streamed "the same, one at a time" "$LIAR/pkg/pieces/400000/chan" -j 1
 # What came is thrown away and comes again from its beginning.
-streamed "from a server that hangs up and knows no ranges" "$liar/pkg/none/2/chan"
+streamed "from a server that hangs up and knows no ranges" "$LIAR/pkg/none/2/chan"
 
 if command -v strace >/dev/null && strace -o "$T/trace" true 2>/dev/null; then
   rm -rf "$T/http"
   expect 0 "under strace" strace -f -y -qq -e trace=openat,open,creat -o "$T/trace" \
     env ASAN_OPTIONS=detect_leaks=0 ENVBUILD_CACHE="$T/http/cache" "$ENVBUILD" install "$T/files/environment.yml" \
-    --override-channels -c "$liar/chan" -t host -q -p "$T/http/env"
+    --override-channels -c "$LIAR/chan" -t host -q -p "$T/http/env"
   check "files are made there" grep -q 'O_CREAT' "$T/trace"
   check "none is a package file" \
     sh -c "! grep 'O_CREAT.*' '$T/trace' | grep -E '\\.(conda|tar\\.bz2)\"'"
@@ -146,7 +139,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if status == 0 else
 EOF
   }
   ln -s "$ENVBUILD_SHARED_DATA/channel" "$T/www/real-channel"
-  for from in "file://$ENVBUILD_SHARED_DATA/channel" "$liar/real-channel"; do
+  for from in "file://$ENVBUILD_SHARED_DATA/channel" "$LIAR/real-channel"; do
     peak "$from" >"$T/peak"
     read -r kilobytes <"$T/peak"
     if [ "$kilobytes" -gt 1000 ] 2>/dev/null && [ "$kilobytes" -lt 60000 ]; then
