@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "solver/matchspec_parse.h"
+#include "solver/strmatch_regex.h"
 #include "solver/version_key.h"
 
 enum { SPEC_MAX = 8192 };
@@ -10,11 +11,35 @@ enum { SPEC_MAX = 8192 };
  *	spec     = [ channel [ "/" subdir ] ":" [ namespace ] ":" ] name [ version [ build ] ]
  *	           [ "[" key "=" value { ("," | " ") key "=" value } "]" ]
  *	         | URL or path of a package file [ "#" md5 or sha256 ] [ "[" ... "]" ]
+ *	value    = text | "'" text "'" | '"' text '"' | "[" text { "," text } "]"
  */
 
 int spec_fail(const struct spec_parser *p, struct err *e, const char *at, const char *what)
 {
-	return err_set(e, ERR_INPUT, "%s at %zu", what, (size_t)(at - p->text.p) + 1);
+	const char *origin = spec_origin(p, str_n(at, 0));
+
+	return err_set(e, ERR_INPUT, "%s at %zu", what, (size_t)(at - origin) + 1);
+}
+
+static bool within(struct str s, struct str whole)
+{
+	return (uintptr_t)s.p >= (uintptr_t)whole.p &&
+	       (uintptr_t)s.p <= (uintptr_t)whole.p + whole.n;
+}
+
+const char *spec_origin(const struct spec_parser *p, struct str s)
+{
+	return p->copy.n && within(s, p->copy) ? p->copy.p : p->whole.p;
+}
+
+char *spec_rewrite(struct spec_parser *p, struct str old, size_t n)
+{
+	size_t at = (size_t)(old.p - spec_origin(p, old));
+	char *copy = arena_alloc(p->a, at + n + 1);
+
+	memset(copy, ' ', at + n + 1);
+	p->copy = str_n(copy, at + n);
+	return copy + at;
 }
 
 static bool space(char c)
@@ -71,9 +96,9 @@ static size_t operand_end(struct str s, size_t i)
 	while (i < s.n && (operator_char(s.p[i]) || space(s.p[i]) || s.p[i] == '('))
 		i++;
 	if (i < s.n && s.p[i] == '^') {
-		while (i < s.n && s.p[i] != '$')
-			i++;
-		return i < s.n ? i + 1 : i;
+		size_t n = regex_length(str_sub(s, i, s.n));
+
+		return n ? i + n : s.n;
 	}
 	while (i < s.n && !at_operator(s, i) && !space(s.p[i]) && !joins(s.p[i]))
 		i++;
@@ -101,35 +126,28 @@ static size_t version_end(struct str s)
 }
 
 /* conda drops every space, and conda-forge holds ">=1 !164.3095" for ">=1!164.3095". */
-static struct str join_epoch(struct arena *a, struct str text)
+static struct str join_epoch(struct spec_parser *p, struct str text)
 {
-	char *p;
+	char *to;
 	size_t i, n = 0;
 
 	if (str_find(text, STR(" !")) < 0)
 		return text;
-	p = arena_cstr(a, text);
+	to = spec_rewrite(p, text, text.n);
 	for (i = 0; i < text.n; i++)
-		if (!space(p[i]))
-			p[n++] = p[i];
-	return str_n(p, n);
-}
-
-static bool within(struct str s, struct str whole)
-{
-	return (uintptr_t)s.p >= (uintptr_t)whole.p &&
-	       (uintptr_t)s.p <= (uintptr_t)whole.p + whole.n;
+		if (!space(text.p[i]))
+			to[n++] = text.p[i];
+	return str_n(to, n);
 }
 
 int spec_set_version(struct spec_parser *p, struct str text, struct err *e)
 {
-	text = join_epoch(p->a, str_trim(text));
+	text = join_epoch(p, str_trim(text));
 	p->m->version_text = text;
 	p->m->version = NULL;
 	if (!text.n || str_is(text, "*"))
 		return 0;
-	return version_spec_parse_at(
-		p->a, text, within(text, p->text) ? p->text.p : text.p, &p->m->version, e);
+	return version_spec_parse_at(p->a, text, spec_origin(p, text), &p->m->version, e);
 }
 
 int spec_set_build(struct spec_parser *p, struct str text, struct err *e)
@@ -139,7 +157,7 @@ int spec_set_build(struct spec_parser *p, struct str text, struct err *e)
 	p->m->build = NULL;
 	if (!text.n || str_is(text, "*"))
 		return 0;
-	return strmatch_parse(p->a, text, &p->m->build, e);
+	return strmatch_parse_at(p->a, text, spec_origin(p, text), &p->m->build, e);
 }
 
 static int read_build(struct spec_parser *p, struct str text, struct err *e)
@@ -150,7 +168,7 @@ static int read_build(struct spec_parser *p, struct str text, struct err *e)
 		text = skip_space(str_sub(text, 1, text.n));
 	if (!text.n)
 		return 0;
-	for (i = 0; i < text.n && text.p[0] != '^'; i++) {
+	for (i = regex_length(text); i < text.n; i++) {
 		if (space(text.p[i]))
 			return spec_fail(p, e, text.p + i, "nothing may follow the build:");
 		if (at_operator(text, i))
@@ -166,14 +184,19 @@ static int read_build(struct spec_parser *p, struct str text, struct err *e)
  * conda reads "=<2.0" as a fuzzy "<2.0", which is "<2.0*", and "=>1.65" as ">1.65*"; environment
  * files hold such.
  */
-static struct str accidental(struct arena *a, struct str s)
+static struct str accidental(struct spec_parser *p, struct str s)
 {
+	char *to;
+
 	if (s.n < 3 || s.p[0] != '=' || (s.p[1] != '<' && s.p[1] != '>'))
 		return s;
 	for (size_t i = 2; i < s.n; i++)
 		if (space(s.p[i]) || joins(s.p[i]) || operator_char(s.p[i]) || s.p[i] == '*')
 			return s;
-	return arena_strf(a, "%.*s*", STR_ARG(str_sub(s, 1, s.n)));
+	to = spec_rewrite(p, str_sub(s, 1, s.n), s.n);
+	memcpy(to, s.p + 1, s.n - 1);
+	to[s.n - 1] = '*';
+	return str_n(to, s.n);
 }
 
 /*
@@ -186,7 +209,7 @@ static int read_version(struct spec_parser *p, struct str rest, struct err *e)
 	struct str version, build;
 	size_t end;
 
-	rest = accidental(p->a, str_trim(rest));
+	rest = accidental(p, str_trim(rest));
 	if (!rest.n || str_is(rest, "="))
 		return 0;
 	end = version_end(rest);
@@ -223,11 +246,15 @@ static int set_name(struct spec_parser *p, struct str name, struct err *e)
 		m->exact_name = false;
 		if (str_is(name, "*"))
 			return 0;
-		return strmatch_parse(p->a, name, &m->name_match, e);
+		return strmatch_parse_at(p->a, name, spec_origin(p, name), &m->name_match, e);
 	}
 	for (i = 0; i < name.n; i++)
-		if (!name_char(name.p[i]))
-			return spec_fail(p, e, name.p + i, "unexpected character in the name");
+		if (!name_char(name.p[i])) {
+			spec_fail(p, e, name.p + i, "unexpected character in the name");
+			return err_advise(e,
+				"a name consists of letters, digits, '-', '_' and '.'; a version "
+				"follows behind a space, '=' or another operator");
+		}
 	m->exact_name = true;
 	return 0;
 }
@@ -237,8 +264,7 @@ static int read_name(struct spec_parser *p, struct str s, struct err *e)
 	size_t n = 0;
 
 	s = skip_space(s);
-	if (s.n && s.p[0] == '^')
-		n = (size_t)(str_chr(s, '$') + 1);
+	n = regex_length(s);
 	while (n < s.n && !ends_name(s.p[n]))
 		n++;
 	if (!n)
@@ -338,17 +364,28 @@ static int read_package_file(struct spec_parser *p, struct str s, struct err *e)
 static ptrdiff_t find_brackets(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		ptrdiff_t end = s.p[i] == '^' ? str_chr(str_sub(s, i, s.n), '$') : -1;
+		size_t n = s.p[i] == '^' ? regex_length(str_sub(s, i, s.n)) : 0;
 
-		if (s.p[i] == '[')
+		/* "http://[::1]:8080/channel::name" */
+		if (s.p[i] == '[' && i > 2 && s.p[i - 1] == '/' && s.p[i - 2] == '/')
+			n = (size_t)(str_chr(str_sub(s, i, s.n), ']') + 1);
+		else if (s.p[i] == '[')
 			return (ptrdiff_t)i;
-		if (end > 0)
-			i += (size_t)end;
+		if (n)
+			i += n - 1;
 	}
 	return -1;
 }
 
-static int parse(struct spec_parser *p, struct err *e)
+static int brackets_open(struct spec_parser *p, size_t open, struct err *e)
+{
+	spec_fail(p, e, p->text.p + open, "']' is missing at the end for the '['");
+	if (str_find(str_sub(p->text, open, p->text.n), STR("]:")) >= 0)
+		err_advise(e, "a subdir stands behind a slash: 'conda-forge/linux-64::numpy'");
+	return -1;
+}
+
+int spec_read(struct spec_parser *p, struct err *e)
 {
 	struct str s = p->text;
 	ptrdiff_t open = find_brackets(s);
@@ -357,7 +394,7 @@ static int parse(struct spec_parser *p, struct err *e)
 		return err_set(e, ERR_INPUT, "nothing is there");
 	if (open >= 0) {
 		if (s.p[s.n - 1] != ']')
-			return spec_fail(p, e, s.p + open, "']' is missing at the end for the '['");
+			return brackets_open(p, (size_t)open, e);
 		s = str_trim(str_sub(s, 0, (size_t)open));
 	}
 	if (package_file(s) ? read_package_file(p, s, e) < 0 : read_positional(p, s, e) < 0)
@@ -371,7 +408,7 @@ static bool is_plain(const struct matchspec *m)
 {
 	return m->exact_name && !m->channel.n && !m->subdir.n && !m->has_build_number && !m->fn.n &&
 	       !m->url.n && !m->md5.n && !m->sha256.n && !m->license.n && !m->license_family.n &&
-	       !m->track_features.n && !m->features.n;
+	       !m->track_features.n && !m->features.n && !m->n_flags;
 }
 
 int matchspec_parse(struct arena *a, struct str text, struct matchspec *out, struct err *e)
@@ -382,9 +419,9 @@ int matchspec_parse(struct arena *a, struct str text, struct matchspec *out, str
 	text = str_trim(text);
 	if (text.n > SPEC_MAX)
 		return err_set(e, ERR_INPUT, "invalid spec: over %d characters", SPEC_MAX);
-	p.text = out->text = arena_str(a, text);
-	if (parse(&p, e) < 0)
-		return err_wrap(e, "invalid spec '%.*s'", STR_ARG(text));
+	p.text = p.whole = out->text = arena_str(a, text);
+	if (spec_read(&p, e) < 0)
+		return version_wrap(e, "spec", text);
 	out->plain = is_plain(out);
 	return 0;
 }
@@ -408,6 +445,7 @@ struct str matchspec_name(struct str text)
 	}
 	colon = str_rchr(before_regex(text), ':');
 	text = skip_space(str_sub(text, (size_t)(colon + 1), text.n));
+	n = regex_length(text);
 	while (n < text.n && !ends_name(text.p[n]))
 		n++;
 	return str_sub(text, 0, n);

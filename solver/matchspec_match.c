@@ -2,6 +2,9 @@
 
 #include "base/hash.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 /* --- channels ----------------------------------------------------------------------------- */
 
 static struct str without_slash(struct str s)
@@ -72,7 +75,7 @@ static bool field_matches(struct str wanted, struct str value)
 
 	if (!wanted.n)
 		return true;
-	hit = strmatch_parse(&a, wanted, &m, NULL) == 0 && strmatch_test(m, value);
+	hit = strmatch_parse_at(&a, wanted, wanted.p, &m, NULL) == 0 && strmatch_test(m, value);
 	arena_release(&a);
 	return hit;
 }
@@ -121,6 +124,24 @@ static bool words_match(struct str wanted, struct str value)
 	return !wanted.n || (all_words_in(wanted, value) && all_words_in(value, wanted));
 }
 
+/* Each of them is among the record's, as a text or as a glob (CEP 45). */
+static bool flags_match(const struct matchspec *m, const struct record *r)
+{
+	for (size_t i = 0; i < m->n_flags; i++) {
+		struct str rest = r->flags;
+		bool found = false;
+
+		while (!found && rest.n) {
+			struct str flag = next_word(&rest);
+
+			found = flag.n && str_glob(m->flags[i], flag);
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 static bool name_matches(const struct matchspec *m, struct str name)
 {
 	if (m->exact_name)
@@ -130,6 +151,13 @@ static bool name_matches(const struct matchspec *m, struct str name)
 
 static bool build_number_matches(const struct matchspec *m, uint64_t n)
 {
+	char digits[24];
+
+	if (m->build_number) {
+		int len = snprintf(digits, sizeof digits, "%" PRIu64, n);
+
+		return strmatch_test(m->build_number, str_n(digits, (size_t)len));
+	}
 	return (n >= m->build_number_min && n <= m->build_number_max) != m->build_number_not;
 }
 
@@ -144,7 +172,7 @@ static bool rest_matches(const struct matchspec *m, const struct record *r)
 	       field_matches(m->license, r->license) &&
 	       field_matches(m->license_family, r->license_family) &&
 	       words_match(m->track_features, r->track_features) &&
-	       words_match(m->features, r->features);
+	       words_match(m->features, r->features) && flags_match(m, r);
 }
 
 bool matchspec_match(const struct matchspec *m, const struct record *r, const struct version *v)

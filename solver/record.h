@@ -19,6 +19,7 @@ struct record {
 	size_t n_depends, n_constrains;
 	struct str track_features; /* separated by spaces; empty: none */
 	struct str features;
+	struct str flags; /* CEP 45, separated by spaces; only records of repodata v3 have any */
 	enum noarch noarch;
 	struct str python_site_packages_path; /* CEP 17; empty: not given */
 	struct str license, license_family;

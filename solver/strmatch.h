@@ -9,24 +9,28 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct regex;
+
 enum strmatch_kind { STRMATCH_EQUAL, STRMATCH_GLOB, STRMATCH_REGEX };
 
 struct strmatch {
 	enum strmatch_kind kind;
 	struct str text;
-	const char *regex; /* POSIX extended form of text, NUL-terminated; kind REGEX only */
+	const struct regex *regex; /* kind REGEX only */
 };
 
 /*
- * Keeps the slice.  Regular expressions are Python's as far as POSIX extended ones can say the
- * same; look-around, back references and the like are refused (ERR_INPUT), as CEP 29 advises.
+ * Keeps the slice.  Only a regular expression can be wrong (ERR_INPUT): its syntax is Python's
+ * without look-around and back references, as CEP 29 advises.  The error says "at" which
+ * character, counted from 1 at origin, the start of the whole text that `text` is a part of.
  */
-int strmatch_parse(struct arena *a, struct str text, const struct strmatch **out, struct err *e);
+int strmatch_parse_at(struct arena *a, struct str text, const char *origin,
+	const struct strmatch **out, struct err *e);
 bool strmatch_test(const struct strmatch *m, struct str s);
 
 /* Case-insensitive over ASCII. */
 bool str_same(struct str a, struct str b);
-/* "*" stands for any run of characters, everything else for itself; linear in practice. */
+/* "*" stands for any run of characters, everything else for itself; never more than pattern * s steps. */
 bool str_glob(struct str pattern, struct str s);
 
 #endif

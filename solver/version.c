@@ -8,6 +8,15 @@ struct version {
 	uint8_t key[];
 };
 
+int version_wrap(struct err *e, const char *what, struct str text)
+{
+	enum { SHOWN = 300 };
+	bool cut = text.n > SHOWN;
+
+	text = str_sub(text, 0, SHOWN);
+	return err_wrap(e, "invalid %s '%.*s%s'", what, STR_ARG(text), cut ? "..." : "");
+}
+
 int version_parse(struct arena *a, struct str text, const struct version **out, struct err *e)
 {
 	struct version_key key;
@@ -15,7 +24,7 @@ int version_parse(struct arena *a, struct str text, const struct version **out, 
 
 	text = str_trim(text);
 	if (version_key_make(text, KEY_EXACT, text.p, &key, e) < 0)
-		return err_wrap(e, "invalid version '%.*s'", STR_ARG(text));
+		return version_wrap(e, "version", text);
 	v = arena_alloc(a, sizeof(*v) + key.n);
 	v->text = text;
 	v->key_n = key.n;

@@ -205,8 +205,9 @@ struct parser {
 
 static int fail(const struct parser *p, struct err *e, const char *what)
 {
-	return err_set(
-		e, ERR_INPUT, "%s at %zu", what, (size_t)(p->text.p - p->origin) + p->at + 1);
+	err_set(e, ERR_INPUT, "%s at %zu", what, (size_t)(p->text.p - p->origin) + p->at + 1);
+	return err_advise(e, "a version is made of digits and letters, with one '.', '_' or '-' "
+			     "between two of its parts, such as 1.8.2rc1 or 1!2.0+local.1");
 }
 
 static struct str take(struct parser *p, bool (*test)(char), size_t end)
@@ -267,7 +268,8 @@ static int read_segment(struct parser *p, size_t end, bool glue, struct err *e)
 			break;
 		text = take_word(p, end, glue);
 		if (!text.n)
-			return fail(p, e, "invalid character");
+			return fail(p, e,
+				"a digit, a letter or a separator is expected: invalid character");
 		if (!s->n)
 			add_atom(s, ATOM_NUMBER, str_n(NULL, 0));
 		add_atom(s, is_word(text, "post") ? ATOM_POST : ATOM_TEXT, text);
@@ -329,7 +331,8 @@ int version_key_make(struct str text, enum key_bound bound, const char *origin,
 	if (!text.n)
 		return err_set(e, ERR_INPUT, "empty version");
 	if (text.n > VERSION_MAX)
-		return err_set(e, ERR_INPUT, "over %d characters", VERSION_MAX);
+		return err_set(e, ERR_INPUT, "a version has up to %d characters, not %zu",
+			VERSION_MAX, text.n);
 	if (read_epoch(&p, e) < 0 || read_list(&p, end, true, plus < 0 ? bound : KEY_EXACT, e) < 0)
 		return -1;
 	if (plus < 0) {

@@ -41,6 +41,9 @@ enum key_bound { KEY_EXACT, KEY_FIRST, KEY_LAST };
 int version_key_make(struct str text, enum key_bound bound, const char *origin,
 	struct version_key *out, struct err *e);
 
+/* Puts "invalid WHAT 'TEXT': " in front; a long text is cut short.  Returns -1. */
+int version_wrap(struct err *e, const char *what, struct str text);
+
 /* As version_spec_parse, places counted from origin and the text not repeated in the error. */
 struct arena;
 struct version_spec;

@@ -1,6 +1,7 @@
 #include "solver/version.h"
 
 #include "solver/strmatch.h"
+#include "solver/strmatch_regex.h"
 #include "solver/version_key.h"
 
 enum { SPEC_MAX = 4096, DEPTH_MAX = 16 };
@@ -97,7 +98,7 @@ static int add_compatible(struct parser *p, struct version_spec *s, struct str t
 	ptrdiff_t dot = str_rchr(text, '.');
 
 	if (dot <= 0)
-		return err_set(e, ERR_INPUT, "'~=%.*s' needs a version with a dot", STR_ARG(text));
+		return fail(p, e, (size_t)(text.p - p->text.p), "'~=' needs a version with a dot");
 	if (key_of(p, text, KEY_EXACT, &s->first, e) < 0)
 		return -1;
 	return key_of(p, str_sub(text, 0, (size_t)dot), KEY_LAST, &s->last, e);
@@ -168,7 +169,7 @@ static int add_ordered(
 static int add_string(struct parser *p, struct version_spec *s, struct str text, struct err *e)
 {
 	s->kind = SPEC_STRING;
-	return strmatch_parse(p->a, text, &s->string, e);
+	return strmatch_parse_at(p->a, text, p->origin, &s->string, e);
 }
 
 /*
@@ -250,13 +251,13 @@ static int read_regex(struct parser *p, const struct version_spec **out, struct 
 {
 	struct str rest = str_sub(p->text, p->at, p->text.n);
 	struct version_spec *s = spec_new(p, SPEC_STRING);
-	ptrdiff_t end = str_chr(rest, '$');
+	size_t n = regex_length(rest);
 
-	if (end < 0)
+	if (!n)
 		return fail(p, e, p->at, "a regular expression begins with '^' and ends with '$':");
-	if (add_string(p, s, str_sub(rest, 0, (size_t)end + 1), e) < 0)
+	if (add_string(p, s, str_sub(rest, 0, n), e) < 0)
 		return -1;
-	p->at += (size_t)end + 1;
+	p->at += n;
 	*out = s;
 	return 0;
 }
@@ -336,11 +337,11 @@ int version_spec_parse_at(struct arena *a, struct str text, const char *origin,
 	struct parser p = {.a = a, .text = text, .origin = origin};
 
 	if (text.n > SPEC_MAX)
-		return err_set(e, ERR_INPUT, "version spec over %d characters", SPEC_MAX);
+		return err_set(e, ERR_INPUT, "a version spec has up to %d characters", SPEC_MAX);
 	if (read_or(&p, out, e) < 0)
 		return -1;
 	if (p.at < text.n)
-		return fail(&p, e, p.at, "unexpected character");
+		return fail(&p, e, p.at, "',' or '|' or the end is expected");
 	return 0;
 }
 
@@ -348,7 +349,7 @@ int version_spec_parse(
 	struct arena *a, struct str text, const struct version_spec **out, struct err *e)
 {
 	if (version_spec_parse_at(a, text, text.p, out, e) < 0)
-		return err_wrap(e, "invalid version spec '%.*s'", STR_ARG(text));
+		return version_wrap(e, "version spec", text);
 	return 0;
 }
 

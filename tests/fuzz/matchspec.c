@@ -8,6 +8,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Some hold, some do not, of some it cannot be told. */
+static int holds(const struct matchspec *spec, void *context)
+{
+	if (spec->when || !spec->text.n)
+		abort();
+	return (int)((spec->text.n + *(size_t *)context) % 3) - 1;
+}
+
 static void match(struct arena *a, const struct matchspec *m)
 {
 	struct record r = {.name = STR("numpy"),
@@ -20,6 +28,7 @@ static void match(struct arena *a, const struct matchspec *m)
 			   "numpy-1.26.4-py312h_0.conda"),
 		.license = STR("BSD-3-Clause"),
 		.track_features = STR("mkl debug"),
+		.flags = STR("cuda blas:mkl"),
 		.has_md5 = true};
 	const struct version *v;
 
@@ -29,6 +38,12 @@ static void match(struct arena *a, const struct matchspec *m)
 		r.name = m->name;
 	matchspec_match(m, &r, v);
 	matchspec_match(m, &r, NULL);
+	for (size_t salt = 0; m->when && salt < 3; salt++) {
+		int c = spec_condition_holds(m->when, holds, &salt);
+
+		if (c < -1 || c > 1)
+			abort();
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,6 +1,13 @@
 /* The order of versions and what version specs match. */
+#include "base/file.h"
 #include "solver/version.h"
-#include "tests/unit/solver_files.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
 
 static struct arena arena;
 
@@ -26,6 +33,16 @@ static void check_pair(const struct version *a, const struct version *b, int exp
 			STR_ARG(version_text(b)), sign(version_cmp(a, b)), expected);
 }
 
+static struct str read_table(const char *path)
+{
+	struct err e = {0};
+	struct str text;
+
+	if (file_read(&arena, path, 16 << 20, &text, &e) < 0)
+		fail_msg("%s", e.text);
+	return text;
+}
+
 /* --- the real list ------------------------------------------------------------------------ */
 
 struct ranked {
@@ -40,7 +57,7 @@ struct ranked_list {
 
 static void read_ranked(const char *path, struct ranked_list *list)
 {
-	struct str rest = read_table(&arena, path);
+	struct str rest = read_table(path);
 
 	while (rest.n) {
 		struct str line = str_cut(&rest, '\n'), rank = str_cut(&line, '\t');
@@ -88,7 +105,7 @@ static void real_order(void **state)
 /* Every two lines of a block compare as their places say; "=" joins a line to the one before. */
 static void table_order(void **state)
 {
-	struct str rest = read_table(&arena, "tests/data/version_order.txt");
+	struct str rest = read_table("tests/data/version_order.txt");
 	struct ranked_list block = {0};
 	uint64_t rank = 0;
 	size_t i, lines = 0;
@@ -136,7 +153,7 @@ static void check_spec(struct str line)
 
 static void table_specs(void **state)
 {
-	struct str rest = read_table(&arena, "tests/data/version_specs.tsv");
+	struct str rest = read_table("tests/data/version_specs.tsv");
 	size_t lines = 0;
 
 	(void)state;
@@ -220,6 +237,30 @@ static void long_versions(void **state)
 	}
 }
 
+/* 10,000 characters: refused at once, in a short message. */
+static void huge_versions(void **state)
+{
+	static const char *const units[] = {
+		"1", "a", "1.", "a1", "1!", "_", "+", "*", "=", "(", "1|"};
+	char text[10000];
+	const struct version *v;
+	const struct version_spec *s;
+	struct err e = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+		for (size_t j = 0; j < sizeof text; j++)
+			text[j] = units[i][j % strlen(units[i])];
+		assert_int_equal(version_parse(&arena, str_n(text, sizeof text), &v, &e), -1);
+		assert_non_null(strstr(e.text, "up to 255 characters, not 10000"));
+		assert_true(strlen(e.text) < 500);
+		err_release(&e);
+		assert_int_equal(version_spec_parse(&arena, str_n(text, sizeof text), &s, &e), -1);
+		assert_true(strlen(e.text) < 500);
+		err_release(&e);
+	}
+}
+
 static void exact(void **state)
 {
 	const struct version_spec *s;
@@ -245,6 +286,7 @@ int main(void)
 		cmocka_unit_test(table_specs),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(long_versions),
+		cmocka_unit_test(huge_versions),
 		cmocka_unit_test(exact),
 	};
 	int rc = cmocka_run_group_tests_name("solver_version", tests, NULL, NULL);
