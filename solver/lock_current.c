@@ -171,6 +171,17 @@ static struct have *find(struct check *c, const struct matchspec *spec)
 	return NULL;
 }
 
+static int is_there(const struct matchspec *spec, void *context)
+{
+	return find(context, spec) != NULL;
+}
+
+/* Has the spec a condition (CEP 43) that does not hold? */
+static bool is_idle(struct check *c, const struct matchspec *spec)
+{
+	return spec->when && !spec_condition_holds(spec->when, is_there, c);
+}
+
 static struct str what_it_has(struct check *c, const struct matchspec *spec)
 {
 	union table_value *slot = table_get(&c->have, spec->name);
@@ -191,6 +202,8 @@ static bool check_requests(struct check *c)
 
 		if (matchspec_parse(c->a, line->text, &spec, NULL) < 0)
 			return no(c, "'%.*s' is not a spec", STR_ARG(line->text));
+		if (is_idle(c, &spec))
+			continue;
 		have = find(c, &spec);
 		if (!have)
 			return no(c, "'%.*s' is asked for and the lock has %.*s",
@@ -205,8 +218,11 @@ static bool check_depend(struct check *c, const struct record *r, struct str tex
 	struct matchspec spec;
 	struct have *have = NULL;
 
-	if (matchspec_parse(c->a, text, &spec, NULL) == 0)
+	if (matchspec_parse(c->a, text, &spec, NULL) == 0) {
+		if (is_idle(c, &spec))
+			return true;
 		have = find(c, &spec);
+	}
 	if (!have)
 		return no(c, "'%.*s' needs '%.*s' and the lock has %.*s", STR_ARG(r->name),
 			STR_ARG(text), STR_ARG(what_it_has(c, &spec)));
@@ -231,7 +247,7 @@ static bool check_constrains(struct check *c, const struct record *r)
 		if (matchspec_parse(c->a, r->constrains[i], &spec, NULL) < 0 || !spec.exact_name)
 			continue;
 		slot = table_get(&c->have, spec.name);
-		if (slot && !find(c, &spec))
+		if (slot && !is_idle(c, &spec) && !find(c, &spec))
 			return no(c, "'%.*s' goes only with '%.*s' and the lock has %.*s",
 				STR_ARG(r->name), STR_ARG(r->constrains[i]),
 				STR_ARG(what_it_has(c, &spec)));

@@ -51,6 +51,7 @@ static struct requirement *requirement_of(struct universe *u, struct str text, s
 {
 	union table_value *v = table_get(&u->requirements, text);
 	struct requirement *r;
+	int holds;
 
 	if (v && (((struct requirement *)v->ptr)->valid || !e))
 		return v->ptr;
@@ -64,6 +65,10 @@ static struct requirement *requirement_of(struct universe *u, struct str text, s
 			STR_ARG(text));
 		return r;
 	}
+	holds = universe_condition(u, &r->spec, e);
+	if (holds < 0)
+		return r;
+	r->idle = !holds;
 	r->valid = true;
 	r->package = package_of(u, r->spec.name);
 	*VEC_PUSH(&u->arena, &r->package->requirements) = r;
@@ -109,6 +114,8 @@ static struct requirement **requirements_of(
 			bar(c, DROP_INVALID, r);
 			continue;
 		}
+		if (r->idle)
+			continue;
 		list[(*n_out)++] = r;
 	}
 	return list;
@@ -307,7 +314,7 @@ static int add_wish(struct universe *u, const struct spec_line *line, struct err
 			return err_wrap(e, "%s:%d:%d", u->request->file, line->line, line->column);
 		return -1;
 	}
-	u->n_wishes++;
+	u->n_wishes += !w->requirement->idle;
 	return 0;
 }
 

@@ -63,6 +63,7 @@ struct requirement {
 	struct str text;
 	struct matchspec spec;
 	bool valid;
+	bool idle; /* its condition (CEP 43) does not hold: it asks for nothing */
 	struct package *package;
 	uint64_t *bits; /* which candidates of the package match; NULL: it is not loaded */
 	size_t matches, left;
@@ -132,6 +133,12 @@ struct universe {
 int universe_init(struct universe *u, const struct solve_request *request,
 	const struct index *index, struct err *e);
 void universe_release(struct universe *u);
+
+/*
+ * Does what the target offers satisfy the condition of a spec (CEP 43)?  1, 0; -1 with ERR_INPUT
+ * where that depends on packages that are still to be chosen.
+ */
+int universe_condition(struct universe *u, const struct matchspec *spec, struct err *e);
 
 /* Forgets what the attempt before dropped. */
 void attempt_begin(struct universe *u);
