@@ -8,9 +8,6 @@ strace -o /dev/null true 2>/dev/null || skip_all "strace may not trace here"
 export T HOME=$T ENVBUILD_NO_FSYNC=1 ENVBUILD_CACHE=$T/cache ASAN_OPTIONS=detect_leaks=0
 unset ENVBUILD_CACHE_LOWER
 cd "$T" || exit 1
-says() {
-  if grep -Eq -- "$2" "$T/err"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$T/err")"; fi
-}
 sums() { (cd "$1" && find bin share -type f ! -path share/zeta/conf -exec sha256sum {} + | sort -k 2); }
 # unlocked CMD...: every lock is refused; names too where NAMES is set
 unlocked() {
