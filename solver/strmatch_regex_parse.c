@@ -353,7 +353,14 @@ static bool read_repetition(struct parser *p, int *min, int *max)
 	}
 }
 
-static int read_repeated(struct parser *p, const struct regex_node **out, struct err *e)
+/* "$*" and "\b+" are refused, as Python does; a group may hold anything. */
+static bool may_repeat(const struct parser *p, size_t from, const struct regex_node *n)
+{
+	return p->text.p[from] == '(' || n->kind == REGEX_NODE_SET;
+}
+
+static int read_repeated(
+	struct parser *p, size_t from, const struct regex_node **out, struct err *e)
 {
 	size_t at = p->at;
 	int min, max;
@@ -361,9 +368,7 @@ static int read_repeated(struct parser *p, const struct regex_node **out, struct
 
 	if (!read_repetition(p, &min, &max))
 		return 0;
-	if ((*out)->kind != REGEX_NODE_SET && (*out)->kind != REGEX_NODE_BOTH &&
-		(*out)->kind != REGEX_NODE_EITHER && (*out)->kind != REGEX_NODE_REPEAT &&
-		(*out)->kind != REGEX_NODE_EMPTY)
+	if (!may_repeat(p, from, *out))
 		return fail(p, e, at, "nothing is there to repeat in the regular expression");
 	if (min > REPEAT_MAX || max > REPEAT_MAX || (max != REGEX_UNBOUNDED && max < min))
 		return fail(p, e, at, "a repetition of 0 to 1000 is expected");
@@ -403,7 +408,9 @@ static int read_branch(struct parser *p, const struct regex_node **out, struct e
 	const struct regex_node *all = NULL, *one;
 
 	while (more(p) && peek(p, 0) != '|' && peek(p, 0) != ')') {
-		if (read_atom(p, &one, e) < 0 || read_repeated(p, &one, e) < 0)
+		size_t from = p->at;
+
+		if (read_atom(p, &one, e) < 0 || read_repeated(p, from, &one, e) < 0)
 			return -1;
 		all = join(p, REGEX_NODE_BOTH, all, one);
 	}

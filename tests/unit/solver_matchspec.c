@@ -369,6 +369,7 @@ static void regexes(void **state)
 		{"^()$", "", "a"},
 		{"^(|a)+b$", "aab", "aac"},
 		{"^$", "", "a"},
+		{"^(^)*a(\\\\b)?$", "a", "b"},
 	};
 
 	(void)state;
