@@ -31,18 +31,26 @@ static bool is_file(const char *path)
 	return path && *path && stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* The library of another distribution looks for certificates at that one's place. */
-static const char *find_ca_file(void)
+const char *http_ca_variable(void)
 {
 	static const char *const variables[] = {
 		"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"};
-	static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt",
-		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
-		"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"};
 
 	for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
 		if (is_file(getenv(variables[i])))
 			return getenv(variables[i]);
+	return NULL;
+}
+
+/* The library of another distribution looks for certificates at that one's place. */
+static const char *find_ca_file(void)
+{
+	static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+		"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"};
+
+	if (http_ca_variable())
+		return http_ca_variable();
 	if (is_file(curl_version_info(CURLVERSION_NOW)->cainfo))
 		return NULL;
 	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)

@@ -81,6 +81,8 @@ struct http_request {
 
 struct http *http_new(const struct http_options *options);
 void http_free(struct http *h);
+/* The file of certificates that the caller names in these variables, or NULL; static. */
+const char *http_ca_variable(void);
 /*
  * fetch_url is url with credentials; they go with each later request for what lies below url and
  * brings none of its own.  Of several the longest url counts, of the same url the last.

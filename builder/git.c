@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/http.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "solver/dist_name.h"
@@ -67,6 +68,8 @@ static const char **environment(struct arena *a, const char *user, const char *p
 	*VEC_PUSH(a, &list) = "LC_ALL=C";
 	if (!getenv("GIT_SSH_COMMAND") && !getenv("GIT_SSH"))
 		*VEC_PUSH(a, &list) = "GIT_SSH_COMMAND=ssh -oBatchMode=yes";
+	if (!getenv("GIT_SSL_CAINFO") && http_ca_variable())
+		*VEC_PUSH(a, &list) = arena_printf(a, "GIT_SSL_CAINFO=%s", http_ca_variable());
 	if (user) {
 		*VEC_PUSH(a, &list) = arena_printf(a, "ENVBUILD_GIT_USER=%s", user);
 		*VEC_PUSH(a, &list) = arena_printf(a, "ENVBUILD_GIT_PASSWORD=%s", password);

@@ -67,8 +67,7 @@ static int write_manylinux(struct pip_work *w, struct err *e)
 /* Old images know none of the authorities that sign today, and old pips bring old ones. */
 static int copy_certificates(struct pip_work *w, struct err *e)
 {
-	const char *const places[] = {getenv("SSL_CERT_FILE"), getenv("CURL_CA_BUNDLE"),
-		getenv("REQUESTS_CA_BUNDLE"), "/etc/ssl/certs/ca-certificates.crt",
+	const char *const places[] = {http_ca_variable(), "/etc/ssl/certs/ca-certificates.crt",
 		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
 	struct str text;
 
