@@ -97,8 +97,10 @@ static void mend_dependencies(
 
 	if (!r || (r->n_depends == 0 && r->n_constrains == 0))
 		return;
-	index_json_set_list(index, "depends", r->depends, r->n_depends);
-	index_json_set_list(index, "constrains", r->constrains, r->n_constrains);
+	if (!r->depends_unknown)
+		index_json_set_list(index, "depends", r->depends, r->n_depends);
+	if (!r->constrains_unknown)
+		index_json_set_list(index, "constrains", r->constrains, r->n_constrains);
 }
 
 static int read_package(void *ctx, size_t i, struct err *e)

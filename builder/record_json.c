@@ -312,6 +312,9 @@ static const struct field *find_field(const struct writer *w, struct str key)
 {
 	if ((str_is(key, "md5") && !w->record->has_md5) ||
 		(str_is(key, "size") && !w->record->size) ||
+		(str_is(key, "build_number") && w->record->depends_unknown) ||
+		(str_is(key, "depends") && w->record->depends_unknown) ||
+		(str_is(key, "constrains") && w->record->constrains_unknown) ||
 		(str_is(key, "timestamp") && !w->record->timestamp))
 		return NULL;
 	for (size_t i = 0; i < N_FIELDS; i++)

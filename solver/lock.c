@@ -8,6 +8,13 @@ struct lock_target *lock_find(const struct lock *lock, struct str name)
 	return NULL;
 }
 
+struct lock_target *lock_find_for(const struct lock *lock, struct str name, struct str subdir)
+{
+	struct lock_target *found = lock_find(lock, name);
+
+	return found ? found : lock_find(lock, subdir);
+}
+
 void lock_put(struct arena *a, struct lock *lock, const struct lock_target *target)
 {
 	struct lock_target *found = lock_find(lock, target->name);

@@ -1,5 +1,6 @@
 /*
- * envbuild.lock: a rattler lock file, version 7 (docs/design/lock.md).
+ * envbuild.lock: a rattler lock file, version 7; and the locks of others that are read: rattler's
+ * version 6, conda-lock.yml and @EXPLICIT files (docs/design/lock.md).
  */
 #ifndef SOLVER_LOCK_H
 #define SOLVER_LOCK_H
@@ -16,8 +17,11 @@ struct lock_target {
 	size_t n_virtual_packages;
 	struct record **records; /* sorted by record_cmp_name */
 	size_t n_records;
+	/* The same records as the file has them, for locks whose order is that of installing; or NULL. */
+	struct record **order;
 	struct pypi_set pypi;
-	size_t n_skipped; /* entries of another kind (conda_source), passed over */
+	size_t n_skipped;  /* entries of another kind (conda_source), passed over */
+	size_t n_optional; /* of conda-lock's other categories, passed over */
 };
 
 struct lock {
@@ -26,14 +30,19 @@ struct lock {
 	struct str *indexes; /* of Python packages, URLs as written; kept, and none is fine */
 	size_t n_indexes;
 	enum channel_priority priority;
+	/* What URLs of the file had of user names and tokens: for http_add_credentials() alone. */
+	struct channel_list credentials;
 	struct lock_target *targets; /* sorted by name */
 	size_t n_targets, cap_targets;
 };
 
+/* Is it, by its content, a lock of a kind that lock_parse() reads? */
+bool lock_recognize(struct str text);
 /*
- * Targets are the platforms that the environment "default" has a list of packages for; the other
- * environments are checked and dropped.  Errors: "FILE:LINE:COLUMN: reason", ERR_INPUT.  Everything
- * lives in the arena.
+ * A lock of any kind that is read; which, the content says.  Targets are the platforms that the
+ * environment "default" has a list of packages for; the other environments are checked and dropped.
+ * Locks that know no targets have one by the name of each subdir.  Errors: "FILE:LINE:COLUMN:
+ * reason", ERR_INPUT.  Everything lives in the arena.
  */
 int lock_parse(struct arena *a, const char *name, struct str text, struct lock *out, struct err *e);
 int lock_read(struct arena *a, const char *path, struct lock *out, struct err *e);
@@ -44,6 +53,8 @@ int lock_read(struct arena *a, const char *path, struct lock *out, struct err *e
 void lock_write(const struct lock *lock, struct buf *to);
 /* NULL where the lock does not have it. */
 struct lock_target *lock_find(const struct lock *lock, struct str name);
+/* The target of that name, else the one that a lock without targets has for the subdir; or NULL. */
+struct lock_target *lock_find_for(const struct lock *lock, struct str name, struct str subdir);
 /* Adds or replaces one target, keeping the others. */
 void lock_put(struct arena *a, struct lock *lock, const struct lock_target *target);
 

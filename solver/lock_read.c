@@ -108,20 +108,21 @@ static int get_features(
 	return 0;
 }
 
-static int get_identity(
-	const struct lock_reader *r, const struct yaml *y, struct record *out, struct err *e)
+void lock_derive(struct arena *a, struct record *out)
 {
-	struct derived d = derive_from_url(out->url), decoded;
+	struct derived d = derive_from_url(out->url);
 
-	decoded = d;
-	decoded.fn = percent_decoded(r->a, d.fn);
-	record_split_fn(decoded.fn, &decoded.name, &decoded.version, &decoded.build);
-	out->fn = decoded.fn;
-	out->name = decoded.name;
-	out->version = decoded.version;
-	out->build = decoded.build;
+	out->fn = percent_decoded(a, d.fn);
+	record_split_fn(out->fn, &out->name, &out->version, &out->build);
+	out->build_number = derive_build_number(out->build);
 	out->subdir = d.subdir;
 	out->channel = d.channel;
+}
+
+int lock_read_identity(
+	const struct lock_reader *r, const struct yaml *y, struct record *out, struct err *e)
+{
+	lock_derive(r->a, out);
 	if (lock_field_text(r, y, "name", &out->name, e) < 0 ||
 		lock_field_text(r, y, "version", &out->version, e) < 0 ||
 		lock_field_text(r, y, "build", &out->build, e) < 0 ||
@@ -172,6 +173,12 @@ static int get_rest(
 	return 0;
 }
 
+/* Version 6 says of a package that is built from source where its folder is. */
+static bool is_source(struct str url)
+{
+	return !str_ends(url, STR(".conda")) && !str_ends(url, STR(".tar.bz2"));
+}
+
 /* --- the list ----------------------------------------------------------------------------- */
 
 static int read_package(struct lock_reader *r, const struct yaml *y, struct err *e)
@@ -193,7 +200,11 @@ static int read_package(struct lock_reader *r, const struct yaml *y, struct err 
 	if (lock_field_is(r, url, YAML_SCALAR, "conda", e) < 0)
 		return -1;
 	record->url = url->text;
-	if (get_identity(r, y, record, e) < 0 || get_noarch(r, y, record, e) < 0 ||
+	if (r->v6 && is_source(url->text)) {
+		table_put(&r->sources, url->text);
+		return 0;
+	}
+	if (lock_read_identity(r, y, record, e) < 0 || get_noarch(r, y, record, e) < 0 ||
 		get_rest(r, y, record, e) < 0)
 		return -1;
 	if (table_get(&r->packages, record->url))
@@ -239,9 +250,29 @@ static int add_selected(
 	if (lock_field_is(r, url, YAML_SCALAR, "conda", e) < 0)
 		return -1;
 	found = table_get(&r->packages, url->text);
+	if (!found && table_get(&r->sources, url->text)) {
+		t->n_skipped++;
+		return 0;
+	}
 	if (!found)
 		return yaml_fail(r->name, url, e, "'packages' has no '%.*s'", STR_ARG(url->text));
 	t->records[t->n_records++] = found->ptr;
+	return 0;
+}
+
+/* Version 6 has no list of platforms. */
+static int define_platform(struct lock_reader *r, const struct yaml *key, struct err *e)
+{
+	struct lock_target *t;
+
+	if (table_get(&r->platforms, key->text))
+		return 0;
+	if (!subdir_is_known(key->text) || str_is(key->text, "noarch"))
+		return yaml_fail(
+			r->name, key, e, "'%.*s' is not a platform's name", STR_ARG(key->text));
+	t = arena_new(r->a, struct lock_target);
+	t->name = t->subdir = key->text;
+	table_put(&r->platforms, key->text)->ptr = t;
 	return 0;
 }
 
@@ -249,8 +280,11 @@ static int add_selected(
 static int read_selection(struct lock_reader *r, const struct yaml *key, const struct yaml *list,
 	struct lock_target *out, struct err *e)
 {
-	union table_value *platform = table_get(&r->platforms, key->text);
+	union table_value *platform;
 
+	if (r->v6 && define_platform(r, key, e) < 0)
+		return -1;
+	platform = table_get(&r->platforms, key->text);
 	if (!platform)
 		return yaml_fail(
 			r->name, key, e, "platform '%.*s' is not defined", STR_ARG(key->text));
@@ -351,17 +385,26 @@ static int read_environments(struct lock_reader *r, const struct yaml *root, str
 
 /* --- the file ----------------------------------------------------------------------------- */
 
-static int read_version(const struct lock_reader *r, const struct yaml *root, struct err *e)
+static int read_version(struct lock_reader *r, const struct yaml *root, struct err *e)
 {
 	struct yaml *version;
 
 	if (lock_field(r, root, "version", YAML_SCALAR, &version, e) < 0)
 		return -1;
-	if (str_is(version->text, "7"))
+	r->v6 = str_is(version->text, "6");
+	if (r->v6 || str_is(version->text, "7"))
 		return 0;
-	yaml_fail(r->name, version, e, "lock version '%.*s' is not read, only 7",
+	yaml_fail(r->name, version, e, "lock version '%.*s' is not read, only 6 and 7",
 		STR_ARG(version->text));
 	return err_advise(e, "remove the file and run 'envbuild lock' to make it anew");
+}
+
+static int read_rattler(struct lock_reader *r, const struct yaml *root, struct err *e)
+{
+	if (read_version(r, root, e) < 0 || (!r->v6 && read_platforms(r, root, e) < 0) ||
+		read_packages(r, root, e) < 0)
+		return -1;
+	return read_environments(r, root, e);
 }
 
 int lock_parse(struct arena *a, const char *name, struct str text, struct lock *out, struct err *e)
@@ -370,15 +413,17 @@ int lock_parse(struct arena *a, const char *name, struct str text, struct lock *
 	struct yaml *root;
 
 	*out = (struct lock){0};
-	r.platforms.arena = r.packages.arena = r.pypi.arena = a;
+	r.platforms.arena = r.packages.arena = r.pypi.arena = r.sources.arena = a;
+	if (lock_is_explicit(text))
+		return lock_read_explicit(&r, text, e);
 	if (yaml_parse(a, name, text, &root, e) < 0)
 		return -1;
 	if (!root)
 		return err_set(e, ERR_INPUT, "%s: the file is empty", name);
-	if (lock_field_is(&r, root, YAML_MAP, "a lock", e) < 0 || read_version(&r, root, e) < 0 ||
-		read_platforms(&r, root, e) < 0 || read_packages(&r, root, e) < 0)
+	if (lock_field_is(&r, root, YAML_MAP, "a lock", e) < 0)
 		return -1;
-	return read_environments(&r, root, e);
+	return lock_is_conda_lock(root) ? lock_read_conda_lock(&r, root, e)
+					: read_rattler(&r, root, e);
 }
 
 int lock_read(struct arena *a, const char *path, struct lock *out, struct err *e)

@@ -13,6 +13,8 @@ struct lock_reader {
 	struct table platforms; /* name -> struct lock_target */
 	struct table packages;  /* URL -> struct record */
 	struct table pypi;      /* location -> struct pypi_variant */
+	bool v6;                /* rattler's version 6: platforms are subdirs, defined by use */
+	struct table sources;   /* version 6: paths of packages that are built from source */
 };
 
 /* --- fields of maps: ERR_INPUT with line and column ----------------------------------------- */
@@ -35,6 +37,45 @@ int lock_field_hash(const struct lock_reader *r, const struct yaml *map, const c
 	uint8_t *out, size_t n, bool *given, struct err *e);
 /* May it become a part of a file's name? */
 bool lock_file_word(struct str s);
+
+/* --- what a URL tells ----------------------------------------------------------------------- */
+
+/* Fills in file name, name, version, build, its number, subdir and channel from out->url. */
+void lock_derive(struct arena *a, struct record *out);
+/* The map's name, version, build, subdir, channel and file name over what the URL tells. */
+int lock_read_identity(
+	const struct lock_reader *r, const struct yaml *y, struct record *out, struct err *e);
+
+/* --- locks of others ------------------------------------------------------------------------ */
+
+bool lock_is_explicit(struct str text);
+int lock_read_explicit(struct lock_reader *r, struct str text, struct err *e);
+bool lock_is_conda_lock(const struct yaml *root);
+int lock_read_conda_lock(struct lock_reader *r, const struct yaml *root, struct err *e);
+
+/* One platform of a lock that lists packages in the order of installing. */
+struct lock_listing {
+	struct str subdir;
+	struct {
+		struct record **v;
+		size_t n, cap;
+	} records;
+	struct {
+		struct pypi_package *v;
+		size_t n, cap;
+	} pypi;
+	size_t n_skipped, n_optional;
+};
+
+/* The URL without credentials, which are noted in the lock for the channel that they belong to. */
+struct str lock_public_url(struct lock_reader *r, struct str url);
+/*
+ * Appends a wheel at a URL.  What is no wheel by URL with its sum cannot be had by its lock alone
+ * and is counted as passed over.
+ */
+void lock_list_wheel(struct lock_reader *r, struct lock_listing *l, struct pypi_package package);
+/* Enters the listing as a target.  A name that is there twice: -1, and it is *twice. */
+int lock_enter_listing(struct lock_reader *r, const struct lock_listing *l, struct str *twice);
 
 /* --- packages of PyPI ----------------------------------------------------------------------- */
 

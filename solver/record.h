@@ -17,6 +17,8 @@ struct record {
 	struct str url;     /* whole, no credentials */
 	struct str *depends, *constrains;
 	size_t n_depends, n_constrains;
+	/* The list is empty because nobody said; what the package itself says then counts. */
+	bool depends_unknown, constrains_unknown;
 	struct str track_features; /* separated by spaces; empty: none */
 	struct str features;
 	struct str flags; /* CEP 45, separated by spaces; only records of repodata v3 have any */

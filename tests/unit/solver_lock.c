@@ -351,7 +351,7 @@ static struct str edited(const char *from, const char *to)
 static void hostile(void **state)
 {
 	static const char *const edits[][3] = {
-		{"version: 7", "version: 6", "1:10: lock version '6' is not read"},
+		{"version: 7", "version: 5", "1:10: lock version '5' is not read"},
 		{"version: 7\n", "", "'version' is missing"},
 		{"platforms:", "platform:", "'platforms' is missing"},
 		{"      linux-64:\n", "      other:\n", "platform 'other' is not defined"},
