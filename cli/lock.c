@@ -78,6 +78,67 @@ static int resolve_pip(struct session *s, struct project *p, struct plan *plan, 
 	return rc;
 }
 
+/* --- --check -------------------------------------------------------------------------------- */
+
+static void json_check(struct json_out *w, const struct plan *plan, bool current, struct str reason)
+{
+	jw_object(w);
+	jw_key(w, "target");
+	jw_str(w, plan->profile.name);
+	jw_key(w, "current");
+	jw_bool(w, current);
+	if (!current) {
+		jw_key(w, "reason");
+		jw_str(w, reason);
+	}
+	jw_object_end(w);
+}
+
+/* Every target is looked at, so that one run tells all. */
+static int check_targets(struct session *s, const struct project *p, struct json_out *w,
+	struct buf *reasons, struct err *e)
+{
+	for (size_t i = 0; i < p->n_targets; i++) {
+		struct plan plan;
+		struct str reason;
+		int current = plan_check(s, p, p->targets[i], &plan, &reason, e);
+
+		if (current < 0)
+			return -1;
+		json_check(w, &plan, current, reason);
+		if (!current)
+			buf_printf(reasons, "\n  %.*s: %.*s", STR_ARG(plan.profile.name),
+				STR_ARG(reason));
+	}
+	return 0;
+}
+
+static int check_lock(struct session *s, const struct project *p, struct err *e)
+{
+	CLEANUP_BUF text = {0}, reasons = {0};
+	struct json_out w = {.to = &text};
+
+	jw_object(&w);
+	jw_key(&w, "lock");
+	jw_cstr(&w, p->lock_path);
+	jw_key(&w, "targets");
+	jw_array(&w);
+	if (check_targets(s, p, &w, &reasons, e) < 0)
+		return -1;
+	jw_array_end(&w);
+	jw_key(&w, "current");
+	jw_bool(&w, reasons.n == 0);
+	jw_object_end(&w);
+	output_document(&s->line.options, &text);
+	if (reasons.n) {
+		err_set(e, ERR_STALE, "the lock '%s' does not fit:%.*s", p->lock_path,
+			STR_ARG(buf_view(&reasons)));
+		return err_advise(e, "'envbuild lock' makes it anew");
+	}
+	log_note("%s: current", p->lock_path);
+	return 0;
+}
+
 int command_lock(struct session *s, struct err *e)
 {
 	CLEANUP_BUF text = {0};
@@ -92,6 +153,10 @@ int command_lock(struct session *s, struct err *e)
 	if (p.lock_is_input)
 		return err_set(e, ERR_USAGE, "'%s' is a lock file; lock takes an environment file",
 			p.path);
+	if (s->line.options.check && s->line.options.output)
+		return err_set(e, ERR_USAGE, "--check writes nothing: -o does not go with it");
+	if (s->line.options.check)
+		return check_lock(s, &p, e);
 	path = s->line.options.output ? s->line.options.output : p.lock_path;
 	jw_object(&w);
 	jw_key(&w, "lock");

@@ -17,8 +17,8 @@ static const enum option_id pack_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS
 	OPT_FROZEN, OPT_EXTERNALLY_MANAGED, OPT_VAULT, OPT_MIRROR, OPT_LOW_DISK, OPT_ENGINE,
 	OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id lock_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
-	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_OUTPUT, OPT_ALLOW_CLOBBER, OPT_VAULT,
-	OPT_MIRROR, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET,
+	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_OUTPUT, OPT_CHECK, OPT_ALLOW_CLOBBER,
+	OPT_VAULT, OPT_MIRROR, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET,
 	OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id install_options[] = {OPT_PREFIX, OPT_CHANNEL, OPT_OVERRIDE_CHANNELS,
 	OPT_CHANNEL_ALIAS, OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_IMAGE, OPT_LOCKED, OPT_NO_DEPS,
@@ -40,6 +40,8 @@ static const enum option_id verify_options[] = {
 	OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id vault_options[] = {OPT_TARGET, OPT_CHANNEL, OPT_CHANNEL_ALIAS,
 	OPT_MIRROR, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id export_options[] = {
+	OPT_EXPORT_FORMAT, OPT_TARGET, OPT_OUTPUT, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id clean_options[] = {OPT_OLDER, OPT_MAX_SIZE, OPT_ALL, OPT_DRY_RUN,
 	OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id info_options[] = {OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
@@ -84,6 +86,11 @@ const struct command commands[] = {
 		"Puts every package and wheel of the lock into DIR, an indexed channel from\n"
 		"which pack and install work without a network (--offline --vault DIR).",
 		"envbuild vault envbuild.lock ./vault", 2, 2, false, vault_options, command_vault},
+	{"export", "LOCK", "write a lock in another form",
+		"Writes the lock as an @EXPLICIT file, a conda-lock.yml or an environment.yml\n"
+		"whose packages are pinned. Reads every kind of lock that install takes.",
+		"envbuild export envbuild.lock --format explicit -t rhel7", 1, 1, false,
+		export_options, command_export},
 	{"channel index", "DIR", "make a folder of packages a channel",
 		"Writes repodata.json and repodata.json.zst for each subdir of DIR\n"
 		"(DIR/linux-64/*.conda, DIR/noarch/*.tar.bz2 and so on).",

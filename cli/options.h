@@ -22,9 +22,9 @@ struct options {
 	struct text_list channels, targets, allow_clobber, mirrors;
 	const char *channel_alias, *channel_priority;
 	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell, *vault,
-		*max_size;
+		*max_size, *as;
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
-		no_compile, frozen, externally_managed, low_disk, all, dry_run;
+		no_compile, frozen, externally_managed, low_disk, all, dry_run, check;
 	unsigned verbose, jobs, level, timeout, older;
 };
 
@@ -58,6 +58,8 @@ enum option_id {
 	OPT_MAX_SIZE,
 	OPT_ALL,
 	OPT_DRY_RUN,
+	OPT_CHECK,
+	OPT_EXPORT_FORMAT,
 	OPT_ENGINE,
 	OPT_TIMEOUT,
 	OPT_JOBS,

@@ -12,9 +12,25 @@
 
 enum { LOCK_MAX = 256 << 20 };
 
-static bool is_lock_file(struct str path)
+/* By name, or as conda-lock.yml and @EXPLICIT files are, by content. */
+static bool is_lock_file(const char *path)
 {
-	return str_ends(path, STR(".lock"));
+	struct arena scratch = {0};
+	struct str text;
+	struct stat st;
+	bool is = str_ends(str_of(path), STR(".lock"));
+
+	if (!is && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+		file_read(&scratch, path, LOCK_MAX, &text, NULL) == 0)
+		is = lock_recognize(text);
+	arena_release(&scratch);
+	return is;
+}
+
+/* Does it stand for whatever machine has its subdir, as in the locks of others? */
+static bool is_plain_subdir(const struct lock_target *t)
+{
+	return str_eq(t->name, t->subdir);
 }
 
 static char *find_env(struct arena *a, const char *env)
@@ -43,7 +59,8 @@ static void choose_targets(struct session *s, struct project *p)
 		for (size_t i = 0; i < set->n_targets; i++)
 			p->targets[i] = arena_cstr(&s->arena, set->targets[i]);
 		p->n_targets = set->n_targets;
-	} else if (p->lock_is_input && p->lock.n_targets == 1) {
+	} else if (p->lock_is_input && p->lock.n_targets == 1 &&
+		   !is_plain_subdir(&p->lock.targets[0])) {
 		p->targets = arena_array(&s->arena, const char *, 1);
 		p->targets[0] = arena_cstr(&s->arena, p->lock.targets[0].name);
 		p->n_targets = 1;
@@ -61,7 +78,7 @@ int project_open(struct session *s, const char *env, struct project *out, struct
 	char *full = path_absolute(a, path);
 
 	*out = (struct project){.path = path, .dir = path_dir(a, full)};
-	out->lock_is_input = is_lock_file(str_of(path));
+	out->lock_is_input = is_lock_file(path);
 	out->lock_path = out->lock_is_input ? full : path_join(a, out->dir, "envbuild.lock");
 	if (settings_read(a, path_join(a, out->dir, "envbuild.yml"), &out->settings, e) < 0)
 		return -1;
@@ -226,7 +243,10 @@ static void take_locked(struct session *s, struct plan *plan, const struct lock_
 	plan->n_records = locked->n_records;
 	plan->records = arena_array(&s->arena, struct record *, locked->n_records);
 	memcpy(plan->records, locked->records, locked->n_records * sizeof *plan->records);
-	records_topological(plan->records, plan->n_records);
+	if (locked->order && locked->n_records)
+		memcpy(plan->records, locked->order, locked->n_records * sizeof *plan->records);
+	else
+		records_topological(plan->records, plan->n_records);
 	plan->from_lock = true;
 }
 
@@ -283,15 +303,33 @@ static int settle_records(
 	return solve_fresh(s, plan, e);
 }
 
+/* What `conda list --explicit` writes without --md5 could be anything by now. */
+static int check_sums(const struct project *p, const struct lock_target *t, struct err *e)
+{
+	for (size_t i = 0; i < t->n_records; i++) {
+		const struct record *r = t->records[i];
+
+		if (r->has_sha256 || r->has_md5)
+			continue;
+		err_set(e, ERR_INPUT, "the lock '%s' gives no sum of '%.*s'", p->path,
+			STR_ARG(r->fn));
+		return err_advise(e, "'conda list --explicit --md5' writes sums, too");
+	}
+	return 0;
+}
+
 static int plan_from_lock(struct session *s, struct project *p, struct plan *plan, struct err *e)
 {
-	const struct lock_target *locked = lock_find(&p->lock, plan->profile.name);
-
+	const struct lock_target *locked =
+		lock_find_for(&p->lock, plan->profile.name, plan->profile.subdir);
+	const struct channel_list *credentials = &p->lock.credentials;
 	struct str reason;
 
 	if (!locked)
 		return err_set(e, ERR_INPUT, "the lock '%s' has no target '%.*s'", p->path,
 			STR_ARG(plan->profile.name));
+	if (check_sums(p, locked, e) < 0)
+		return -1;
 	if (!lock_fits(&s->arena, locked, plan->profile.virtual_packages,
 		    plan->profile.n_virtual_packages, &reason))
 		return err_set(e, ERR_UNSAT, "the lock '%s' does not fit this '%.*s': %.*s",
@@ -299,29 +337,26 @@ static int plan_from_lock(struct session *s, struct project *p, struct plan *pla
 	if (locked->n_skipped)
 		log_warn("%s: %zu packages of the lock are not conda's and are left out", p->path,
 			locked->n_skipped);
+	if (locked->n_optional)
+		log_note("%s: %zu packages of other categories than 'main' are left out", p->path,
+			locked->n_optional);
 	take_locked(s, plan, locked);
 	if (add_given_channels(s, plan, e) < 0) /* for their credentials: the lock has none */
 		return -1;
 	lend_credentials(s, plan);
+	for (size_t i = 0; i < credentials->n; i++)
+		http_add_credentials(s->http, arena_cstr(&s->arena, credentials->v[i].url),
+			credentials->v[i].fetch_url);
 	fill_request(s, p, plan);
 	return 0;
 }
 
-int plan_target(struct session *s, struct project *p, const char *target, bool lock_only,
-	struct plan *out, struct err *e)
+/* What the environment file and the command line ask for. */
+static int read_request(struct session *s, const struct project *p, struct plan *out, struct err *e)
 {
 	const struct options *o = &s->line.options;
 	enum channel_priority priority;
 
-	*out = (struct plan){.pypi = arena_new(&s->arena, struct pypi_set)};
-	if (mirrors_declare(s, &p->settings, p->dir, e) < 0 ||
-		profile_find(&s->arena, target, p->dir, &out->profile, e) < 0 ||
-		(!lock_only && engine_check_machine(&out->profile, e) < 0))
-		return -1;
-	if (p->lock_is_input) {
-		out->name = str_of(o->name);
-		return plan_from_lock(s, p, out, e);
-	}
 	if (envfile_read(&s->arena, p->path, arena_cstr(&s->arena, out->profile.subdir), &out->env,
 		    e) < 0 ||
 		ask_for_pip(s, p, &out->env, e) < 0)
@@ -333,7 +368,43 @@ int plan_target(struct session *s, struct project *p, const char *target, bool l
 	lend_credentials(s, out);
 	out->request.priority = priority;
 	fill_request(s, p, out);
+	return 0;
+}
+
+static int find_profile(struct session *s, const struct project *p, const char *target,
+	struct plan *out, struct err *e)
+{
+	*out = (struct plan){.pypi = arena_new(&s->arena, struct pypi_set)};
+	return profile_find(&s->arena, target, p->dir, &out->profile, e);
+}
+
+int plan_target(struct session *s, struct project *p, const char *target, bool lock_only,
+	struct plan *out, struct err *e)
+{
+	if (mirrors_declare(s, &p->settings, p->dir, e) < 0 ||
+		find_profile(s, p, target, out, e) < 0 ||
+		(!lock_only && engine_check_machine(&out->profile, e) < 0))
+		return -1;
+	if (p->lock_is_input) {
+		out->name = str_of(s->line.options.name);
+		return plan_from_lock(s, p, out, e);
+	}
+	if (read_request(s, p, out, e) < 0)
+		return -1;
 	return settle_records(s, p, lock_only, out, e);
+}
+
+int plan_check(struct session *s, const struct project *p, const char *target, struct plan *out,
+	struct str *reason, struct err *e)
+{
+	*reason = (struct str){0};
+	if (find_profile(s, p, target, out, e) < 0 || read_request(s, p, out, e) < 0)
+		return -1;
+	if (!p->has_lock) {
+		*reason = STR("there is no lock");
+		return 0;
+	}
+	return lock_current(&s->arena, &p->lock, &out->request, reason);
 }
 
 /* --- the lock file -------------------------------------------------------------------------- */

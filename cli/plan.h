@@ -50,6 +50,12 @@ struct plan {
  */
 int plan_target(struct session *s, struct project *p, const char *target, bool lock_only,
 	struct plan *out, struct err *e);
+/*
+ * Does the lock still satisfy the environment file and this target?  1; or 0 and *reason says why
+ * not; -1 where they cannot be read.  Neither network nor index is asked.
+ */
+int plan_check(struct session *s, const struct project *p, const char *target, struct plan *out,
+	struct str *reason, struct err *e);
 /* What an installation needs for the pip section and the wheels of the plan. */
 void plan_fill_pip(struct session *s, const struct project *p, const struct plan *plan,
 	struct install_request *r);

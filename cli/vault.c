@@ -11,8 +11,8 @@
 
 enum { LOCK_MAX = 256 << 20 };
 
-/* A lock has no credentials; a channel given with -c lends it its own. */
-static int lend_credentials(struct session *s, struct err *e)
+/* Our own lock has no credentials; a channel given with -c lends it its own. */
+static int lend_credentials(struct session *s, const struct lock *lock, struct err *e)
 {
 	const struct options *o = &s->line.options;
 	struct channel_list list = {0};
@@ -25,6 +25,9 @@ static int lend_credentials(struct session *s, struct err *e)
 		if (!str_is(list.v[i].url, list.v[i].fetch_url))
 			http_add_credentials(
 				s->http, arena_cstr(&s->arena, list.v[i].url), list.v[i].fetch_url);
+	for (size_t i = 0; i < lock->credentials.n; i++)
+		http_add_credentials(s->http, arena_cstr(&s->arena, lock->credentials.v[i].url),
+			lock->credentials.v[i].fetch_url);
 	return 0;
 }
 
@@ -81,7 +84,7 @@ int command_vault(struct session *s, struct err *e)
 
 	if (session_open(s, e) < 0 || file_read(&s->arena, path, LOCK_MAX, &r.lock_text, e) < 0 ||
 		lock_parse(&s->arena, path, r.lock_text, &lock, e) < 0 ||
-		choose_targets(s, path, &lock, &r, e) < 0 || lend_credentials(s, e) < 0 ||
+		choose_targets(s, path, &lock, &r, e) < 0 || lend_credentials(s, &lock, e) < 0 ||
 		mirrors_declare(s, NULL, ".", e) < 0)
 		return -1;
 	cache_note_lock(&s->cache, path_absolute(&s->arena, path));
