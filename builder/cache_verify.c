@@ -60,7 +60,7 @@ static int verify_package(
 {
 	struct package p = {0};
 
-	if (facts_load(a, path_join(a, v->cache->dir, item->rel), &p, e) < 0)
+	if (facts_load(a, path_join(a, v->cache->dir, item->rel), true, &p, e) < 0)
 		return -1;
 	if (memcmp(p.sha256, item->key, SHA256_LEN) != 0)
 		return err_set(e, ERR_INTEGRITY, "its facts are another package's");
@@ -157,18 +157,21 @@ static int verify_one(void *ctx, size_t i, struct err *e)
 	struct arena a = {0};
 	struct err why = {0};
 
-	if (interrupt_check(e) < 0)
-		return -1;
-	/* Somebody else may clean meanwhile. */
-	if (verify_item(&a, v, item, &why) < 0 && !is_gone(v, item)) {
-		bool removed = cache_take(v->cache, item->rel, INT64_MAX) == TAKEN;
+	int rc = interrupt_check(e);
 
-		report(v, item, removed, &why);
+	/* Somebody else may clean meanwhile. */
+	if (rc == 0 && verify_item(&a, v, item, &why) < 0 && !is_gone(v, item)) {
+		if (entry_is_damaged(&why)) {
+			report(v, item, cache_take(v->cache, item->rel, INT64_MAX) == TAKEN, &why);
+		} else {
+			err_wrap(&why, "'%s'", item->rel);
+			rc = err_move(e, &why);
+		}
 	}
 	err_release(&why);
 	arena_release(&a);
 	step_tick(&v->step, 1, item->bytes);
-	return 0;
+	return rc;
 }
 
 static int verify_md5(void *ctx, const char *rel, const struct stat *st, struct err *e)

@@ -75,7 +75,14 @@ struct notes {
 	const struct cache *cache;
 	struct arena *arena;
 	int fd;
+	int64_t now;
 };
+
+/* Somebody is writing it. */
+static bool is_new_temporary(const struct notes *n, const char *rel, const struct stat *st)
+{
+	return *rel == '.' && n->now - st->st_ctime < CACHE_STALE_S;
+}
 
 static int visit_md5(void *ctx, const char *rel, const struct stat *st, struct err *e)
 {
@@ -84,7 +91,7 @@ static int visit_md5(void *ctx, const char *rel, const struct stat *st, struct e
 	uint8_t key[SHA256_LEN];
 
 	(void)e;
-	if (!S_ISREG(st->st_mode))
+	if (!S_ISREG(st->st_mode) || is_new_temporary(n, rel, st))
 		return S_ISDIR(st->st_mode) ? DIR_SKIP : 0;
 	if (file_read_at(n->arena, n->fd, rel, 128, &text, NULL) == 0 &&
 		hex_decode(str_trim(text), key, SHA256_LEN) == 0 &&
@@ -100,7 +107,7 @@ static int visit_lock_note(void *ctx, const char *rel, const struct stat *st, st
 	struct str text;
 
 	(void)e;
-	if (!S_ISREG(st->st_mode))
+	if (!S_ISREG(st->st_mode) || is_new_temporary(n, rel, st))
 		return S_ISDIR(st->st_mode) ? DIR_SKIP : 0;
 	if (file_read_at(n->arena, n->fd, rel, 8192, &text, NULL) == 0 &&
 		(access(arena_cstr(n->arena, str_trim(text)), F_OK) == 0 ||
@@ -110,11 +117,11 @@ static int visit_lock_note(void *ctx, const char *rel, const struct stat *st, st
 	return 0;
 }
 
-static void drop_notes(const struct cache *c, const char *folder, dir_visitor *visit)
+static void drop_notes(const struct cache *c, const char *folder, int64_t now, dir_visitor *visit)
 {
 	struct arena a = {0};
 	CLEANUP_FD fd = open(path_join(&a, c->dir, folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct notes n = {.cache = c, .arena = &a, .fd = fd};
+	struct notes n = {.cache = c, .arena = &a, .fd = fd, .now = now};
 
 	if (fd >= 0)
 		dir_walk(fd, visit, &n, NULL);
@@ -216,12 +223,28 @@ static int remove_items(struct arena *a, const struct cache *c, const struct cac
 	return rc;
 }
 
+/* Taking an entry is renaming it: both folders must let us. */
+static int check_writable(struct arena *a, const struct cache *c, struct err *e)
+{
+	static const char *const folders[] = {"pkgs", "tmp"};
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		const char *path = path_join(a, c->dir, folders[i]);
+
+		if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
+			return err_sys(e, "cannot write to '%s'", path);
+	}
+	return 0;
+}
+
 int cache_clean(struct arena *a, const struct cache *c, const struct cache_clean_request *r,
 	struct cache_cleaned *out, struct err *e)
 {
 	struct cache_survey s;
 
 	*out = (struct cache_cleaned){0};
+	if (!r->dry_run && check_writable(a, c, e) < 0)
+		return -1;
 	if (cache_survey(a, c, &s, e) < 0 || remove_temporaries(c, r, s.now, out, e) < 0)
 		return -1;
 	for (size_t i = 0; i < s.locks.n; i++)
@@ -229,8 +252,8 @@ int cache_clean(struct arena *a, const struct cache *c, const struct cache_clean
 	if (remove_items(a, c, r, &s, out, e) < 0)
 		return -1;
 	if (!r->dry_run) {
-		drop_notes(c, "md5", visit_md5);
-		drop_notes(c, "locks", visit_lock_note);
+		drop_notes(c, "md5", s.now, visit_md5);
+		drop_notes(c, "locks", s.now, visit_lock_note);
 	}
 	return 0;
 }

@@ -123,10 +123,10 @@ char *entry_dir(struct arena *a, const struct cache *c, const uint8_t key[SHA256
 }
 
 /* The entry at dir, with what its facts say. */
-static int load_at(struct arena *a, const char *dir, const uint8_t key[SHA256_LEN],
+static int load_at(struct arena *a, const char *dir, bool ours, const uint8_t key[SHA256_LEN],
 	struct package *out, struct err *e)
 {
-	if (facts_load(a, dir, out, e) < 0)
+	if (facts_load(a, dir, ours, out, e) < 0)
 		return -1;
 	if (memcmp(out->sha256, key, SHA256_LEN) != 0)
 		return err_set(e, ERR_INTEGRITY, "its facts are another package's");
@@ -144,7 +144,7 @@ static bool load_below(struct arena *a, const struct cache *c, const struct reco
 		*out = (struct package){.record = r};
 		if (!path_exists(dir))
 			continue;
-		if (load_at(a, dir, key, out, &e) == 0 && entry_check_files(out, &e) == 0)
+		if (load_at(a, dir, false, key, out, &e) == 0 && entry_check_files(out, &e) == 0)
 			return true;
 		log_warn("'%s' is passed over: %s", dir, e.text);
 		err_release(&e);
@@ -165,7 +165,8 @@ static int load(struct arena *a, const struct cache *c, const struct record *r, 
 	char *dir = entry_dir(a, c, key);
 	/* The time first: then the cleaner sees it, or we see that the entry is gone. */
 	entry_touch(dir);
-	if (load_at(a, dir, key, out, &own) == 0 && (!check || entry_check_files(out, &own) == 0))
+	if (load_at(a, dir, true, key, out, &own) == 0 &&
+		(!check || entry_check_files(out, &own) == 0))
 		return 0;
 	if (load_below(a, c, r, key, out)) {
 		err_release(&own);
@@ -194,6 +195,12 @@ static void discard(struct arena *a, const struct cache *c, const char *dir)
 	dir_remove(temp, NULL);
 }
 
+bool entry_is_damaged(const struct err *e)
+{
+	return e->code != ERR_INTERRUPTED && e->sys != EMFILE && e->sys != ENFILE &&
+	       e->sys != ENOMEM && e->sys != EACCES && e->sys != EPERM;
+}
+
 static bool is_usable(const struct cache *c, const struct record *r, bool check)
 {
 	struct arena a = {0};
@@ -202,7 +209,7 @@ static bool is_usable(const struct cache *c, const struct record *r, bool check)
 	uint8_t key[SHA256_LEN];
 	bool usable = load(&a, c, r, check, &p, &err) == 0;
 
-	if (!usable && entry_key(c, r, key)) {
+	if (!usable && entry_is_damaged(&err) && entry_key(c, r, key)) {
 		char *dir = entry_dir(&a, c, key);
 		if (path_exists(dir)) {
 			log_debug("%s: it is made anew", err.text);

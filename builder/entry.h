@@ -27,6 +27,11 @@ bool entry_usable(const struct cache *c, const struct record *r);
 /* The same, and its files have type, mode, size and time as its facts say. */
 bool entry_intact(const struct cache *c, const struct record *r);
 /*
+ * Does this error of reading an entry say that it is damaged?  Not where it is we who may not read
+ * it, or cannot just now: then it is left as it is.
+ */
+bool entry_is_damaged(const struct err *e);
+/*
  * Compares what stat tells of every file of a loaded package with its facts; content is not read.
  * ERR_INTEGRITY names the first that differs.
  */

@@ -111,7 +111,7 @@ static struct extracted *enter(struct extractor *x, const struct member *m, stru
 	table_put(&out->by_path, path)->num = out->n;
 	x->last = path;
 	struct extracted *f = VEC_PUSH(out->arena, out);
-	*f = (struct extracted){.path = path, .mtime = m->has_mtime ? m->mtime : 0};
+	*f = (struct extracted){.path = path, .mtime = m->has_mtime ? lasting_time(m->mtime) : 0};
 	if (m->mode & 07000)
 		x->cleared_bits = true;
 	f->mode = (m->mode & 0755) | 0400;

@@ -29,6 +29,15 @@ struct package_source {
 	struct bunzip_crew *crew; /* NULL: one block of bzip2 after the other */
 };
 
+/*
+ * A time of a member as every file system keeps it: some know none before 1970, some none after
+ * 2038, and an entry must keep what its facts say.
+ */
+static inline int64_t lasting_time(int64_t seconds)
+{
+	return seconds < 0 ? 0 : seconds > INT32_MAX ? INT32_MAX : seconds;
+}
+
 struct extracted {
 	struct str path;
 	enum path_type type;

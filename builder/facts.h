@@ -33,9 +33,9 @@ void facts_encode(const struct package *p, struct buf *to);
 int facts_decode(struct arena *a, struct str text, struct package *out, struct err *e);
 /*
  * Reads the facts of the entry at dir (absolute), dir/facts, and leaves record alone.  Those of an
- * earlier version are made anew from dir/files and written, where that may be written.
+ * earlier version are made anew from dir/files and, if they are `ours`, written.
  */
-int facts_load(struct arena *a, const char *dir, struct package *out, struct err *e);
+int facts_load(struct arena *a, const char *dir, bool ours, struct package *out, struct err *e);
 /*
  * Is it a facts file of an earlier version?  facts_renew() then makes facts of it anew: files are
  * read again below dir (absolute, the extracted files) and must have the sums that were noted.

@@ -146,7 +146,7 @@ int facts_renew_file(
 	return rc;
 }
 
-int facts_load(struct arena *a, const char *dir, struct package *out, struct err *e)
+int facts_load(struct arena *a, const char *dir, bool ours, struct package *out, struct err *e)
 {
 	enum { MAX_FACTS = 1 << 30 };
 	char *path = path_join(a, dir, "facts");
@@ -163,7 +163,8 @@ int facts_load(struct arena *a, const char *dir, struct package *out, struct err
 		return -1;
 	/* Where this cannot be written the next run does the same again. */
 	facts_encode(out, &renewed);
-	file_write(path, buf_view(&renewed), 0644, NULL);
+	if (ours)
+		file_write(path, buf_view(&renewed), 0644, NULL);
 	return 0;
 }
 

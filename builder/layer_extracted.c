@@ -87,7 +87,7 @@ static struct extracted *enter(struct taking *t, struct str path, const struct s
 	*f = (struct extracted){.path = path,
 		.mode = (st->st_mode & 0755) | 0400,
 		.size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0,
-		.mtime = st->st_mtime};
+		.mtime = lasting_time(st->st_mtime)};
 	return f;
 }
 

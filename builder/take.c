@@ -36,22 +36,29 @@ static bool used_since(const char *path, int64_t before)
 	return lstat(path, &st) == 0 && st.st_mtime > before;
 }
 
+/* A full disk, which cleaning is to mend, may have no room for a folder of its own. */
+static char *without_folder(struct arena *a, const char *tmp, const char *path)
+{
+	return arena_printf(a, "%s/.gone.%s.%ld", tmp, path_base(path), (long)getpid());
+}
+
 enum taken cache_take(const struct cache *c, const char *rel, int64_t before)
 {
 	struct arena a = {0};
-	char *path = path_join(&a, c->dir, rel), *temp, *moved;
+	char *path = path_join(&a, c->dir, rel), *tmp = path_join(&a, c->dir, "tmp"), *temp, *moved;
 	enum taken answer = TAKEN_GONE;
 
 	if (used_since(path, before)) {
 		answer = TAKEN_USED;
-	} else if ((temp = dir_temp(&a, path_join(&a, c->dir, "tmp"), "gone", NULL))) {
-		moved = path_join(&a, temp, "entry");
+	} else {
+		temp = dir_temp(&a, tmp, "gone", NULL);
+		moved = temp ? path_join(&a, temp, "entry") : without_folder(&a, tmp, path);
 		if (rename(path, moved) == 0)
 			answer = TAKEN;
 		/* Whoever touched it before the rename thinks that he has it. */
 		if (answer == TAKEN && used_since(moved, before) && rename(moved, path) == 0)
 			answer = TAKEN_USED;
-		dir_remove(temp, NULL);
+		dir_remove(temp ? temp : moved, NULL);
 	}
 	arena_release(&a);
 	return answer;

@@ -279,9 +279,11 @@ int command_cache_clean(struct session *s, struct err *e)
 	if (o->max_size && parse_size(o->max_size, &r.max_size) < 0)
 		return err_set(e, ERR_USAGE,
 			"--max-size takes a size such as 500M or 20G, not '%s'", o->max_size);
-	/* The work folder: making one removes those that killed runs left. */
-	if (session_open(s, e) < 0 || (!o->dry_run && session_work(s, e) < 0) ||
-		cache_clean(&s->arena, &s->cache, &r, &done, e) < 0)
+	if (session_open(s, e) < 0)
+		return -1;
+	if (!o->dry_run)
+		session_sweep(s);
+	if (cache_clean(&s->arena, &s->cache, &r, &done, e) < 0)
 		return -1;
 	if (o->json)
 		clean_json(s, &done, o->dry_run);

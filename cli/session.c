@@ -170,6 +170,11 @@ static void sweep(const char *parent)
 	closedir(dir);
 }
 
+void session_sweep(struct session *s)
+{
+	sweep(path_join(&s->arena, s->cache_dir, "work"));
+}
+
 int session_work(struct session *s, struct err *e)
 {
 	char *parent = path_join(&s->arena, s->cache_dir, "work");

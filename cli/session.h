@@ -27,6 +27,8 @@ int session_open(struct session *s, struct err *e);
  * those a killed run left behind; the latter are removed here.
  */
 int session_work(struct session *s, struct err *e);
+/* The latter alone, for which no room is needed. */
+void session_sweep(struct session *s);
 /* Removes the work folder and everything else. */
 void session_close(struct session *s);
 

@@ -8,13 +8,16 @@ command is run with that call failing (tests/fault/shim.c).  Then:
 
   - it must say so: exit status not 0 and an error with the cause, or 0 with the whole result;
   - every entry of the package cache is whole (as in a run without faults) or absent;
-  - the result is absent, marked as unfinished, as before, or whole;
+  - the result is absent, marked as unfinished, as before, or whole; of one that grows or shrinks
+    file by file each is as before, whole or a temporary;
+  - for want of descriptors no entry is thrown away;
   - the same command without faults gives the whole result, and no temporaries stay.
 
 Prints TAP: one test per way and kind of fault.  --sample: only so many calls of each, spread evenly.
 """
 import argparse
 import fnmatch
+import glob
 import hashlib
 import json
 import os
@@ -28,11 +31,16 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import make_package  # noqa: E402
 
 CAUSES = {'EIO': 'Input/output error', 'ENOSPC': 'No space left', 'EDQUOT': 'quota exceeded',
-          'EROFS': 'Read-only file system', 'EACCES': 'Permission denied'}
+          'EROFS': 'Read-only file system', 'EACCES': 'Permission denied',
+          'EMFILE': 'Too many open files'}
+# Which calls can fail so; of the others each.
+CALLS = {'ENOSPC': 'grow', 'EMFILE': 'open'}
 UNFINISHED = '.envbuild-unfinished'
 TRANSACTION = 'conda-meta/.envbuild-transaction'
 # The date of a revision, and who works on a prefix.
 LEAVE_OUT = ('conda-meta/history', '.envbuild-busy*')
+# Of files that appear by a rename.
+TEMPORARIES = ('.*.tmp', '*/.*.tmp')
 TIME_LIMIT = 120
 
 
@@ -86,10 +94,14 @@ def make_channel(program, folder):
 class Way:
     """One command, and what it makes."""
 
-    def __init__(self, name, words, result, setup=None, warm=False, once=False):
+    def __init__(self, name, words, result, setup=None, warm=False, once=False, stepwise=False,
+                 old=False, mends=False):
         self.name, self.words, self.result = name, words, result
         self.setup, self.warm = setup, warm
         self.once = once  # refuses to make again what is whole
+        self.stepwise = stepwise  # the result grows or shrinks file by file
+        self.old = old  # nothing in the cache was used just now
+        self.mends = mends  # takes out what it cannot read, and says so
 
 
 class Sweep:
@@ -133,6 +145,9 @@ class Sweep:
             self.good(words)
         if not way.warm:
             shutil.rmtree(self.cache, ignore_errors=True)
+        if way.old:
+            for entry in glob.glob(os.path.join(self.cache, 'pkgs/*/*')):
+                os.utime(entry, (1600000000, 1600000000))
         shutil.copytree(self.place, self.saved, symlinks=True)
 
     def entries(self):
@@ -146,7 +161,7 @@ class Sweep:
     def made(self, way):
         path = os.path.join(self.place, way.result)
         if os.path.isdir(path):
-            return tree(path, LEAVE_OUT)
+            return tree(path, LEAVE_OUT + (TEMPORARIES if way.stepwise else ()))
         if os.path.exists(path):
             with open(path, 'rb') as f:
                 return {way.result: hashlib.sha256(f.read()).hexdigest()}
@@ -156,14 +171,15 @@ class Sweep:
         """What the command finds, what it makes, and how many calls of each kind it needs."""
         shutil.rmtree(self.saved, ignore_errors=True)
         self.fresh(way)
-        self.found = self.made(way)
+        self.found, self.found_entries = self.made(way), self.entries()
         counts = os.path.join(self.work, 'counts')
         if os.path.exists(counts):
             os.unlink(counts)
         done = self.run(way.words, SHIM_COUNT=counts)
         if done.returncode:
             raise RuntimeError('%s: %s' % (way.name, done.stderr))
-        self.whole, self.whole_entries = self.made(way), self.entries()
+        self.whole = self.made(way)
+        self.whole_entries = {**self.found_entries, **self.entries()}
         with open(counts, encoding='ascii') as f:
             return {op: int(n) for op, n in (line.split() for line in f)}
 
@@ -171,7 +187,9 @@ class Sweep:
         """What is wrong after the faulty run."""
         made, wrong = self.made(way), []
         settled = {k: v for k, v in made.items() if not k.startswith(TRANSACTION)}
-        if done.returncode == 0 and settled != self.whole:
+        # A change that is committed is ended by whoever comes next.
+        ended = TRANSACTION + '/committed' not in made
+        if done.returncode == 0 and ended and settled != self.whole:
             wrong.append('status 0 with a wrong result: ' + differ(made, self.whole))
         if done.returncode < 0 and not killed:
             wrong.append('died of signal %d' % -done.returncode)
@@ -184,6 +202,9 @@ class Sweep:
         for key, entry in self.entries().items():
             if entry != self.whole_entries.get(key, entry):
                 wrong.append('cache entry %s: %s' % (key, differ(entry, self.whole_entries[key])))
+        if cause == CAUSES['EMFILE'] and done.returncode:
+            wrong += ['cache entry %s is gone' % key for key in self.found_entries
+                      if key not in self.entries()]
         if not self.excused(way, made):
             wrong.append('the result is half: ' + differ(made, self.whole))
         if done.returncode and cause == CAUSES['ENOSPC']:
@@ -191,6 +212,8 @@ class Sweep:
         return wrong
 
     def excused(self, way, made):
+        if way.stepwise:
+            return all(v in (self.whole.get(k), self.found.get(k)) for k, v in made.items())
         return made in ({}, self.whole, self.found) or UNFINISHED in made or TRANSACTION in made
 
     def leftovers(self, when):
@@ -208,7 +231,7 @@ class Sweep:
         if done.returncode:
             return ['the next run fails: ' + done.stderr[-300:]]
         made = self.made(way)
-        if made != self.whole:
+        if made != self.whole and not (way.mends and self.excused(way, made)):
             return ['the next run gives something else: ' + differ(made, self.whole)]
         return []
 
@@ -245,6 +268,12 @@ WAYS = [
         warm=True),
     Way('unpack', ['unpack', 'demo.tar.gz', 'env', '-q', '-j1'], 'env',
         setup=[['pack', '-t', 'host', '-q', '--no-test']], once=True),
+    Way('vault', ['vault', 'envbuild.lock', 'vault', '-q', '-j1'], 'vault',
+        setup=[['lock', '-t', 'host', '-q']], warm=True, stepwise=True),
+    Way('verify', ['cache', 'verify', '-j1'], 'cache/pkgs',
+        setup=[['install', '-t', 'host', '-q', '-p', 'other']], warm=True, stepwise=True, mends=True),
+    Way('clean', ['cache', 'clean', '--all', '-q'], 'cache/pkgs',
+        setup=[['install', '-t', 'host', '-q', '-p', 'other']], warm=True, stepwise=True, old=True),
 ]
 
 
@@ -253,7 +282,7 @@ def main():
     parser.add_argument('program')
     parser.add_argument('shim')
     parser.add_argument('--sample', type=int, default=0)
-    parser.add_argument('--errors', default='EIO,ENOSPC,KILL,KILLED')
+    parser.add_argument('--errors', default='EIO,ENOSPC,EMFILE,KILL,KILLED')
     parser.add_argument('ways', nargs='*')
     args = parser.parse_args()
     tests = failed = 0
@@ -265,7 +294,7 @@ def main():
             counts = sweep.begin(way)
             for error in args.errors.split(','):
                 wrong, runs = [], 0
-                op = 'grow' if error == 'ENOSPC' else 'any'
+                op = CALLS.get(error, 'any')
                 for n in spread(counts[op], args.sample):
                     runs += 1
                     wrong += ['%s at call %d: %s' % (error, n, w)

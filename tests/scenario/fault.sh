@@ -8,4 +8,4 @@ case $ENVBUILD_TOOLS in
 */asan/*) skip_all "AddressSanitizer must be the first library, the shim cannot be" ;;
 esac
 need python3 zstd bzip2
-python3 "$ROOT/tests/fault/sweep.py" --sample 8 "$ENVBUILD" "$shim"
+python3 "$ROOT/tests/fault/sweep.py" --sample 4 "$ENVBUILD" "$shim"

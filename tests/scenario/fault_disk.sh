@@ -60,6 +60,16 @@ rm -rf "$T/disk/env"
 name=output run "$ENVBUILD" pack -t host -q --no-test -o "$T/disk/out/demo.tar.gz"
 find "$T/disk/out" -mindepth 1 >"$T/left.output"
 mount -o remount,size=100m "$T/disk"
+mkdir "$T/disk/few"
+mount -t tmpfs -o nr_inodes=200 none "$T/disk/few"
+export ENVBUILD_CACHE=$T/disk/few/cache
+name=few run "$ENVBUILD" install -t host -q -p "$T/env.few"
+touch -d '-1 hour' "$ENVBUILD_CACHE"/pkgs/*/*
+i=0
+while mkdir "$T/disk/few/$i" 2>/dev/null; do i=$((i + 1)); done
+name=clean run "$ENVBUILD" cache clean --all
+find "$ENVBUILD_CACHE/pkgs" -name facts >"$T/entries.clean"
+export ENVBUILD_CACHE=$T/cache
 name=again ENVBUILD_CACHE=$T/disk/cache run "$ENVBUILD" install -t host -q -p "$T/disk/env"
 (cd "$T/disk/env" && sha256sum share/*/* | sha256sum) >"$T/whole.again"
 name=later run "$ENVBUILD" pack -t host -q --no-test -o "$T/disk/out/demo.tar.gz"
@@ -76,6 +86,8 @@ EOF
   check "a disk that fills up although it was thought to do: the message says so" \
     grep -Eq "'share/zeros/.*zeros-1.0-0.conda.*No space left" "$T/err.zeros"
   check "full cache: no prefix" test ! -e "$T/env.cache"
+  same "a cache where no file more may be made is cleaned" \
+    "$(cat "$T/status.few" "$T/status.clean" "$T/entries.clean")" "$(printf '0\n0')"
   same "with room again it works" "$(cat "$T/status.again") $(cat "$T/whole.again")" "0 $good"
   same "so does packing, with the same bytes" "$(cat "$T/status.later" "$T/cmp.later")" 0
 else

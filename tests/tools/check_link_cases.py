@@ -165,6 +165,12 @@ report("with copy nothing is shared", repr(links) if links or answer != "ok" els
 report("and all is the same", None if {k: v for k, v in tree(inside("p2")).items() if "conda-meta" not in k} ==
        {k: v for k, v in tree(inside("p")).items() if "conda-meta" not in k} else "it differs")
 
+far, before = member("share/far", b"1"), member("share/before", b"2")
+far[0].mtime, before[0].mtime = 1 << 40, -5
+answer, _ = run([channel.conda("times", [far, before])], "p")
+times = [os.stat(inside("p/share", n)).st_mtime for n in ("far", "before")] if answer == "ok" else answer
+report("times that some file systems do not keep are drawn in", None if times == [(1 << 31) - 1, 0] else repr(times))
+
 # --- what somebody did to the cache --------------------------------------------------------------
 
 target = entry_of(kinds) + "/share/plain"

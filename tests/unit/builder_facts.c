@@ -202,6 +202,19 @@ static void test_old_version(void **state)
 	assert_int_equal(facts_renew(&a, buf_view(&text), dir, &p, &e), 0);
 	assert_int_equal(p.files[0].n_offsets, 1);
 	assert_int_equal(p.files[0].forms[0].encoding, TEXT_UTF16BE);
+	/* Of a cache that is only read nothing is written. */
+	assert_int_equal(dir_make(path_join(&a, dir, "files"), &e), 0);
+	assert_int_equal(
+		file_write(path_join(&a, dir, "files/f"), str_n(wide, sizeof TEXT - 1), 0644, &e),
+		0);
+	char *facts = path_join(&a, dir, "facts");
+	assert_int_equal(file_write(facts, buf_view(&text), 0644, &e), 0);
+	for (int ours = 0; ours < 2; ours++) {
+		struct str now;
+		assert_int_equal(facts_load(&a, dir, ours, &p, &e), 0);
+		assert_int_equal(file_read(&a, facts, 4096, &now, &e), 0);
+		assert_int_equal(facts_is_old(now), !ours);
+	}
 	/* A file that somebody changed is not taken for what it was. */
 	wide[1] = 'x';
 	assert_int_equal(file_write(path, str_n(wide, sizeof TEXT - 1), 0644, &e), 0);
