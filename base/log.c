@@ -165,6 +165,14 @@ void log_debug(const char *fmt, ...)
 	va_end(ap);
 }
 
+static bool is_warned(const char *text)
+{
+	for (size_t i = 0; i < state.n_warnings; i++)
+		if (!strcmp(state.warnings[i], text))
+			return true;
+	return false;
+}
+
 void log_warn(const char *fmt, ...)
 {
 	CLEANUP_ARENA scratch = {0};
@@ -176,10 +184,13 @@ void log_warn(const char *fmt, ...)
 	va_end(ap);
 	char *text = arena_cstr(&scratch, http_redact_text(&scratch, buf_view(&b)));
 	pthread_mutex_lock(&state.lock);
-	state.warnings = xrealloc(state.warnings, (state.n_warnings + 1) * sizeof *state.warnings);
-	state.warnings[state.n_warnings++] = xstrdup(text);
-	if (!state.options.quiet)
-		put_line("envbuild: warning: ", state.warnings[state.n_warnings - 1]);
+	if (!is_warned(text)) {
+		state.warnings =
+			xrealloc(state.warnings, (state.n_warnings + 1) * sizeof *state.warnings);
+		state.warnings[state.n_warnings++] = xstrdup(text);
+		if (!state.options.quiet)
+			put_line("envbuild: warning: ", state.warnings[state.n_warnings - 1]);
+	}
 	pthread_mutex_unlock(&state.lock);
 }
 

@@ -20,7 +20,7 @@ void log_setup(struct log_options options);
 
 /* A result in words, as "envbuild: TEXT". */
 void log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* "envbuild: warning: TEXT", collected. */
+/* "envbuild: warning: TEXT", collected; the same text is said once. */
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "envbuild: error: TEXT" and "envbuild: hint: ADVICE" below it; shown in every mode. */

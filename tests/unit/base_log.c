@@ -131,13 +131,14 @@ static void quiet_leaves_the_errors(void **state)
 
 	(void)state;
 	begin(&c, false, (struct log_options){.quiet = true, .verbose = 1});
-	say_everything();
+	say_everything(); /* a warning that was said before */
+	log_warn("kept: '%s'", "\x1b[31mred\x7f");
 	assert_string_equal(end(&c, false),
 		"envbuild: error: the lock is old\n"
 		"envbuild: hint: run 'envbuild lock' to renew it, or leave out --locked\n");
 	after = log_warnings(&warnings);
 	assert_int_equal(after, before + 1);
-	assert_string_equal(warnings[after - 1], "not tested: '\x1b[31mred\x7f'");
+	assert_string_equal(warnings[after - 1], "kept: '\x1b[31mred\x7f'");
 }
 
 static void verbose_shows_more(void **state)
@@ -257,6 +258,21 @@ static void no_message_has_passwords(void **state)
 	assert_string_equal(texts[n - 1], "c https://h/x");
 }
 
+static void a_warning_is_said_once(void **state)
+{
+	struct capture c;
+	const char *const *texts;
+	size_t before = log_warnings(&texts);
+
+	(void)state;
+	begin(&c, false, (struct log_options){0});
+	for (int i = 0; i < 3; i++)
+		log_warn("the %s", i == 1 ? "other" : "same");
+	assert_string_equal(
+		end(&c, false), "envbuild: warning: the same\nenvbuild: warning: the other\n");
+	assert_int_equal(log_warnings(&texts), before + 2);
+}
+
 static int tick(void *ctx, size_t i, struct err *e)
 {
 	(void)e;
@@ -309,6 +325,7 @@ int main(void)
 		cmocka_unit_test(a_dumb_terminal_has_plain_lines),
 		cmocka_unit_test(a_message_begins_on_a_line_of_its_own),
 		cmocka_unit_test(no_message_has_passwords),
+		cmocka_unit_test(a_warning_is_said_once),
 		cmocka_unit_test(threads_can_tick_and_warn),
 		cmocka_unit_test(ended_steps_are_kept),
 	};
