@@ -274,20 +274,23 @@ static int sync_parent(const char *path, struct err *e)
 	return rc;
 }
 
-int file_commit(struct file_out *out, struct err *e)
+int file_commit_unsynced(struct file_out *out, struct err *e)
 {
-	int fd = steal_fd(&out->fd);
-
-	if (fsync_wanted() && fsync(fd) < 0) {
-		err_sys(e, "cannot write '%s'", out->path);
-		close(fd);
-		return -1;
-	}
-	if (close(fd) < 0 || rename(out->temp, out->path) < 0)
+	if (close(steal_fd(&out->fd)) < 0 || rename(out->temp, out->path) < 0)
 		return err_sys(e, "cannot write '%s'", out->path);
 	free(out->temp);
 	out->temp = NULL;
-	return sync_parent(out->path, e);
+	return 0;
+}
+
+int file_commit(struct file_out *out, struct err *e)
+{
+	if (fsync_wanted() && fsync(out->fd) < 0) {
+		err_sys(e, "cannot write '%s'", out->path);
+		fd_cleanup(&out->fd);
+		return -1;
+	}
+	return file_commit_unsynced(out, e) < 0 ? -1 : sync_parent(out->path, e);
 }
 
 void file_abort(struct file_out *out)

@@ -73,6 +73,8 @@ struct file_out {
 };
 int file_begin(struct file_out *out, const char *path, mode_t mode, struct err *e);
 int file_commit(struct file_out *out, struct err *e); /* fsync, rename, fsync of the folder */
+/* Only the rename: for what can be made again and tells by itself whether it is whole. */
+int file_commit_unsynced(struct file_out *out, struct err *e);
 void file_abort(struct file_out *out);
 #define CLEANUP_FILE_OUT __attribute__((cleanup(file_abort))) struct file_out
 

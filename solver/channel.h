@@ -45,6 +45,13 @@ int channel_add(struct arena *a, struct channel_list *list, struct str name, con
  */
 struct index_file {
 	char *path;
+	/*
+	 * Where the cache has, or is to have, an index file made of it (index_image.h), and the key
+	 * that the file then has.  NULL: there is none to be kept, because the folder's repodata.json
+	 * is so young that its time does not tell yet whether it is written to.
+	 */
+	char *image;
+	uint8_t key[32];
 };
 struct index_request {
 	const struct channel *channel;

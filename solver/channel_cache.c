@@ -157,6 +157,7 @@ int index_entry_load(struct arena *a, const char *cache_dir, const char *url,
 	*out = (struct index_entry){.url = arena_strdup(a, url)};
 	out->dir = path_join(a, path_join(a, cache_dir, "index"), hex);
 	out->path = path_join(a, out->dir, "repodata.json");
+	out->image = path_join(a, out->dir, "index");
 	if (dir_make(out->dir, e) < 0)
 		return -1;
 	if (file_read(a, state_path(a, out), MAX_STATE, &text, NULL) < 0 ||
@@ -165,6 +166,7 @@ int index_entry_load(struct arena *a, const char *cache_dir, const char *url,
 	out->missing = s.missing == 1;
 	out->whole = !out->missing && body_fits(out, &s);
 	out->origin = s.origin;
+	memcpy(out->sha256, s.sha256, SHA256_LEN);
 	return 0;
 }
 
@@ -260,6 +262,7 @@ int index_entry_store(struct index_entry *entry, const char *file,
 	s.mtime_ns = mtime_ns(&st);
 	if (file_commit(&out, e) < 0 || state_write(entry, &s, e) < 0)
 		return -1;
+	memcpy(entry->sha256, s.sha256, SHA256_LEN);
 	entry->whole = true;
 	entry->missing = false;
 	return 0;

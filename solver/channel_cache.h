@@ -3,6 +3,7 @@
  *
  *	CACHE/index/SHA256-OF-URL/repodata.json    the body, uncompressed
  *	CACHE/index/SHA256-OF-URL/state.json       what is known of it
+ *	CACHE/index/SHA256-OF-URL/index            made of it, to be read without parsing (index.md)
  *
  * Both appear by rename, the state last, and it tells size, time and hash of the body it belongs
  * to: a body that a killed run or another process has put there is noticed, never trusted.
@@ -23,12 +24,14 @@ struct index_origin {
 };
 
 struct index_entry {
-	char *url;  /* of the subdir, no credentials */
-	char *dir;  /* of this entry */
-	char *path; /* of the body */
+	char *url;   /* of the subdir, no credentials */
+	char *dir;   /* of this entry */
+	char *path;  /* of the body */
+	char *image; /* of the index file made of it */
 	/* What load found. */
-	bool whole;   /* the body is there and is what the state tells */
-	bool missing; /* the channel answered that it has no such subdir */
+	bool whole;         /* the body is there and is what the state tells */
+	bool missing;       /* the channel answered that it has no such subdir */
+	uint8_t sha256[32]; /* of the body, where it is whole */
 	struct index_origin origin;
 };
 

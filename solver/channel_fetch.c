@@ -3,14 +3,17 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/work.h"
 #include "solver/channel_cache.h"
 
 #include <dirent.h>
+#include <inttypes.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { N_ENDINGS = 3 };
+enum { N_ENDINGS = 3, SETTLED_S = 3 };
 static const uint64_t max_download = (uint64_t)2 << 30;
 static const struct str endings[N_ENDINGS] = {STR_INIT(".zst"), STR_INIT(".bz2"), STR_INIT("")};
 
@@ -303,6 +306,42 @@ static int fetch_remote(
 	}
 }
 
+/* --- index files --------------------------------------------------------------------------- */
+
+/*
+ * Of a body in the cache, its sha256; of a channel's own file, all that changes when it is written
+ * to.  -1 where it is younger than the step of a file system's clock can be.
+ */
+static int describe(struct arena *a, const struct job *j, char **out)
+{
+	char hex[SHA256_HEX + 1];
+	struct stat st;
+
+	if (strcmp(j->r->file.path, j->entry.path) == 0) {
+		hex_encode(j->entry.sha256, SHA256_LEN, hex);
+		*out = arena_printf(a, "%s sha256 %s", j->entry.url, hex);
+		return 0;
+	}
+	if (stat(j->r->file.path, &st) < 0 || st.st_ctim.tv_sec + SETTLED_S > time(NULL))
+		return -1;
+	*out = arena_printf(a, "%s file %ju %ju %jd %jd %jd.%09ld", j->entry.url,
+		(uintmax_t)st.st_dev, (uintmax_t)st.st_ino, (intmax_t)st.st_size,
+		(intmax_t)time_of(&st), (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+	return 0;
+}
+
+static void name_image(struct arena *a, const struct job *j)
+{
+	struct index_file *file = &j->r->file;
+	char *text;
+
+	file->image = NULL;
+	if (!file->path || describe(a, j, &text) < 0)
+		return;
+	sha256_of(text, strlen(text), file->key);
+	file->image = j->entry.image;
+}
+
 /* --- both ---------------------------------------------------------------------------------- */
 
 static int begin(struct arena *a, struct job *j, const char *cache_dir, bool offline, struct err *e)
@@ -334,6 +373,8 @@ int channel_fetch_indexes(struct arena *a, struct http *http, const char *cache_
 		rc = check_local(a, jobs, n, e);
 	if (rc == 0)
 		rc = fetch_remote(a, http, jobs, n, e);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		name_image(a, &jobs[i]);
 	for (size_t i = 0; i < n; i++) {
 		file_abort(&jobs[i].download);
 		err_release(&jobs[i].err);

@@ -62,12 +62,12 @@ static bool tell_versions(struct telling *t, const struct candidate_list *list)
 	size_t n = 1;
 
 	for (size_t i = 1; i < list->n; i++)
-		n += !str_eq(list->v[i]->record->version, list->v[i - 1]->record->version);
+		n += !str_eq(list->v[i]->version_text, list->v[i - 1]->version_text);
 	if (n == 1)
-		buf_printf(t->to, "%.*s", STR_ARG(newest->record->version));
+		buf_printf(t->to, "%.*s", STR_ARG(newest->version_text));
 	else
-		buf_printf(t->to, "%.*s %s %.*s", STR_ARG(oldest->record->version),
-			n == 2 ? "and" : "to", STR_ARG(newest->record->version));
+		buf_printf(t->to, "%.*s %s %.*s", STR_ARG(oldest->version_text),
+			n == 2 ? "and" : "to", STR_ARG(newest->version_text));
 	if (list->n > n)
 		buf_printf(t->to, " (%zu builds)", list->n);
 	return n > 1;
@@ -388,8 +388,8 @@ void tell_wish(struct telling *t, const struct wish *w)
 
 static void tell_candidate(struct telling *t, const struct candidate *c)
 {
-	buf_printf(t->to, "%.*s %.*s %.*s", STR_ARG(c->record->name), STR_ARG(c->record->version),
-		STR_ARG(c->record->build));
+	buf_printf(t->to, "%.*s %.*s %.*s", STR_ARG(c->package->name), STR_ARG(c->version_text),
+		STR_ARG(c->build));
 }
 
 static bool same_words(const struct conflict *a, const struct conflict *b)

@@ -4,6 +4,7 @@
 #include "base/http.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "solver/index_image.h"
 
 #include <stdlib.h>
 
@@ -31,8 +32,13 @@ void index_free(struct index *ix)
 {
 	if (!ix)
 		return;
-	for (size_t i = 0; i < ix->sources.n; i++)
-		file_unmap(ix->sources.v[i]->text);
+	for (size_t i = 0; i < ix->sources.n; i++) {
+		struct index_source *s = ix->sources.v[i];
+
+		file_unmap(s->text);
+		image_close(s->image);
+		arena_release(&s->arena);
+	}
 	free(ix->places);
 	arena_release(&ix->arena);
 	free(ix);
@@ -125,17 +131,18 @@ static int scan_removed(struct scan *s, struct err *e)
 }
 
 /* CEP 15: base_url is absolute, or relative to the folder of the index. */
-static void take_base_url(struct scan *s, struct str text)
+static void take_base_url(struct index *ix, struct index_source *source, struct str text)
 {
-	struct arena *a = &s->ix->arena;
+	struct arena *a = &ix->arena;
 	char *given = arena_cstr(a, text);
 
+	source->given_base_url = str_of(given);
 	if (str_find(text, STR("://")) < 0)
-		given = url_join(a, s->source->base_url.p, given);
-	s->source->base_url = str_of(given);
-	while (str_ends(s->source->base_url, STR("/")))
-		s->source->base_url.n--;
-	s->source->base_url = arena_str(a, s->source->base_url);
+		given = url_join(a, arena_cstr(a, source->folder_url), given);
+	source->base_url = str_of(given);
+	while (str_ends(source->base_url, STR("/")))
+		source->base_url.n--;
+	source->base_url = arena_str(a, source->base_url);
 }
 
 static int scan_info(struct scan *s, struct err *e)
@@ -149,7 +156,7 @@ static int scan_info(struct scan *s, struct err *e)
 
 		t = json_next(s->json);
 		if (base_url && t == JSON_STRING)
-			take_base_url(s, json_text(s->json));
+			take_base_url(s->ix, s->source, json_text(s->json));
 		else if (json_skip_rest(s->json, t) < 0)
 			return json_error(s->json, e);
 	}
@@ -190,12 +197,15 @@ static struct index_source *new_source(struct index *ix, const char *path,
 {
 	struct index_source *s = arena_new(&ix->arena, struct index_source);
 
+	s->number = ix->sources.n;
 	s->channel = channel;
 	s->position = position;
 	s->subdir = arena_str(&ix->arena, subdir);
 	s->path = arena_strdup(&ix->arena, path);
 	s->removed.arena = &ix->arena;
+	s->specs.arena = s->specs.numbers.arena = &s->arena;
 	s->base_url = arena_strf(&ix->arena, "%.*s/%.*s", STR_ARG(channel->url), STR_ARG(subdir));
+	s->folder_url = s->base_url;
 	return s;
 }
 
@@ -205,6 +215,7 @@ int index_add_file(struct index *ix, const char *path, const struct channel *cha
 	struct scan s = {.ix = ix, .number = (uint16_t)ix->sources.n};
 	char *name = arena_printf(&ix->arena, "index of channel '%.*s', %.*s/repodata.json",
 		STR_ARG(channel->name), STR_ARG(subdir));
+	size_t before = ix->n_places;
 	int rc;
 
 	if (ix->sources.n == SOURCES_MAX)
@@ -216,7 +227,34 @@ int index_add_file(struct index *ix, const char *path, const struct channel *cha
 	s.json = json_open_text(s.source->text, name);
 	rc = scan_all(&s, e);
 	json_close(s.json);
+	s.source->n_records = ix->n_places - before;
+	ix->n_records += s.source->n_records;
 	return rc;
+}
+
+int index_add_image(struct index *ix, const char *path, const uint8_t key[32],
+	const struct channel *channel, unsigned position, struct str subdir, struct err *e)
+{
+	struct image *m = ix->sources.n < SOURCES_MAX ? image_open(path, key, e) : NULL;
+	struct index_source *s;
+	struct str base_url;
+	int rc;
+
+	if (!m)
+		return -1;
+	rc = image_base_url(m, &base_url, e);
+	if (rc < 0) {
+		image_close(m);
+		return -1;
+	}
+	s = new_source(ix, path, channel, position, subdir);
+	s->image = m;
+	if (rc)
+		take_base_url(ix, s, base_url);
+	s->n_records = image_records(m);
+	ix->n_records += s->n_records;
+	*VEC_PUSH(&ix->arena, &ix->sources) = s;
+	return 0;
 }
 
 const struct index_place *index_first(const struct index *ix, struct str name)

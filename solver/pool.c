@@ -73,9 +73,11 @@ static void add_candidate(struct solving *s, struct candidate *c, size_t rank)
 	snprintf(text, sizeof text, "%zu", rank);
 	to->evr = pool_str2id(s->pool, text, 1);
 	to->arch = ARCH_NOARCH;
-	/* Its own name: else two builds of one name could be chosen together. */
-	to->provides = repo_addid_dep(
-		s->repo, to->provides, pool_rel2id(s->pool, to->name, to->evr, REL_EQ, 1), 0);
+	/*
+	 * Its own name: else two builds of one name could be chosen together.  Without the version,
+	 * because pool_set_whatprovides() goes over all relations of the pool.
+	 */
+	to->provides = repo_addid_dep(s->repo, to->provides, to->name, 0);
 	add_dependencies(s, c, pool_id2solvable(s->pool, id));
 }
 

@@ -13,6 +13,7 @@
  * this is the same.  What is left equal is decided by fields of the record alone, so that the
  * order of the index does not matter.
  */
+#include "base/hash.h"
 #include "solver/universe.h"
 
 #include <stdlib.h>
@@ -81,26 +82,36 @@ static int cmp_group(const void *va, const void *vb)
 
 	if (c == 0)
 		c = less(a->channel, b->channel);
-	return c ? c : less(b->c->record->build_number, a->c->record->build_number);
+	return c ? c : less(b->c->build_number, a->c->build_number);
+}
+
+static bool is_noarch(const struct candidate *c)
+{
+	return str_is(c->source->subdir, "noarch");
+}
+
+static const uint8_t *sha256_of_build(const struct candidate *c)
+{
+	return c->group->rests[c->number].sha256;
 }
 
 static int cmp_within(const void *va, const void *vb)
 {
 	const struct ranked *a = va, *b = vb;
-	const struct record *x = a->c->record, *y = b->c->record;
+	const struct candidate *x = a->c, *y = b->c;
 	int c = (a->points < b->points) - (a->points > b->points);
 
 	if (c == 0)
 		c = less(y->timestamp, x->timestamp);
 	if (c == 0)
-		c = less(str_is(x->subdir, "noarch"), str_is(y->subdir, "noarch"));
+		c = less(is_noarch(x), is_noarch(y));
 	if (c == 0)
 		c = str_cmp(y->build, x->build);
 	if (c == 0)
 		c = str_cmp(x->fn, y->fn);
 	if (c == 0)
-		c = str_cmp(x->subdir, y->subdir);
-	return c ? c : memcmp(x->sha256, y->sha256, sizeof x->sha256);
+		c = str_cmp(x->source->subdir, y->source->subdir);
+	return c ? c : memcmp(sha256_of_build(x), sha256_of_build(y), SHA256_LEN);
 }
 
 /* The newest version among what is left of a requirement. */
@@ -213,7 +224,7 @@ static void rank_package(struct universe *u, struct package *p, struct allowance
 		if (!candidate_live(p->candidates.v[i]))
 			v[rest++].c = p->candidates.v[i];
 	for (size_t i = 0; i < rest; i++) {
-		v[i].features = count_words(v[i].c->record->track_features);
+		v[i].features = count_words(v[i].c->track_features);
 		v[i].channel = v[i].c->source->position;
 		v[i].flexible = u->request->priority == PRIORITY_FLEXIBLE;
 	}

@@ -199,7 +199,7 @@ static uint64_t milliseconds(uint64_t t)
 	return t <= UINT64_C(253402300799) ? t * 1000 : t;
 }
 
-int record_parse(struct arena *a, const struct index *ix, const struct index_place *place,
+int record_parse_bare(struct arena *a, const struct index *ix, const struct index_place *place,
 	struct record *out, struct err *e)
 {
 	const struct index_source *source = ix->sources.v[place->source];
@@ -214,15 +214,24 @@ int record_parse(struct arena *a, const struct index *ix, const struct index_pla
 	rc = take_fields(&p, e);
 	json_close(p.json);
 	if (rc < 0)
-		return err_wrap(e, "channel '%.*s'", STR_ARG(source->channel->name));
+		return -1;
 	record_split_fn(fn, &name, &version, &build);
 	if (!str_eq(out->name, name) || out->version.n == 0)
 		return err_set(e, ERR_INTEGRITY,
-			"channel '%.*s': the record of '%.*s' speaks of '%.*s' version '%.*s'",
-			STR_ARG(source->channel->name), STR_ARG(fn), STR_ARG(out->name),
-			STR_ARG(out->version));
+			"the record of '%.*s' speaks of '%.*s' version '%.*s'", STR_ARG(fn),
+			STR_ARG(out->name), STR_ARG(out->version));
 	out->timestamp = milliseconds(out->timestamp);
 	return 0;
+}
+
+int record_parse(struct arena *a, const struct index *ix, const struct index_place *place,
+	struct record *out, struct err *e)
+{
+	const struct channel *channel = ix->sources.v[place->source]->channel;
+
+	if (record_parse_bare(a, ix, place, out, e) == 0)
+		return 0;
+	return err_wrap(e, "channel '%.*s'", STR_ARG(channel->name));
 }
 
 static struct str *copy_list(struct arena *a, const struct str *from, size_t n)
@@ -250,6 +259,7 @@ struct record *record_copy(struct arena *a, const struct record *r)
 	c->url = arena_str(a, r->url);
 	c->track_features = arena_str(a, r->track_features);
 	c->features = arena_str(a, r->features);
+	c->flags = arena_str(a, r->flags);
 	c->depends = copy_list(a, r->depends, r->n_depends);
 	c->constrains = copy_list(a, r->constrains, r->n_constrains);
 	return c;

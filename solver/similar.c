@@ -78,26 +78,38 @@ static void keep_best(struct similar *best, size_t *n, size_t max, struct simila
 	best[at] = found;
 }
 
+struct search {
+	struct arena scratch;
+	struct str name, wanted;
+	unsigned limit;
+	struct similar *best;
+	size_t n, max;
+};
+
+static void consider(void *ctx, struct str other)
+{
+	struct search *s = ctx;
+	unsigned d = distance(s->name, other, s->limit);
+
+	if (other.n <= NAME_MAX_LENGTH && str_eq(plain(&s->scratch, other), s->wanted))
+		d = 0;
+	for (size_t i = 0; i < s->n; i++)
+		if (str_eq(s->best[i].name, other))
+			return; /* another source has it too */
+	if (d <= s->limit)
+		keep_best(s->best, &s->n, s->max, (struct similar){other, d});
+}
+
 size_t similar_names(
 	struct arena *a, const struct index *ix, struct str name, struct str *out, size_t max)
 {
-	struct arena scratch = {0};
-	struct similar *best = arena_array(&scratch, struct similar, max + 1);
-	struct str wanted = plain(&scratch, name);
-	unsigned limit = name.n <= 3 ? 1 : 2;
-	size_t n = 0;
+	struct search s = {.name = name, .limit = name.n <= 3 ? 1 : 2, .max = max};
 
-	for (size_t i = 0; i < ix->names.n; i++) {
-		struct str other = ix->names.entries[i].key;
-		unsigned d = distance(name, other, limit);
-
-		if (other.n <= NAME_MAX_LENGTH && str_eq(plain(&scratch, other), wanted))
-			d = 0;
-		if (d <= limit)
-			keep_best(best, &n, max, (struct similar){other, d});
-	}
-	for (size_t i = 0; i < n; i++)
-		out[i] = arena_str(a, best[i].name);
-	arena_release(&scratch);
-	return n;
+	s.best = arena_array(&s.scratch, struct similar, max + 1);
+	s.wanted = plain(&s.scratch, name);
+	index_each_name(ix, consider, &s);
+	for (size_t i = 0; i < s.n; i++)
+		out[i] = arena_str(a, s.best[i].name);
+	arena_release(&s.scratch);
+	return s.n;
 }

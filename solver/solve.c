@@ -39,7 +39,7 @@ static int check_requirement(const struct candidate_list *chosen, const struct r
 	if (c ? requirement_matches(r, c) : !needed)
 		return 0;
 	return err_set(e, ERR_FAIL, "the solver's answer does not meet '%.*s' of '%.*s'",
-		STR_ARG(r->text), STR_ARG(of ? of->record->fn : STR("the request")));
+		STR_ARG(r->text), STR_ARG(of ? of->fn : STR("the request")));
 }
 
 static int check_solution(
@@ -64,23 +64,32 @@ static int check_solution(
 	return 0;
 }
 
-static struct record *finish_record(struct arena *a, const struct candidate *c)
+static struct record *finish_record(
+	struct arena *a, struct universe *u, struct candidate *c, struct err *e)
 {
-	struct record *r = record_copy(a, c->record);
+	struct record *r = candidate_record(u, c, true, e);
 
+	if (!r)
+		return NULL;
+	r = record_copy(a, r);
 	/* A channel's base_url is the channel's to write, but nothing secret enters a lock. */
 	r->url = str_of(http_redact(
 		a, url_join(a, arena_cstr(a, c->source->base_url), url_encode(a, r->fn))));
 	return r;
 }
 
-static void hand_out(struct arena *a, const struct candidate_list *chosen, struct solution *out)
+static int hand_out(struct arena *a, struct universe *u, const struct candidate_list *chosen,
+	struct solution *out, struct err *e)
 {
 	out->n = chosen->n;
 	out->records = arena_array(a, struct record *, chosen->n);
-	for (size_t i = 0; i < chosen->n; i++)
-		out->records[i] = finish_record(a, chosen->v[i]);
+	for (size_t i = 0; i < chosen->n; i++) {
+		out->records[i] = finish_record(a, u, chosen->v[i], e);
+		if (!out->records[i])
+			return -1;
+	}
 	records_topological(out->records, out->n);
+	return 0;
 }
 
 static int solve_universe(struct arena *a, struct universe *u, struct solution *out, struct err *e)
@@ -95,8 +104,7 @@ static int solve_universe(struct arena *a, struct universe *u, struct solution *
 	improve(u, &chosen);
 	if (check_solution(u, &chosen, e) < 0)
 		return -1;
-	hand_out(a, &chosen, out);
-	return 0;
+	return hand_out(a, u, &chosen, out, e);
 }
 
 int solve_index(struct arena *a, const struct solve_request *r, const struct index *ix,
@@ -107,60 +115,7 @@ int solve_index(struct arena *a, const struct solve_request *r, const struct ind
 
 	if (rc == 0)
 		rc = solve_universe(a, &u, out, e);
-	out->n_index_records = ix->n_places;
+	out->n_index_records = ix->n_records;
 	universe_release(&u);
-	return rc;
-}
-
-/* --- from channels ------------------------------------------------------------------------- */
-
-/* Two requests a channel: its own subdir, and noarch. */
-static int fetch(struct arena *a, const struct solve_request *r, struct index_request *requests,
-	struct err *e)
-{
-	for (size_t i = 0; i < r->n_channels; i++) {
-		requests[2 * i] = (struct index_request){&r->channels[i], r->subdir, {0}};
-		requests[2 * i + 1] = (struct index_request){&r->channels[i], STR("noarch"), {0}};
-	}
-	return channel_fetch_indexes(
-		a, r->http, r->cache_dir, r->offline, requests, 2 * r->n_channels, e);
-}
-
-static int add_channel(
-	struct index *ix, const struct index_request *requests, unsigned position, struct err *e)
-{
-	const struct channel *channel = requests[0].channel;
-	bool any = false;
-
-	for (size_t i = 0; i < 2; i++) {
-		if (!requests[i].file.path || (i == 1 && str_is(requests[0].subdir, "noarch")))
-			continue;
-		any = true;
-		if (index_add_file(ix, requests[i].file.path, channel, position, requests[i].subdir,
-			    e) < 0)
-			return -1;
-	}
-	if (any)
-		return 0;
-	err_set(e, ERR_NETWORK, "no index in channel '%.*s' for %.*s or noarch (%.*s)",
-		STR_ARG(channel->name), STR_ARG(requests[0].subdir), STR_ARG(channel->url));
-	return err_advise(e, "check the channel's name; a folder of packages becomes a channel by "
-			     "`envbuild channel index DIR`");
-}
-
-int solve(struct arena *a, const struct solve_request *r, struct solution *out, struct err *e)
-{
-	struct arena scratch = {0};
-	struct index_request *requests =
-		arena_array(&scratch, struct index_request, 2 * r->n_channels);
-	struct index *ix = index_new();
-	int rc = fetch(&scratch, r, requests, e);
-
-	for (size_t i = 0; rc == 0 && i < r->n_channels; i++)
-		rc = add_channel(ix, &requests[2 * i], (unsigned)i, e);
-	if (rc == 0)
-		rc = solve_index(a, r, ix, out, e);
-	index_free(ix);
-	arena_release(&scratch);
 	return rc;
 }

@@ -25,6 +25,28 @@ static size_t words(const struct package *p)
 	return (p->candidates.n + 63) / 64;
 }
 
+/* Which of the package's versions match, in u->hits. */
+static void match_versions(struct universe *u, const struct requirement *r)
+{
+	const struct package *p = r->package;
+
+	if (p->n_versions > u->n_hits) {
+		u->n_hits = 2 * p->n_versions;
+		u->hits = arena_array(&u->arena, bool, u->n_hits);
+	}
+	for (size_t i = 0; i < p->n_versions; i++)
+		u->hits[i] = p->versions[i] && version_spec_match(r->spec.version, p->versions[i]);
+}
+
+static bool candidate_matches(struct universe *u, const struct matchspec *spec, struct candidate *c)
+{
+	if (!c->version || (spec->version && !u->hits[c->version_number]))
+		return false;
+	if (spec->plain)
+		return !spec->build || strmatch_test(spec->build, c->build);
+	return matchspec_match(spec, candidate_record(u, c, false, NULL), c->version);
+}
+
 /* Which candidates match; the package is loaded. */
 static void match_all(struct universe *u, struct requirement *r)
 {
@@ -32,10 +54,12 @@ static void match_all(struct universe *u, struct requirement *r)
 
 	r->bits = arena_array(&u->arena, uint64_t, words(r->package) + 1);
 	r->matches = r->left = 0;
+	if (r->spec.version)
+		match_versions(u, r);
 	for (size_t i = 0; i < list->n; i++) {
 		struct candidate *c = list->v[i];
 
-		if (!c->version || !matchspec_match(&r->spec, c->record, c->version))
+		if (!candidate_matches(u, &r->spec, c))
 			continue;
 		r->bits[c->at / 64] |= UINT64_C(1) << c->at % 64;
 		r->matches++;
@@ -88,70 +112,201 @@ static void bar(struct candidate *c, enum drop_kind kind, const struct requireme
 	c->drop = c->bar;
 }
 
-static struct candidate *candidate_new(struct universe *u, struct package *p, struct record *r)
+static int read_list(struct universe *u, const struct candidate *c, struct group_needs list,
+	struct str **out, size_t *n, struct err *e)
 {
-	struct candidate *c = arena_new(&u->arena, struct candidate);
-
-	c->record = r;
-	c->package = p;
-	c->features = r->track_features.n != 0;
-	if (version_parse(&u->arena, r->version, &c->version, NULL) < 0) {
-		c->version = NULL;
-		bar(c, DROP_INVALID, NULL);
-	}
-	return c;
+	*n = 0;
+	*out = arena_array(&u->arena, struct str, list.n);
+	for (; *n < list.n; ++*n)
+		if (index_spec(u->index, c->source->number, c->group->specs[list.at + *n],
+			    &(*out)[*n], e) < 0)
+			return -1;
+	return 0;
 }
 
-static struct requirement **requirements_of(
-	struct universe *u, struct candidate *c, const struct str *texts, size_t n, uint32_t *n_out)
+/* Reads the records' full text only for the few that are asked for. */
+struct record *candidate_record(
+	struct universe *u, struct candidate *c, bool with_lists, struct err *e)
 {
-	struct requirement **list = arena_array(&u->arena, struct requirement *, n);
+	const struct group_build *b;
 
-	for (size_t i = 0; i < n; i++) {
-		struct requirement *r = requirement_of(u, texts[i], NULL);
-
-		if (!r->valid) {
-			bar(c, DROP_INVALID, r);
-			continue;
-		}
-		if (r->idle)
-			continue;
-		list[(*n_out)++] = r;
+	if (!c->group)
+		return c->record;
+	if (!c->record) {
+		c->record = arena_new(&u->arena, struct record);
+		group_record(c->group, c->number, c->record);
+		c->record->subdir = c->source->subdir;
+		c->record->channel = c->source->channel->url;
 	}
-	return list;
+	b = &c->group->builds[c->number];
+	if (with_lists &&
+		(read_list(u, c, b->depends, &c->record->depends, &c->record->n_depends, e) < 0 ||
+			read_list(u, c, b->constrains, &c->record->constrains,
+				&c->record->n_constrains, e) < 0))
+		return NULL;
+	return c->record;
+}
+
+/* --- what candidates need ------------------------------------------------------------------ */
+
+/* The requirements of one list of specs; candidates with the same list share it. */
+struct needs {
+	bool known;
+	const struct requirement *invalid; /* the first that cannot be read */
+	struct requirement **v;
+	uint32_t n;
+};
+
+/* Of one group: by where the list begins in its specs, and the same for constraints. */
+struct needs_table {
+	struct needs *depends, *constrains;
+};
+
+static struct requirement **slot_of(struct universe *u, size_t source, uint32_t number)
+{
+	if (number >= u->known[source].n) {
+		size_t n = (number + (size_t)64) * 2;
+		struct requirement **v = arena_array(&u->arena, struct requirement *, n);
+
+		if (u->known[source].n)
+			memcpy(v, u->known[source].v, u->known[source].n * sizeof *v);
+		u->known[source].v = v;
+		u->known[source].n = n;
+	}
+	return &u->known[source].v[number];
+}
+
+static int requirement_by_number(
+	struct universe *u, size_t source, uint32_t number, struct requirement **out, struct err *e)
+{
+	struct requirement **slot = slot_of(u, source, number);
+	struct str text;
+
+	if (!*slot) {
+		if (index_spec(u->index, source, number, &text, e) < 0)
+			return -1;
+		*slot = requirement_of(u, text, NULL);
+	}
+	*out = *slot;
+	return 0;
+}
+
+static int find_needs(struct universe *u, const struct candidate *c, struct group_needs list,
+	struct needs *out, struct err *e)
+{
+	if (out->known)
+		return 0;
+	out->known = true;
+	out->v = arena_array(&u->arena, struct requirement *, list.n);
+	for (uint32_t i = 0; i < list.n; i++) {
+		struct requirement *r;
+
+		if (requirement_by_number(
+			    u, c->source->number, c->group->specs[list.at + i], &r, e) < 0)
+			return -1;
+		if (!r->valid && !out->invalid)
+			out->invalid = r;
+		else if (r->valid && !r->idle)
+			out->v[out->n++] = r;
+	}
+	return 0;
 }
 
 /* A constraint on its own name says nothing: there is only one of a name. */
-static void leave_out_itself(struct candidate *c)
+static void leave_out_itself(struct needs *needs, const struct package *p)
 {
 	uint32_t n = 0;
 
-	for (size_t i = 0; i < c->n_constrains; i++)
-		if (c->constrains[i]->package != c->package)
-			c->constrains[n++] = c->constrains[i];
-	c->n_constrains = n;
+	for (size_t i = 0; i < needs->n; i++)
+		if (needs->v[i]->package != p)
+			needs->v[n++] = needs->v[i];
+	needs->n = n;
 }
 
-static void enter_requirements(struct universe *u, struct candidate *c)
+static int enter_depends(
+	struct universe *u, struct candidate *c, struct needs_table *t, struct err *e)
 {
-	const struct record *r = c->record;
+	const struct group_needs list = c->group->builds[c->number].depends;
+	struct needs *needs = &t->depends[list.at];
 
-	if (c->barred || u->request->no_deps)
-		return; /* what it needs is nobody's business */
-	c->depends = requirements_of(u, c, r->depends, r->n_depends, &c->n_depends);
-	c->constrains = requirements_of(u, c, r->constrains, r->n_constrains, &c->n_constrains);
-	leave_out_itself(c);
+	if (list.n == 0)
+		return 0;
+	if (find_needs(u, c, list, needs, e) < 0)
+		return -1;
+	c->depends = needs->v;
+	c->n_depends = needs->n;
+	if (needs->invalid)
+		bar(c, DROP_INVALID, needs->invalid);
 	for (size_t i = 0; i < c->n_depends; i++)
 		*VEC_PUSH(&u->arena, &c->depends[i]->users) = c;
+	return 0;
+}
+
+static int enter_constrains(
+	struct universe *u, struct candidate *c, struct needs_table *t, struct err *e)
+{
+	const struct group_needs list = c->group->builds[c->number].constrains;
+	struct needs *needs = &t->constrains[list.at];
+
+	if (list.n == 0)
+		return 0;
+	if (!needs->known) {
+		if (find_needs(u, c, list, needs, e) < 0)
+			return -1;
+		leave_out_itself(needs, c->package);
+	}
+	c->constrains = needs->v;
+	c->n_constrains = needs->n;
+	if (needs->invalid)
+		bar(c, DROP_INVALID, needs->invalid);
 	for (size_t i = 0; i < c->n_constrains; i++)
 		*VEC_PUSH(&u->arena, &c->constrains[i]->holders) = c;
+	return 0;
+}
+
+/* Each source's group has lists of its own. */
+static struct needs_table *needs_tables(
+	struct universe *u, struct arena *a, const struct package *p)
+{
+	struct needs_table *t = arena_array(a, struct needs_table, u->index->sources.n);
+
+	for (size_t i = 0; i < p->candidates.n; i++) {
+		const struct candidate *c = p->candidates.v[i];
+		struct needs_table *of = &t[c->source->number];
+
+		if (of->depends)
+			continue;
+		of->depends = arena_array(a, struct needs, c->group->n_specs + 1);
+		of->constrains = arena_array(a, struct needs, c->group->n_specs + 1);
+	}
+	return t;
+}
+
+static int enter_requirements(struct universe *u, struct package *p, struct err *e)
+{
+	CLEANUP_ARENA scratch = {0};
+	struct needs_table *tables;
+
+	if (u->request->no_deps)
+		return 0; /* what it needs is nobody's business */
+	tables = needs_tables(u, &scratch, p);
+	for (size_t i = 0; i < p->candidates.n; i++) {
+		struct candidate *c = p->candidates.v[i];
+		struct needs_table *t = &tables[c->source->number];
+
+		if (c->barred)
+			continue;
+		if (enter_depends(u, c, t, e) < 0 || enter_constrains(u, c, t, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int cmp_place(const void *va, const void *vb)
 {
 	const struct candidate *a = *(struct candidate *const *)va;
 	const struct candidate *b = *(struct candidate *const *)vb;
-	int c = str_cmp(a->record->fn, b->record->fn);
+	int c = str_cmp(a->fn, b->fn);
 
 	if (c == 0 && a->source != b->source) {
 		c = (a->source->position > b->source->position) -
@@ -162,55 +317,75 @@ static int cmp_place(const void *va, const void *vb)
 	return c;
 }
 
-static bool same_stem(struct str conda, struct str bz2)
+static void read_versions(struct universe *u, struct package *p, const struct index_group *g)
 {
-	return conda.n > 6 && bz2.n > 8 &&
-	       str_eq(str_sub(conda, 0, conda.n - 6), str_sub(bz2, 0, bz2.n - 8));
-}
+	const struct version **all =
+		arena_array(&u->arena, const struct version *, p->n_versions + g->n_versions);
 
-/*
- * Sorted by file name NAME-1-0.conda stands right before NAME-1-0.tar.bz2 of the same source or
- * with those of other channels between; what is given twice or has a .conda is left out.
- */
-static void leave_out_doubles(struct candidate_list *list)
-{
-	size_t n = 0;
+	if (p->n_versions)
+		memcpy(all, p->versions, p->n_versions * sizeof *all);
+	p->versions = all;
+	for (size_t i = 0; i < g->n_versions; i++) {
+		const struct version **v = &all[p->n_versions++];
 
-	for (size_t i = 0; i < list->n; i++) {
-		struct candidate *c = list->v[i];
-		bool bz2 = str_ends(c->record->fn, STR(".tar.bz2")), out = false;
-
-		for (size_t j = n; j-- > 0 && !out;) {
-			struct candidate *d = list->v[j];
-
-			if (!str_eq(d->record->fn, c->record->fn) &&
-				!(bz2 && same_stem(d->record->fn, c->record->fn)))
-				break;
-			out = d->source == c->source;
-		}
-		if (!out)
-			list->v[n++] = c;
+		if (version_parse(&u->arena, group_text(g, g->versions[i]), v, NULL) < 0)
+			*v = NULL;
 	}
-	list->n = n;
 }
 
+static void candidate_fill(struct candidate *c, const struct package *p, size_t first_version)
+{
+	const struct index_group *g = c->group;
+	const struct group_build *b = &g->builds[c->number];
+
+	c->fn = group_text(g, b->fn);
+	c->build = group_text(g, b->build);
+	c->version_text = group_text(g, g->versions[b->version]);
+	c->track_features = group_text(g, b->track_features);
+	c->features = c->track_features.n != 0;
+	c->build_number = b->build_number;
+	c->timestamp = b->timestamp;
+	c->version_number = (uint32_t)(first_version + b->version);
+	c->version = p->versions[c->version_number];
+	if (!c->version)
+		bar(c, DROP_INVALID, NULL);
+}
+
+static int read_group(struct universe *u, struct package *p, const struct index_source *source,
+	const struct index_group *g, struct err *e)
+{
+	struct candidate *v = arena_array(&u->arena, struct candidate, g->n_builds);
+	size_t first_version = p->n_versions;
+
+	read_versions(u, p, g);
+	for (size_t i = 0; i < g->n_builds; i++) {
+		if (g->builds[i].flags & GROUP_BAD)
+			return err_set(e, ERR_INTEGRITY, "channel '%.*s': %.*s",
+				STR_ARG(source->channel->name),
+				STR_ARG(group_text(g, g->builds[i].track_features)));
+		v[i] = (struct candidate){
+			.package = p, .source = source, .group = g, .number = (uint32_t)i};
+		candidate_fill(&v[i], p, first_version);
+		*VEC_PUSH(&u->arena, &p->candidates) = &v[i];
+	}
+	return 0;
+}
+
+/* Sorted by file name, then channel and subdir. */
 static int read_candidates(struct universe *u, struct package *p, struct err *e)
 {
-	for (const struct index_place *at = index_first(u->index, p->name); at;
-		at = index_next(u->index, at)) {
-		const struct index_source *source = u->index->sources.v[at->source];
-		struct record *r;
-		struct candidate *c;
+	size_t n_groups = 0;
 
-		if (table_get(&source->removed, place_fn(at)))
-			continue;
-		r = arena_new(&u->arena, struct record);
-		if (record_parse(&u->arena, u->index, at, r, e) < 0)
+	for (size_t i = 0; i < u->index->sources.n; i++) {
+		struct index_group *g = arena_new(&u->arena, struct index_group);
+		int rc = index_group(u->index, i, p->name, g, e);
+
+		if (rc < 0 || (rc && read_group(u, p, u->index->sources.v[i], g, e) < 0))
 			return -1;
-		c = candidate_new(u, p, r);
-		c->source = source;
-		*VEC_PUSH(&u->arena, &p->candidates) = c;
+		n_groups += rc == 1;
 	}
+	if (n_groups > 1)
+		qsort(p->candidates.v, p->candidates.n, sizeof *p->candidates.v, cmp_place);
 	return 0;
 }
 
@@ -244,7 +419,9 @@ static void keep_first_channel(struct universe *u, struct package *p)
 	for (size_t i = 0; i < p->candidates.n; i++) {
 		struct candidate *c = p->candidates.v[i];
 
-		if (asked && (!c->version || !matchspec_match(&any, c->record, c->version)))
+		if (asked &&
+			(!c->version || !matchspec_match(&any, candidate_record(u, c, false, NULL),
+						c->version)))
 			continue;
 		if (c->source->position < first)
 			first = c->source->position;
@@ -262,16 +439,13 @@ int universe_load(struct universe *u, struct package *p, struct err *e)
 		return 0;
 	if (read_candidates(u, p, e) < 0)
 		return -1;
-	if (list->n)
-		qsort(list->v, list->n, sizeof *list->v, cmp_place);
-	leave_out_doubles(list);
 	if (u->request->priority == PRIORITY_STRICT)
 		keep_first_channel(u, p);
 	for (size_t i = 0; i < list->n; i++)
 		list->v[i]->at = (uint32_t)i;
 	p->loaded = true;
-	for (size_t i = 0; i < list->n; i++)
-		enter_requirements(u, list->v[i]);
+	if (enter_requirements(u, p, e) < 0)
+		return -1;
 	for (size_t i = 0; i < list->n; i++)
 		p->left += candidate_live(list->v[i]);
 	for (size_t i = 0; i < p->requirements.n; i++)
@@ -286,6 +460,7 @@ static int add_virtual(struct universe *u, struct str text, struct err *e)
 	struct record *r = arena_new(&u->arena, struct record);
 	struct package *p;
 	struct candidate *c;
+	const struct version *version;
 
 	if (virtual_package_parse(&u->arena, text, r, e) < 0)
 		return -1;
@@ -293,10 +468,17 @@ static int add_virtual(struct universe *u, struct str text, struct err *e)
 	if (p->candidates.n)
 		return err_set(e, ERR_INPUT, "the target has two virtual packages '%.*s'",
 			STR_ARG(r->name));
-	c = candidate_new(u, p, r);
-	if (!c->version)
+	if (version_parse(&u->arena, r->version, &version, NULL) < 0)
 		return err_set(e, ERR_INPUT, "the virtual package '%.*s' has no valid version",
 			STR_ARG(text));
+	c = arena_new(&u->arena, struct candidate);
+	*c = (struct candidate){.record = r,
+		.package = p,
+		.version = version,
+		.build = r->build,
+		.version_text = r->version};
+	p->versions = arena_array(&u->arena, const struct version *, 1);
+	p->versions[p->n_versions++] = version;
 	*VEC_PUSH(&u->arena, &p->candidates) = c;
 	return 0;
 }
@@ -323,6 +505,7 @@ int universe_init(struct universe *u, const struct solve_request *request,
 {
 	*u = (struct universe){.request = request, .index = index};
 	u->packages.arena = u->requirements.arena = &u->arena;
+	u->known = arena_calloc(&u->arena, index->sources.n, sizeof *u->known);
 	for (size_t i = 0; i < request->n_virtual_packages; i++)
 		if (add_virtual(u, request->virtual_packages[i], e) < 0)
 			return -1;

@@ -39,8 +39,14 @@ struct drop {
 };
 
 struct candidate {
-	struct record *record;
-	const struct version *version;
+	/* What is looked at for every candidate; the rest is read by candidate_record(). */
+	struct str fn, build, version_text, track_features;
+	uint64_t build_number, timestamp;
+	const struct index_group *group; /* NULL: a virtual package */
+	uint32_t number;                 /* of the build in its group */
+	struct record *record;           /* NULL until asked for */
+	const struct version *version;   /* NULL: cannot be read */
+	uint32_t version_number;         /* among package.versions */
 	struct package *package;
 	const struct index_source *source; /* NULL: a virtual package */
 	struct requirement **depends, **constrains;
@@ -85,6 +91,9 @@ struct requirement_list {
 struct package {
 	struct str name;
 	bool is_virtual, loaded;
+	/* The distinct versions of its candidates, NULL for one that cannot be read. */
+	const struct version **versions;
+	size_t n_versions;
 	struct candidate_list candidates; /* in the order of rank once ranked */
 	struct requirement_list requirements;
 	/* The current attempt: */
@@ -117,6 +126,13 @@ struct universe {
 	const struct solve_request *request;
 	const struct index *index;
 	struct table packages, requirements;
+	/* For each source of the index, the requirement that each of its specs is; NULL: not met. */
+	struct {
+		struct requirement **v;
+		size_t n;
+	} * known;
+	bool *hits; /* scratch of a match, for each version */
+	size_t n_hits;
 	struct package_list visited; /* of the current attempt, in the order of reach */
 	struct wish *wishes;
 	size_t n_wishes;
@@ -146,6 +162,12 @@ void attempt_begin(struct universe *u);
 int reach(struct universe *u, struct err *e);
 /* Loads a package's candidates, unless that was done. */
 int universe_load(struct universe *u, struct package *p, struct err *e);
+/*
+ * All of a candidate's record but its url, in the universe's arena.  `depends` and `constrains` are
+ * filled in only if asked for, and only then it can fail (NULL).
+ */
+struct record *candidate_record(
+	struct universe *u, struct candidate *c, bool with_lists, struct err *e);
 /* Takes a candidate out for the reason given, and with it whatever cannot be without it. */
 void candidate_drop(struct universe *u, struct candidate *c, struct drop why);
 void drops_carry_on(struct universe *u);
