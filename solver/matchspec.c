@@ -29,17 +29,22 @@ static bool within(struct str s, struct str whole)
 
 const char *spec_origin(const struct spec_parser *p, struct str s)
 {
-	return p->copy.n && within(s, p->copy) ? p->copy.p : p->whole.p;
+	for (const struct spec_copy *c = p->copies; c; c = c->before)
+		if (within(s, c->text))
+			return c->text.p;
+	return p->whole.p;
 }
 
 char *spec_rewrite(struct spec_parser *p, struct str old, size_t n)
 {
 	size_t at = (size_t)(old.p - spec_origin(p, old));
-	char *copy = arena_alloc(p->a, at + n + 1);
+	char *text = arena_alloc(p->a, at + n + 1);
+	struct spec_copy *copy = arena_new(p->a, struct spec_copy);
 
-	memset(copy, ' ', at + n + 1);
-	p->copy = str_n(copy, at + n);
-	return copy + at;
+	memset(text, ' ', at + n + 1);
+	*copy = (struct spec_copy){str_n(text, at + n), p->copies};
+	p->copies = copy;
+	return text + at;
 }
 
 static bool space(char c)

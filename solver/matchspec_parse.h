@@ -4,13 +4,19 @@
 
 #include "solver/matchspec.h"
 
-/* Slices point into whole or copy, so that a place in an error is a difference of pointers. */
+/* The spec with a rewritten part (spec_rewrite) in place of one of its last. */
+struct spec_copy {
+	struct str text;
+	const struct spec_copy *before;
+};
+
+/* Slices point into whole or a copy, so that a place in an error is a difference of pointers. */
 struct spec_parser {
 	struct arena *a;
 	struct matchspec *m;
 	struct str text; /* what is read: all of whole, or one spec of a condition in it */
 	struct str whole;
-	struct str copy; /* whole, with a rewritten part (spec_rewritten) in place of the last */
+	const struct spec_copy *copies;
 	bool in_condition;
 };
 
