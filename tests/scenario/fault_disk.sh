@@ -28,9 +28,6 @@ EOF
 sed 's/\[.*small\]/[zeros]/' environment.yml >zeros.yml
 export ENVBUILD_CACHE=$T/cache
 install() { "$ENVBUILD" install -t host -q -p "$@"; }
-says() { # says NAME PATTERN
-  if grep -Eq -- "$2" "$T/err"; then ok "$1"; else fail "$1" "no /$2/ in: $(cat "$T/err")"; fi
-}
 whole() { # whole PREFIX: both packages, every byte
   (cd "$1" && sha256sum share/*/* 2>/dev/null | sha256sum)
 }
