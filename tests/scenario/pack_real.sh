@@ -1,5 +1,5 @@
 #!/bin/bash
-# timeout: 600
+# timeout: 1200
 # A site's environment of 2018, 74 real packages: packed, tested, moved, used.
 . "$(dirname "$0")/../lib.sh"
 [ -n "$ENVBUILD_SHARED_DATA" ] || skip_all "no real packages (ENVBUILD_SHARED_DATA)"
