@@ -1,6 +1,7 @@
 #include "builder/change.h"
 
 #include "base/file.h"
+#include "builder/beneath.h"
 #include "builder/entry.h"
 
 #include <fcntl.h>
@@ -127,12 +128,20 @@ static void clear_folders(struct change *c)
 {
 	struct table added = {.arena = c->arena};
 	const struct path_set *left = &c->journal.left;
+	struct beneath b;
+	char name[256];
 
 	for (size_t i = 0; i < c->journal.add.n; i++)
 		table_put(&added, c->journal.add.v[i]);
-	for (size_t i = left->n; i-- > 0;)
-		if (is_below_new(&added, left->v[i]))
-			unlinkat(c->fd, arena_cstr(c->arena, left->v[i]), AT_REMOVEDIR);
+	beneath_init(&b, c->fd, false);
+	for (size_t i = left->n; i-- > 0;) {
+		if (!is_below_new(&added, left->v[i]))
+			continue;
+		int dir = beneath_parent(&b, left->v[i], name, NULL);
+		if (dir >= 0)
+			unlinkat(dir, name, AT_REMOVEDIR);
+	}
+	beneath_release(&b);
 }
 
 static int prepare_code(struct change *c, struct prefix *p, struct err *e)

@@ -375,6 +375,18 @@ int journal_finish(int fd, struct err *e)
 	return rc;
 }
 
+/* A link in its place would lead what is renamed and removed to somewhere else. */
+static int check_folders(int fd, struct err *e)
+{
+	static const char *const folders[] = {"conda-meta", TRANSACTION_DIR, OLD};
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		if (fstatat(fd, folders[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+			return err_set(e, ERR_INTEGRITY, "'%s' is no folder", folders[i]);
+	return 0;
+}
+
 int journal_recover(int fd, enum journal_state *out, bool *ran_code, struct err *e)
 {
 	struct journal j = {0};
@@ -383,6 +395,8 @@ int journal_recover(int fd, enum journal_state *out, bool *ran_code, struct err 
 
 	*out = JOURNAL_NONE;
 	*ran_code = false;
+	if (check_folders(fd, e) < 0)
+		return -1;
 	if (fstatat(fd, TRANSACTION_DIR, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
 	interrupt_hold();

@@ -235,6 +235,33 @@ static void test_links(void **state)
 	assert_true(holds(f, "outside/victim", "victim"));
 }
 
+/* The folder of the journal itself, or one above it, is a link to a journal elsewhere. */
+static void test_linked_journal(void **state)
+{
+	static const char *const links[][2] = {{"conda-meta", "elsewhere"},
+		{TRANSACTION_DIR, "../elsewhere/.envbuild-transaction"}};
+	struct fixture *f = *state;
+	enum journal_state found;
+	bool ran_code;
+
+	make_journal(f);
+	for (size_t i = 0; i < 2; i++) {
+		struct err e = {0};
+
+		assert_int_equal(renameat(f->fd, "conda-meta", f->fd, "elsewhere"), 0);
+		if (i > 0)
+			assert_int_equal(mkdirat(f->fd, "conda-meta", 0755), 0);
+		assert_int_equal(symlinkat(links[i][1], f->fd, links[i][0]), 0);
+		assert_int_equal(journal_recover(f->fd, &found, &ran_code, &e), -1);
+		assert_int_equal(e.code, ERR_INTEGRITY);
+		assert_true(there(f, "elsewhere/.envbuild-transaction/plan"));
+		err_release(&e);
+		assert_int_equal(dir_remove_at(f->fd, "conda-meta", NULL), 0);
+		assert_int_equal(renameat(f->fd, "elsewhere", f->fd, "conda-meta"), 0);
+	}
+	recover(f, JOURNAL_UNDONE);
+}
+
 static void test_records(void **state)
 {
 	static const struct str RECORD = STR_INIT(
@@ -325,6 +352,7 @@ int main(void)
 		TEST(test_finish_again),
 		TEST(test_damaged),
 		TEST(test_links),
+		TEST(test_linked_journal),
 		TEST(test_records),
 		TEST(test_bad_records),
 		TEST(test_busy),
