@@ -4,7 +4,7 @@
 Reads the packages of CHANNEL itself, to know which placeholder each declares for which path.  A
 file must hold neither envbuild's build prefix nor a placeholder declared for it.  Placeholders that
 packagers left behind without declaring them are found here by searching every file, and must be
-those that the manifest lists.
+those that the manifest lists.  Records say, as conda's do, which placeholder a file had.
 """
 import glob
 import json
@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from check_package import Package  # noqa: E402
 
 BUILD_PREFIX = b'/opt/envbuild/prefix'
+SAID = re.compile(rb'"prefix_placeholder": "[^"]*"')
 # The padding of conda-build's folders, and the prefix of the packages made before it.
 LEFT_BEHIND = re.compile(rb'_placehold_placehold|/opt/anaconda1anaconda2anaconda3')
 
@@ -41,6 +42,8 @@ def main():
                 continue
             with open(path, 'rb') as f:
                 data = f.read()
+            if rel.startswith('conda-meta/') and rel.endswith('.json'):
+                data = SAID.sub(b'', data)
             if BUILD_PREFIX in data:
                 wrong.append('%s: holds the build prefix' % rel)
             if rel in placeholders and placeholders[rel] in data:
