@@ -17,7 +17,7 @@ start=$(date +%s%N)
 expect 0 "a run that is left alone" "$ENVBUILD" pack --test run-test.sh -o "$T/good.tar.gz"
 took=$((($(date +%s%N) - start) / 1000000))
 
-rounds=8 killed=0 half=0
+rounds=6 killed=0 half=0
 for round in $(seq "$rounds"); do
   # Every second round begins with an empty cache, so that download and extraction are hit too.
   [ $((round % 2)) = 0 ] || rm -rf "$ENVBUILD_CACHE"
