@@ -19,8 +19,8 @@ rm -f envbuild.lock
 interrupt() {
   local signal=$1 sign=$2 pid
   shift 2
-  # A shell lets its background jobs ignore SIGINT.
-  env --default-signal=INT "$@" >"$T/out" 2>"$T/err" &
+  # A shell lets its background jobs ignore SIGINT, nohup SIGHUP.
+  env --default-signal=INT,TERM,HUP "$@" >"$T/out" 2>"$T/err" &
   pid=$!
   for _ in $(seq 300); do
     grep -q "$sign" "$T/err" && break
