@@ -131,9 +131,9 @@ fault: ## fail every file system call in turn, and see what is left (slow)
 	tests/fault/sweep.py $(B)/envbuild $(B)/fault/shim.so $(WAYS)
 .PHONY: bench
 bench: ## time envbuild beside yardsticks of the same work, into build/bench.json
-	tools/deps build test
+	tools/deps build test bench
 	$(SUBMAKE) all
-	@tests/bench/run $(BUILD)
+	@tests/bench/run $(BUILD) $(PARTS)
 SECONDS ?= 60
 fuzz-run: ## fuzz every target for SECONDS (60) each
 	tools/deps build fuzz

@@ -104,10 +104,8 @@ void *arena_calloc(struct arena *a, size_t n, size_t size)
 	return arena_alloc(a, total);
 }
 
-void arena_release(struct arena *a)
+static void free_blocks(struct arena_block *b)
 {
-	struct arena_block *b = a->head;
-
 	while (b) {
 		struct arena_block *next = b->next;
 
@@ -115,7 +113,24 @@ void arena_release(struct arena *a)
 		free(b);
 		b = next;
 	}
+}
+
+void arena_release(struct arena *a)
+{
+	free_blocks(a->head);
 	a->head = NULL;
+}
+
+void arena_reset(struct arena *a)
+{
+	struct arena_block *b = a->head;
+
+	if (!b)
+		return;
+	free_blocks(b->next);
+	b->next = NULL;
+	b->used = 0;
+	POISON(b->data, b->size);
 }
 
 size_t arena_used(const struct arena *a)

@@ -22,6 +22,8 @@ void *arena_alloc(struct arena *a, size_t size);
 /* n * size bytes; an overflowing product aborts. */
 void *arena_calloc(struct arena *a, size_t n, size_t size);
 void arena_release(struct arena *a);
+/* Empties it and keeps its newest block for what comes next. */
+void arena_reset(struct arena *a);
 /* Bytes handed out so far. */
 size_t arena_used(const struct arena *a);
 #define CLEANUP_ARENA __attribute__((cleanup(arena_release))) struct arena

@@ -58,6 +58,10 @@ int json_int(const struct json *j, int64_t *out);
 int json_skip(struct json *j);
 /* Passes over the rest of the value whose first token was `type`. */
 int json_skip_rest(struct json *j, enum json_type type);
+/* How many objects and arrays enclose what comes next. */
+int json_depth(const struct json *j);
+/* Passes over all that is left of those that are deeper than that; -1 on error. */
+int json_leave(struct json *j, int depth);
 /* How many bytes of the text have been read up to and including the last token or skip. */
 size_t json_offset(const struct json *j);
 /* Sets e (ERR_INTEGRITY) to "NAME:LINE:COLUMN: reason", or to the read error; -1. */

@@ -91,7 +91,8 @@ static inline uint64_t json_count_lines(const char *p, const char *end)
 
 		for (int i = 0; i < JSON_BLOCK; i += 16)
 			found |= json_equal(json_load(p + i), '\n') << i;
-		lines += (uint64_t)__builtin_popcountll(found);
+		if (found)
+			lines += (uint64_t)__builtin_popcountll(found);
 	}
 	for (; p < end; p++)
 		lines += *p == '\n';

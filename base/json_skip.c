@@ -131,3 +131,17 @@ int json_skip(struct json *j)
 		json_stop(j, "there is no value to pass over");
 	return json_skip_rest(j, type);
 }
+
+int json_depth(const struct json *j)
+{
+	return j->depth;
+}
+
+int json_leave(struct json *j, int depth)
+{
+	if (j->state == AT_ERROR)
+		return -1;
+	if (j->depth <= depth)
+		return 0;
+	return skip_to_depth(j, depth);
+}

@@ -122,12 +122,23 @@ size_t utf8_sequence(struct str s)
 	return n;
 }
 
+/* Multiply and fold: each step spreads every bit of a word over the whole hash. */
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * 0x9e3779b97f4a7c15u;
+	return h ^ h >> 32;
+}
+
 uint64_t str_hash(struct str s)
 {
-	uint64_t h = 0xcbf29ce484222325u;
+	uint64_t h = s.n, word;
 
-	for (size_t i = 0; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
-	h ^= h >> 32;
-	return h * 0x9e3779b97f4a7c15u;
+	for (; s.n >= sizeof word; s = str_n(s.p + sizeof word, s.n - sizeof word)) {
+		memcpy(&word, s.p, sizeof word);
+		h = mix(h, word);
+	}
+	word = 0;
+	if (s.n)
+		memcpy(&word, s.p, s.n);
+	return mix(mix(h, word), 0);
 }

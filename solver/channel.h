@@ -9,6 +9,8 @@
 #include "base/http.h"
 #include "base/str.h"
 
+struct groups; /* index_groups.h */
+
 enum channel_priority { PRIORITY_STRICT, PRIORITY_FLEXIBLE, PRIORITY_DISABLED };
 
 struct channel {
@@ -35,20 +37,24 @@ int channel_add(struct arena *a, struct channel_list *list, struct str name, con
 	const char *base_dir, struct err *e);
 
 /*
- * The index of channel/subdir as plain JSON in a file of the cache, or in place for an
- * uncompressed file:// channel.  Asks for repodata.json.zst, then .bz2, then .json; revalidates
- * with ETag/Last-Modified; `offline` uses what the cache has.  *path is NULL where the channel has
- * no such subdir (a missing noarch or linux-64 alone is no error; both missing is ERR_NETWORK by
- * the caller).  Unreachable: ERR_NETWORK, and the advice names `make demo`.  A folder that has none
- * of the subdirs asked for is ERR_NETWORK too, and the advice says what makes it a channel.  A body
+ * The index of channel/subdir: the cache's copy, or in place the newest file of a file:// channel,
+ * compressed or not.  Asks for repodata.json.zst, then .bz2, then .json; revalidates with
+ * ETag/Last-Modified; `offline` uses what the cache has.  path is NULL where the channel has no such
+ * subdir (a missing noarch or linux-64 alone is no error; both missing is ERR_NETWORK by the
+ * caller).  Unreachable: ERR_NETWORK, and the advice names `make demo`.  A folder that has none of
+ * the subdirs asked for is ERR_NETWORK too, and the advice says what makes it a channel.  A body
  * that is damaged twice is ERR_INTEGRITY.  How the cache is kept: docs/design/channels.md.
  */
 struct index_file {
-	char *path;
+	char *path, *name; /* name: for messages */
+	/* Made of it while it came from the network, and the caller's; NULL: path is to be read. */
+	struct groups *groups;
+	bool kept;          /* path is the cache's copy, and */
+	uint8_t sha256[32]; /* this is the sum it must have */
 	/*
 	 * Where the cache has, or is to have, an index file made of it (index_image.h), and the key
-	 * that the file then has.  NULL: there is none to be kept, because the folder's repodata.json
-	 * is so young that its time does not tell yet whether it is written to.
+	 * that the file then has.  NULL: there is none to be kept, because the folder's file is so
+	 * young that its time does not tell yet whether it is written to.
 	 */
 	char *image;
 	uint8_t key[32];
@@ -61,5 +67,8 @@ struct index_request {
 /* All requests at once, in parallel. */
 int channel_fetch_indexes(struct arena *a, struct http *http, const char *cache_dir, bool offline,
 	struct index_request *requests, size_t n, struct err *e);
+/* The cache's copy turned out to be damaged: the next fetch brings it anew. */
+void channel_forget_index(
+	struct arena *a, const char *cache_dir, const struct index_request *request);
 
 #endif

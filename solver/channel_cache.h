@@ -1,12 +1,13 @@
 /*
  * One channel index in the cache.
  *
- *	CACHE/index/SHA256-OF-URL/repodata.json    the body, uncompressed
- *	CACHE/index/SHA256-OF-URL/state.json       what is known of it
- *	CACHE/index/SHA256-OF-URL/index            made of it, to be read without parsing (index.md)
+ *	CACHE/index/SHA256-OF-URL/body          as the channel sent it, compressed or not
+ *	CACHE/index/SHA256-OF-URL/state.json    what is known of it
+ *	CACHE/index/SHA256-OF-URL/index         made of it, to be read without parsing (index.md)
  *
- * Both appear by rename, the state last, and it tells size, time and hash of the body it belongs
- * to: a body that a killed run or another process has put there is noticed, never trusted.
+ * All appear by rename, the state behind the body, and it tells size and hash of the body it belongs
+ * to: who reads a body compares its hash, so that one that a killed run, another process or a crash
+ * of the machine has put there is noticed, never trusted.  That is why nothing here is synced.
  */
 #ifndef SOLVER_CHANNEL_CACHE_H
 #define SOLVER_CHANNEL_CACHE_H
@@ -19,8 +20,6 @@
 struct index_origin {
 	struct str ending;              /* ".zst", ".bz2" or "": which of the channel's files */
 	struct str etag, last_modified; /* empty: none */
-	int64_t mtime_ns;               /* of a file:// channel's file, with its size; else 0 */
-	uint64_t size;
 };
 
 struct index_entry {
@@ -29,23 +28,22 @@ struct index_entry {
 	char *path;  /* of the body */
 	char *image; /* of the index file made of it */
 	/* What load found. */
-	bool whole;         /* the body is there and is what the state tells */
+	bool whole;         /* the body is there, with the size that the state tells */
 	bool missing;       /* the channel answered that it has no such subdir */
-	uint8_t sha256[32]; /* of the body, where it is whole */
+	uint8_t sha256[32]; /* that the body has, where it is whole */
 	struct index_origin origin;
 };
 
 /* Never fails for what it finds: a damaged entry is one that is not there. */
 int index_entry_load(struct arena *a, const char *cache_dir, const char *url,
 	struct index_entry *out, struct err *e);
-/* A temporary in the entry's folder, for a download; file_abort() it. */
+/* A temporary beside the body, for a download; file_abort() it. */
 int index_entry_download(struct index_entry *entry, struct file_out *out, struct err *e);
-/*
- * Decompresses `file`, checks that it is one JSON object, and makes it the entry's body.
- * ERR_INTEGRITY where it is damaged; the old body then stays.
- */
-int index_entry_store(struct index_entry *entry, const char *file,
-	const struct index_origin *origin, struct err *e);
+/* Makes a whole download, of which the caller knows that it is an index, the entry's body. */
+int index_entry_store(struct index_entry *entry, struct file_out *download, const uint8_t *sha256,
+	uint64_t size, const struct index_origin *origin, struct err *e);
+/* The entry turned out to be damaged: it is fetched anew the next time. */
+void index_entry_forget(struct index_entry *entry);
 int index_entry_store_missing(struct index_entry *entry, struct err *e);
 
 #endif

@@ -5,8 +5,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/work.h"
 #include "solver/channel_cache.h"
+#include "solver/index_stream.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -25,9 +25,13 @@ struct job {
 	unsigned at;                 /* in order */
 	bool fresh;                  /* ask without a condition: what is here is damaged */
 	bool ended;
+	struct http *http;
 	struct file_out download;
-	struct index_origin origin; /* of the download */
-	struct err err;             /* of a damaged download */
+	struct hash *hash; /* of what was downloaded */
+	uint64_t size;
+	struct index_stream *stream; /* reads it; NULL: nothing has come */
+	struct index_origin origin;  /* of the download */
+	struct err err;              /* of a damaged download */
 };
 
 static char *subdir_url(struct arena *a, const char *base, struct str subdir)
@@ -56,45 +60,24 @@ static int64_t time_of(const struct stat *st)
 	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
-static bool is_current(const struct index_entry *entry, struct str ending, const struct stat *st)
-{
-	return entry->whole && str_eq(entry->origin.ending, ending) &&
-	       entry->origin.mtime_ns == time_of(st) && entry->origin.size == (uint64_t)st->st_size;
-}
-
-/* The plain file in place unless a compressed one is newer. */
-static int fetch_local(struct arena *a, struct job *j, const char *channel_dir, struct err *e)
+/* The plain file unless a compressed one is newer. */
+static void find_local(struct arena *a, struct job *j, const char *channel_dir)
 {
 	const char *plain = path_join(
 		a, path_join(a, channel_dir, arena_cstr(a, j->r->subdir)), "repodata.json");
-	struct index_origin origin = {0};
-	const char *best = NULL;
-	struct stat st, best_st = {0};
+	struct stat st, best = {0};
 
-	if (stat(plain, &st) == 0) {
-		best = plain;
-		best_st = st;
-	}
+	if (stat(plain, &best) == 0)
+		j->r->file.path = (char *)plain;
 	for (size_t i = 0; i < N_ENDINGS - 1; i++) {
 		char *packed = arena_printf(a, "%s%.*s", plain, STR_ARG(endings[i]));
 
-		if (stat(packed, &st) == 0 && (!best || time_of(&st) > time_of(&best_st))) {
-			best = packed;
-			best_st = st;
-			origin.ending = endings[i];
+		if (stat(packed, &st) == 0 && (!j->r->file.path || time_of(&st) > time_of(&best))) {
+			j->r->file.path = packed;
+			best = st;
 		}
 	}
-	j->r->file.path = (char *)best;
-	if (!best || best == plain || is_current(&j->entry, origin.ending, &best_st))
-		goto done;
-	origin.mtime_ns = time_of(&best_st);
-	origin.size = (uint64_t)best_st.st_size;
-	if (index_entry_store(&j->entry, best, &origin, e) < 0)
-		return wrap(j, e);
-done:
-	if (best && best != plain)
-		j->r->file.path = j->entry.path;
-	return 0;
+	j->r->file.name = j->r->file.path;
 }
 
 static bool is_package(struct str name)
@@ -154,16 +137,31 @@ static int check_local(struct arena *a, struct job *jobs, size_t n, struct err *
 
 /* --- http(s) channels ---------------------------------------------------------------------- */
 
+static void take_kept(struct job *j)
+{
+	struct index_file *file = &j->r->file;
+
+	j->ended = true;
+	file->path = j->entry.path;
+	file->kept = true;
+	memcpy(file->sha256, j->entry.sha256, SHA256_LEN);
+}
+
 static int use_cache(struct job *j, struct err *e)
 {
 	j->ended = true;
 	if (j->entry.whole)
-		j->r->file.path = j->entry.path;
+		take_kept(j);
 	if (j->entry.whole || j->entry.missing)
 		return 0;
 	err_set(e, ERR_NETWORK, "no index of channel '%.*s' in the cache: '%s'",
 		STR_ARG(j->r->channel->name), j->entry.url);
 	return err_advise(e, "run it once without --offline");
+}
+
+static void name_file(struct arena *a, struct job *j, struct str ending)
+{
+	j->r->file.name = arena_printf(a, "%s/repodata.json%.*s", j->entry.url, STR_ARG(ending));
 }
 
 /* First the file that the channel had the last time. */
@@ -180,17 +178,41 @@ static void set_order(struct job *j)
 			j->order[n++] = endings[i];
 }
 
+static void has_room(void *http)
+{
+	http_wake(http);
+}
+
 static int write_download(void *ctx, const void *p, size_t n, struct err *e)
 {
 	struct job *j = ctx;
 
+	if (!j->stream)
+		j->stream = index_stream_begin(j->r->file.name, has_room, j->http, e);
+	if (!j->stream)
+		return -1;
+	if (!index_stream_write(j->stream, p, n))
+		return HTTP_FULL;
+	hash_update(j->hash, p, n);
+	j->size += n;
 	return write_full(j->download.fd, p, n, e);
+}
+
+static void drop_stream(struct job *j)
+{
+	index_stream_abort(j->stream);
+	hash_free(j->hash);
+	j->stream = NULL;
+	j->hash = NULL;
+	j->size = 0;
 }
 
 static int restart_download(void *ctx, struct err *e)
 {
 	struct job *j = ctx;
 
+	drop_stream(j);
+	j->hash = hash_new(HASH_SHA256);
 	if (ftruncate(j->download.fd, 0) < 0 || lseek(j->download.fd, 0, SEEK_SET) < 0)
 		return err_sys(e, "cannot empty '%s'", j->download.temp);
 	return 0;
@@ -203,8 +225,11 @@ static int prepare(struct arena *a, struct job *j, struct http_request *r, struc
 	bool ask_changed = j->entry.whole && !j->fresh && str_eq(known->ending, j->order[j->at]);
 
 	file_abort(&j->download);
+	drop_stream(j);
 	if (index_entry_download(&j->entry, &j->download, e) < 0)
 		return -1;
+	j->hash = hash_new(HASH_SHA256);
+	name_file(a, j, j->order[j->at]);
 	*r = (struct http_request){
 		.url = arena_printf(a, "%s/repodata.json%.*s", dir, STR_ARG(j->order[j->at])),
 		.write = write_download,
@@ -220,12 +245,11 @@ static int prepare(struct arena *a, struct job *j, struct http_request *r, struc
 	return 0;
 }
 
-/* Takes an answer that needs no more work; a body (200) is left for store(). */
+/* Takes an answer that needs no more work; a body (200) is left for end_stream(). */
 static int take_answer(struct job *j, const struct http_request *r, struct err *e)
 {
 	if (r->status == 304) {
-		j->r->file.path = j->entry.path;
-		j->ended = true;
+		take_kept(j);
 	} else if (r->status == 404 && ++j->at == N_ENDINGS) {
 		j->ended = true;
 		return index_entry_store_missing(&j->entry, e);
@@ -243,19 +267,30 @@ struct round {
 	size_t n;
 };
 
-/* Work over the bodies of a round; a damaged one is asked for once more, from the start. */
-static int store(void *ctx, size_t i, struct err *e)
+static int store(struct job *j, struct err *e)
 {
-	const struct round *round = ctx;
-	struct job *j = round->jobs[i];
+	uint8_t sha256[SHA256_LEN];
 
-	if (round->requests[i].status != 200)
+	j->r->file.groups = index_stream_end(j->stream, e);
+	j->stream = NULL;
+	if (!j->r->file.groups)
+		return -1;
+	hash_final(j->hash, sha256);
+	if (index_entry_store(&j->entry, &j->download, sha256, j->size, &j->origin, e) < 0)
+		return -1;
+	take_kept(j);
+	return 0;
+}
+
+/* Waits until a body is read to its end; a damaged one is asked for once more, from the start. */
+static int end_stream(struct job *j, const struct http_request *r, struct err *e)
+{
+	if (r->status != 200)
 		return 0;
-	if (index_entry_store(&j->entry, j->download.temp, &j->origin, &j->err) == 0) {
-		j->r->file.path = j->entry.path;
-		j->ended = true;
+	if (!j->stream)
+		err_set(&j->err, ERR_INTEGRITY, "%s: an empty file", j->r->file.name);
+	else if (store(j, &j->err) == 0)
 		return 0;
-	}
 	if (j->err.code != ERR_INTEGRITY || j->fresh) {
 		err_move(e, &j->err);
 		return wrap(j, e);
@@ -263,6 +298,7 @@ static int store(void *ctx, size_t i, struct err *e)
 	log_debug("%s: asking again", j->err.text);
 	err_release(&j->err);
 	j->fresh = true;
+	http_distrust(j->http, r->from);
 	return 0;
 }
 
@@ -280,11 +316,9 @@ static int run_round(struct arena *a, struct http *http, struct round *round, st
 	for (size_t i = 0; i < round->n; i++)
 		if (take_answer(round->jobs[i], &round->requests[i], e) < 0)
 			return -1;
-	if (work_run(work_cores(), round->n, store, round, e) < 0)
-		return -1;
 	for (size_t i = 0; i < round->n; i++)
-		if (round->requests[i].status == 200 && !round->jobs[i]->ended)
-			http_distrust(http, round->requests[i].from);
+		if (end_stream(round->jobs[i], &round->requests[i], e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -317,7 +351,7 @@ static int describe(struct arena *a, const struct job *j, char **out)
 	char hex[SHA256_HEX + 1];
 	struct stat st;
 
-	if (strcmp(j->r->file.path, j->entry.path) == 0) {
+	if (j->r->file.kept) {
 		hex_encode(j->entry.sha256, SHA256_LEN, hex);
 		*out = arena_printf(a, "%s sha256 %s", j->entry.url, hex);
 		return 0;
@@ -349,14 +383,16 @@ static int begin(struct arena *a, struct job *j, const char *cache_dir, bool off
 	char *dir = path_of_url(a, j->r->channel->fetch_url);
 	char *url = subdir_url(a, arena_cstr(a, j->r->channel->url), j->r->subdir);
 
-	j->r->file.path = NULL;
+	j->r->file = (struct index_file){0};
 	if (index_entry_load(a, cache_dir, url, &j->entry, e) < 0)
 		return -1;
 	set_order(j);
+	name_file(a, j, j->order[0]);
 	if (!dir)
 		return offline ? use_cache(j, e) : 0;
 	j->ended = true;
-	return fetch_local(a, j, dir, e);
+	find_local(a, j, dir);
+	return 0;
 }
 
 int channel_fetch_indexes(struct arena *a, struct http *http, const char *cache_dir, bool offline,
@@ -366,7 +402,7 @@ int channel_fetch_indexes(struct arena *a, struct http *http, const char *cache_
 	int rc = 0;
 
 	for (size_t i = 0; i < n; i++)
-		jobs[i] = (struct job){.r = &requests[i], .download = {.fd = -1}};
+		jobs[i] = (struct job){.r = &requests[i], .http = http, .download = {.fd = -1}};
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = begin(a, &jobs[i], cache_dir, offline, e);
 	if (rc == 0)
@@ -377,7 +413,22 @@ int channel_fetch_indexes(struct arena *a, struct http *http, const char *cache_
 		name_image(a, &jobs[i]);
 	for (size_t i = 0; i < n; i++) {
 		file_abort(&jobs[i].download);
+		drop_stream(&jobs[i]);
 		err_release(&jobs[i].err);
+		if (rc < 0) {
+			groups_free(requests[i].file.groups);
+			requests[i].file.groups = NULL;
+		}
 	}
 	return rc;
+}
+
+void channel_forget_index(
+	struct arena *a, const char *cache_dir, const struct index_request *request)
+{
+	char *url = subdir_url(a, arena_cstr(a, request->channel->url), request->subdir);
+	struct index_entry entry;
+
+	if (index_entry_load(a, cache_dir, url, &entry, NULL) == 0)
+		index_entry_forget(&entry);
 }

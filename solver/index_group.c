@@ -9,25 +9,34 @@ static bool text_fits(struct group_text t, size_t n)
 	return t.at <= n && t.n <= n - t.at;
 }
 
+static bool list_fits(struct group_needs list, size_t n)
+{
+	return list.at <= n && list.n <= n - list.at;
+}
+
 static bool build_fits(const struct group_build *b, const struct group_head *h)
 {
 	return text_fits(b->fn, h->n_text) && text_fits(b->build, h->n_text) &&
 	       text_fits(b->track_features, h->n_text) && b->version < h->n_versions &&
-	       b->depends.at <= h->n_specs && b->depends.n <= h->n_specs - b->depends.at &&
-	       b->constrains.at <= h->n_specs && b->constrains.n <= h->n_specs - b->constrains.at;
+	       list_fits(b->depends, h->n_specs) && list_fits(b->constrains, h->n_specs);
 }
 
-static bool rest_fits(const struct group_rest *r, size_t n_text)
+static bool kind_fits(const struct group_kind *r, const struct group_head *h)
 {
-	return text_fits(r->features, n_text) && text_fits(r->flags, n_text) &&
-	       text_fits(r->site_packages_path, n_text) && text_fits(r->license, n_text) &&
-	       text_fits(r->license_family, n_text);
+	const size_t n_text = h->n_text;
+
+	return list_fits(r->extras, h->n_specs) && text_fits(r->features, n_text) &&
+	       text_fits(r->flags, n_text) && text_fits(r->site_packages_path, n_text) &&
+	       text_fits(r->license, n_text) && text_fits(r->license_family, n_text);
 }
 
 static bool parts_fit(const struct index_group *g, const struct group_head *h, size_t n_specs)
 {
 	for (size_t i = 0; i < g->n_builds; i++)
-		if (!build_fits(&g->builds[i], h) || !rest_fits(&g->rests[i], h->n_text))
+		if (!build_fits(&g->builds[i], h) || g->rests[i].kind >= h->n_kinds)
+			return false;
+	for (size_t i = 0; i < g->n_kinds; i++)
+		if (!kind_fits(&g->kinds[i], h))
 			return false;
 	for (size_t i = 0; i < g->n_versions; i++)
 		if (!text_fits(g->versions[i], h->n_text))
@@ -46,16 +55,19 @@ int group_open(struct str bytes, size_t n_specs, struct index_group *out)
 	if (bytes.n < sizeof *h || (uintptr_t)bytes.p % 8)
 		return -1;
 	need += h->n_builds * (uint64_t)(sizeof(struct group_build) + sizeof(struct group_rest));
+	need += h->n_kinds * (uint64_t)sizeof(struct group_kind);
 	need += h->n_versions * (uint64_t)sizeof(struct group_text);
 	need += h->n_specs * (uint64_t)sizeof(uint32_t) + h->n_text;
 	if (need > bytes.n || h->n_name > h->n_text)
 		return -1;
 	*out = (struct index_group){.n_builds = h->n_builds,
+		.n_kinds = h->n_kinds,
 		.n_versions = h->n_versions,
 		.n_specs = h->n_specs,
 		.builds = (const void *)(h + 1)};
 	out->rests = (const void *)(out->builds + h->n_builds);
-	out->versions = (const void *)(out->rests + h->n_builds);
+	out->kinds = (const void *)(out->rests + h->n_builds);
+	out->versions = (const void *)(out->kinds + h->n_kinds);
 	out->specs = (const void *)(out->versions + h->n_versions);
 	out->text = (const char *)(out->specs + h->n_specs);
 	out->name = str_n(out->text, h->n_name);
@@ -66,6 +78,7 @@ void group_record(const struct index_group *g, size_t i, struct record *out)
 {
 	const struct group_build *b = &g->builds[i];
 	const struct group_rest *r = &g->rests[i];
+	const struct group_kind *k = &g->kinds[r->kind];
 
 	*out = (struct record){.name = g->name,
 		.version = group_text(g, g->versions[b->version]),
@@ -73,15 +86,16 @@ void group_record(const struct index_group *g, size_t i, struct record *out)
 		.build_number = b->build_number,
 		.fn = group_text(g, b->fn),
 		.track_features = group_text(g, b->track_features),
-		.features = group_text(g, r->features),
-		.flags = group_text(g, r->flags),
-		.python_site_packages_path = group_text(g, r->site_packages_path),
-		.license = group_text(g, r->license),
-		.license_family = group_text(g, r->license_family),
+		.features = group_text(g, k->features),
+		.flags = group_text(g, k->flags),
+		.python_site_packages_path = group_text(g, k->site_packages_path),
+		.license = group_text(g, k->license),
+		.license_family = group_text(g, k->license_family),
 		.has_sha256 = b->flags & GROUP_HAS_SHA256,
 		.has_md5 = b->flags & GROUP_HAS_MD5,
 		.size = r->size,
-		.timestamp = b->timestamp};
+		.timestamp = b->timestamp,
+		.indexed = b->indexed};
 	if (b->flags & GROUP_NOARCH_PYTHON)
 		out->noarch = NOARCH_PYTHON;
 	else if (b->flags & GROUP_NOARCH_GENERIC)
@@ -92,11 +106,20 @@ void group_record(const struct index_group *g, size_t i, struct record *out)
 
 /* --- writing ------------------------------------------------------------------------------ */
 
+/* The list before: neighbours mostly ask for the same, or nearly. */
+struct last_list {
+	const struct str *specs;
+	const uint32_t *numbers;
+	size_t n;
+	struct group_needs needs;
+};
+
 struct writing {
 	struct arena *scratch;
 	struct spec_set *specs;
-	struct table texts, lists, versions; /* what is there already, and where */
+	struct table texts, lists, versions, kinds; /* what is there already, and where */
 	struct buf text, numbers;
+	struct last_list depends, constrains, extras;
 };
 
 static int cmp_fn(const void *va, const void *vb)
@@ -188,23 +211,43 @@ static uint32_t spec_number(struct spec_set *set, struct str text)
 	return (uint32_t)v->num;
 }
 
-static struct group_needs put_list(struct writing *w, const struct str *specs, size_t n)
+/* The numbers of the specs; NULL where the list is the one before. */
+static uint32_t *number_list(
+	struct writing *w, const struct last_list *last, const struct str *specs, size_t n)
 {
 	uint32_t *numbers = arena_array(w->scratch, uint32_t, n);
-	const struct str key = str_n((const char *)numbers, n * sizeof *numbers);
+	size_t same = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool known = i < last->n && str_eq(specs[i], last->specs[i]);
+
+		numbers[i] = known ? last->numbers[i] : spec_number(w->specs, specs[i]);
+		same += known;
+	}
+	return same == n && n == last->n ? NULL : numbers;
+}
+
+static struct group_needs put_list(
+	struct writing *w, struct last_list *last, const struct str *specs, size_t n)
+{
+	const uint32_t *numbers;
+	struct str key;
 	union table_value *v;
 
 	if (n == 0)
 		return (struct group_needs){0, 0};
-	for (size_t i = 0; i < n; i++)
-		numbers[i] = spec_number(w->specs, specs[i]);
+	numbers = number_list(w, last, specs, n);
+	if (!numbers)
+		return last->needs;
+	key = str_n((const char *)numbers, n * sizeof *numbers);
 	v = table_get(&w->lists, key);
 	if (!v) {
 		v = table_put(&w->lists, key);
 		v->num = w->numbers.n / sizeof *numbers;
 		buf_add(&w->numbers, key.p, key.n);
 	}
-	return (struct group_needs){(uint32_t)v->num, (uint32_t)n};
+	*last = (struct last_list){specs, numbers, n, {(uint32_t)v->num, (uint32_t)n}};
+	return last->needs;
 }
 
 static uint32_t put_version(struct writing *w, struct str s)
@@ -224,7 +267,8 @@ static struct group_build make_build(struct writing *w, const struct group_recor
 {
 	const struct record *r = &from->record;
 	struct str name, version, build;
-	struct group_build b = {.build_number = r->build_number, .timestamp = r->timestamp};
+	struct group_build b = {
+		.build_number = r->build_number, .timestamp = r->timestamp, .indexed = r->indexed};
 
 	b.fn = add_text(w, r->fn);
 	b.version = put_version(w, r->version);
@@ -236,22 +280,36 @@ static struct group_build make_build(struct writing *w, const struct group_recor
 	record_split_fn(r->fn, &name, &version, &build);
 	b.build = text_in(w, r->build, b.fn, (size_t)(build.p - r->fn.p), build);
 	b.track_features = put_text(w, r->track_features);
-	b.depends = put_list(w, r->depends, r->n_depends);
-	b.constrains = put_list(w, r->constrains, r->n_constrains);
+	b.depends = put_list(w, &w->depends, r->depends, r->n_depends);
+	b.constrains = put_list(w, &w->constrains, r->constrains, r->n_constrains);
 	b.flags = (r->noarch == NOARCH_GENERIC ? GROUP_NOARCH_GENERIC : 0) |
 		  (r->noarch == NOARCH_PYTHON ? GROUP_NOARCH_PYTHON : 0) |
 		  (r->has_sha256 ? GROUP_HAS_SHA256 : 0) | (r->has_md5 ? GROUP_HAS_MD5 : 0);
 	return b;
 }
 
-static struct group_rest make_rest(struct writing *w, const struct record *r)
+static uint32_t put_kind(struct writing *w, const struct record *r)
 {
-	struct group_rest rest = {.size = r->size,
-		.features = put_text(w, r->features),
+	const struct group_kind k = {.features = put_text(w, r->features),
 		.flags = put_text(w, r->flags),
 		.site_packages_path = put_text(w, r->python_site_packages_path),
 		.license = put_text(w, r->license),
-		.license_family = put_text(w, r->license_family)};
+		.license_family = put_text(w, r->license_family),
+		.extras = put_list(w, &w->extras, r->extras, r->n_extras)};
+	union table_value *v = table_get(&w->kinds, str_n((const char *)&k, sizeof k));
+
+	if (!v) {
+		size_t number = w->kinds.n;
+
+		v = table_put(&w->kinds, arena_str(w->scratch, str_n((const char *)&k, sizeof k)));
+		v->num = number;
+	}
+	return (uint32_t)v->num;
+}
+
+static struct group_rest make_rest(struct writing *w, const struct record *r)
+{
+	struct group_rest rest = {.size = r->size, .kind = put_kind(w, r)};
 
 	memcpy(rest.sha256, r->sha256, sizeof rest.sha256);
 	memcpy(rest.md5, r->md5, sizeof rest.md5);
@@ -273,9 +331,11 @@ static bool is_too_large(const struct group_record *v, size_t n)
 		const struct record *r = &v[i].record;
 
 		need += sizeof(struct group_build) + sizeof(struct group_rest) +
-			4 * (r->n_depends + r->n_constrains) + r->fn.n + r->version.n + r->build.n +
-			r->track_features.n + r->features.n + r->flags.n + r->license.n +
-			r->license_family.n + r->python_site_packages_path.n + 64;
+			sizeof(struct group_kind) +
+			4 * (r->n_depends + r->n_constrains + r->n_extras) + r->fn.n +
+			r->version.n + r->build.n + r->track_features.n + r->features.n +
+			r->flags.n + r->license.n + r->license_family.n +
+			r->python_site_packages_path.n + 64;
 	}
 	return need > UINT32_MAX / 2;
 }
@@ -291,7 +351,7 @@ int group_write(struct arena *scratch, struct spec_set *specs, struct str name,
 
 	if (is_too_large(v, n))
 		return err_set(e, ERR_INPUT, "the records of '%.*s' are too large", STR_ARG(name));
-	w.texts.arena = w.lists.arena = w.versions.arena = scratch;
+	w.texts.arena = w.lists.arena = w.versions.arena = w.kinds.arena = scratch;
 	n = thin_out(scratch, v, n);
 	put_text(&w, name);
 	for (size_t i = 0; i < n; i++) {
@@ -300,12 +360,15 @@ int group_write(struct arena *scratch, struct spec_set *specs, struct str name,
 	}
 	add_versions(&w, versions);
 	h.n_builds = (uint32_t)n;
+	h.n_kinds = (uint32_t)w.kinds.n;
 	h.n_versions = (uint32_t)w.versions.n;
 	h.n_specs = (uint32_t)(w.numbers.n / sizeof(uint32_t));
 	h.n_text = (uint32_t)w.text.n;
 	buf_add(to, &h, sizeof h);
 	buf_add(to, builds, n * sizeof *builds);
 	buf_add(to, rests, n * sizeof *rests);
+	for (size_t i = 0; i < w.kinds.n; i++)
+		buf_str(to, w.kinds.entries[i].key);
 	buf_add(to, versions, w.versions.n * sizeof *versions);
 	buf_str(to, buf_view(&w.numbers));
 	buf_str(to, buf_view(&w.text));

@@ -7,6 +7,7 @@
  *	struct group_head
  *	struct group_build [n_builds]    what every candidate is looked at for, sorted by file name
  *	struct group_rest  [n_builds]    the rest, for the few that are chosen
+ *	struct group_kind  [n_kinds]     what many builds have in common
  *	struct group_text  [n_versions]  the distinct texts of versions
  *	uint32_t           [n_specs]     lists of dependencies; equal lists are one
  *	char               [n_text]      all text, the name first
@@ -37,7 +38,7 @@ enum {
 };
 
 struct group_build {
-	uint64_t build_number, timestamp;
+	uint64_t build_number, timestamp, indexed;
 	struct group_text fn, build, track_features;
 	struct group_needs depends, constrains;
 	uint32_t version; /* index into the group's versions */
@@ -47,19 +48,26 @@ struct group_build {
 struct group_rest {
 	uint64_t size;
 	uint8_t sha256[32], md5[16];
+	uint32_t kind; /* index into the group's kinds */
+	uint32_t zero;
+};
+
+struct group_kind {
 	struct group_text features, flags, site_packages_path, license, license_family;
+	struct group_needs extras; /* record.h */
 };
 
 struct group_head {
-	uint32_t n_builds, n_versions, n_specs, n_text, n_name, zero;
+	uint32_t n_builds, n_kinds, n_versions, n_specs, n_text, n_name;
 };
 
 /* A view of a group's bytes; everything in it has been compared with its bounds. */
 struct index_group {
 	struct str name;
-	size_t n_builds, n_versions;
+	size_t n_builds, n_kinds, n_versions;
 	const struct group_build *builds;
 	const struct group_rest *rests;
+	const struct group_kind *kinds;
 	const struct group_text *versions;
 	const uint32_t *specs; /* numbers of specs, all below the number given to group_open() */
 	size_t n_specs;
@@ -74,7 +82,8 @@ static inline struct str group_text(const struct index_group *g, struct group_te
 	return str_n(g->text + t.at, t.n);
 }
 
-/* Fills in everything but depends, constrains, subdir, channel and url; the text is the group's. */
+/* Fills in everything but depends, constrains, extras, subdir, channel and url; the text is the
+ * group's. */
 void group_record(const struct index_group *g, size_t i, struct record *out);
 
 /* The distinct texts of dependencies of one index, each with a number from 0 in v->num. */

@@ -1,152 +1,283 @@
-/* Groups of builds: out of an index file, or made of the records of a repodata.json. */
-#include "base/log.h"
-#include "solver/index.h"
+#include "solver/index_groups.h"
+
 #include "solver/index_image.h"
 
 #include <stdlib.h>
 
-/* The records of a source under one name, less what the channel has removed. */
-static size_t records_of(struct arena *a, const struct index *ix, size_t source, struct str name,
-	struct group_record **out)
+/* A group's bytes, and those of the same name that came before it. */
+struct piece {
+	struct piece *before;
+	size_t n;
+	_Alignas(8) char bytes[];
+};
+
+struct groups {
+	struct arena arena;
+	struct spec_set specs;
+	struct table names; /* name -> the last piece; NULL: nothing is left of it */
+	struct table removed;
+	struct str base_url;
+	size_t n_records;
+	struct buf bytes; /* of the piece in work */
+};
+
+static void free_pieces(struct piece *p)
 {
-	const struct index_source *s = ix->sources.v[source];
+	while (p) {
+		struct piece *before = p->before;
+
+		free(p);
+		p = before;
+	}
+}
+
+struct groups *groups_new(void)
+{
+	struct groups *g = xcalloc(1, sizeof *g);
+
+	g->specs.arena = g->specs.numbers.arena = &g->arena;
+	g->names.arena = g->removed.arena = &g->arena;
+	return g;
+}
+
+void groups_free(struct groups *g)
+{
+	if (!g)
+		return;
+	for (size_t i = 0; i < g->names.n; i++)
+		free_pieces(g->names.entries[i].value.ptr);
+	buf_release(&g->bytes);
+	arena_release(&g->arena);
+	free(g);
+}
+
+/* --- making ------------------------------------------------------------------------------- */
+
+static struct piece *make_piece(struct groups *g, struct arena *scratch, struct str name,
+	struct group_record *v, size_t n, struct err *e)
+{
+	struct piece *p;
+
+	buf_clear(&g->bytes);
+	if (group_write(scratch, &g->specs, name, v, n, &g->bytes, e) < 0)
+		return NULL;
+	p = xmalloc(sizeof *p + g->bytes.n);
+	p->before = NULL;
+	p->n = g->bytes.n;
+	memcpy(p->bytes, g->bytes.p, p->n);
+	return p;
+}
+
+int groups_add(struct groups *g, struct arena *scratch, struct str name, struct group_record *v,
+	size_t n, struct err *e)
+{
+	struct piece *p = make_piece(g, scratch, name, v, n, e);
+	union table_value *value;
+
+	if (!p)
+		return -1;
+	value = table_get(&g->names, name);
+	if (!value)
+		value = table_put(&g->names, arena_str(&g->arena, name));
+	p->before = value->ptr;
+	value->ptr = p;
+	g->n_records += n;
+	return 0;
+}
+
+void groups_remove(struct groups *g, struct str fn)
+{
+	table_put(&g->removed, arena_str(&g->arena, fn))->num = 1;
+}
+
+void groups_set_base_url(struct groups *g, struct str base_url)
+{
+	g->base_url = arena_str(&g->arena, base_url);
+}
+
+/* --- joining ------------------------------------------------------------------------------ */
+
+struct joining {
+	struct groups *g;
+	struct arena *scratch;
 	struct {
 		struct group_record *v;
 		size_t n, cap;
-	} list = {0};
+	} records;
+};
 
-	for (const struct index_place *p = index_first(ix, name); p; p = index_next(ix, p)) {
-		struct group_record *r;
-		struct err why = {0};
+static struct str *texts_of(
+	struct joining *j, const struct index_group *from, struct group_needs list, size_t *n)
+{
+	struct str *v = arena_array(j->scratch, struct str, list.n);
 
-		if (p->source != source || table_get(&s->removed, place_fn(p)))
-			continue;
-		r = VEC_PUSH(a, &list);
-		*r = (struct group_record){.order = list.n};
-		if (record_parse_bare(a, ix, p, &r->record, &why) < 0) {
-			r->error = arena_strdup(a, why.text);
-			err_release(&why);
-		}
+	for (uint32_t i = 0; i < list.n; i++)
+		v[i] = groups_spec(j->g, from->specs[list.at + i]);
+	*n = list.n;
+	return v;
+}
+
+static void take_build(struct joining *j, const struct index_group *from, size_t i)
+{
+	const struct group_build *b = &from->builds[i];
+	struct group_record *r;
+	struct str fn = group_text(from, b->fn);
+
+	if (table_get(&j->g->removed, fn))
+		return;
+	r = VEC_PUSH(j->scratch, &j->records);
+	*r = (struct group_record){.order = j->records.n};
+	if (b->flags & GROUP_BAD) {
+		r->record = (struct record){.fn = fn};
+		r->error = arena_cstr(j->scratch, group_text(from, b->track_features));
+		return;
 	}
-	*out = list.v;
-	return list.n;
+	group_record(from, i, &r->record);
+	r->record.depends = texts_of(j, from, b->depends, &r->record.n_depends);
+	r->record.constrains = texts_of(j, from, b->constrains, &r->record.n_constrains);
+	r->record.extras =
+		texts_of(j, from, from->kinds[from->rests[i].kind].extras, &r->record.n_extras);
 }
 
-/* Appends the group of a name, if there is one. */
-static int make_group(struct arena *scratch, const struct index *ix, size_t source,
-	struct spec_set *specs, struct str name, struct buf *to, struct err *e)
+/* The pieces from the first to p. */
+static void take_pieces(struct joining *j, const struct piece *p)
 {
-	struct group_record *v;
-	size_t n = records_of(scratch, ix, source, name, &v);
+	struct {
+		const struct piece **v;
+		size_t n, cap;
+	} all = {0};
+	struct index_group from;
 
-	return n ? group_write(scratch, specs, name, v, n, to, e) : 0;
+	for (; p; p = p->before)
+		*VEC_PUSH(j->scratch, &all) = p;
+	while (all.n) {
+		p = all.v[--all.n];
+		if (group_open(str_n(p->bytes, p->n), j->g->specs.numbers.n, &from) < 0)
+			continue; /* groups_add() has opened it before */
+		for (size_t i = 0; i < from.n_builds; i++)
+			take_build(j, &from, i);
+	}
 }
 
-static int group_of_text(const struct index *ix, size_t source, struct str name,
-	struct index_group *out, struct err *e)
+static int join(struct groups *g, struct arena *scratch, struct str name, union table_value *value,
+	struct err *e)
 {
-	struct index_source *s = ix->sources.v[source];
+	struct joining j = {.g = g, .scratch = scratch};
+	struct piece *old = value->ptr;
+
+	take_pieces(&j, old);
+	value->ptr = NULL;
+	if (j.records.n)
+		value->ptr = make_piece(g, scratch, name, j.records.v, j.records.n, e);
+	free_pieces(old);
+	return j.records.n && !value->ptr ? -1 : 0;
+}
+
+/* Names that lose a build. */
+static void find_touched(struct groups *g, struct table *touched)
+{
+	for (size_t i = 0; i < g->removed.n; i++) {
+		struct str name, version, build;
+
+		if (record_split_fn(g->removed.entries[i].key, &name, &version, &build) == 0)
+			table_put(touched, name)->num = 1;
+	}
+}
+
+int groups_finish(struct groups *g, struct err *e)
+{
+	CLEANUP_ARENA a = {0};
 	CLEANUP_ARENA scratch = {0};
-	CLEANUP_BUF bytes = {0};
-	struct str kept;
+	struct table touched = {.arena = &a};
 
-	if (make_group(&scratch, ix, source, &s->specs, name, &bytes, e) < 0)
-		return -1;
-	if (bytes.n == 0)
+	find_touched(g, &touched);
+	for (size_t i = 0; i < g->names.n; i++) {
+		struct table_entry *entry = &g->names.entries[i];
+		const struct piece *p = entry->value.ptr;
+
+		if (!p->before && !table_get(&touched, entry->key))
+			continue;
+		if (join(g, &scratch, entry->key, &entry->value, e) < 0)
+			return -1;
+		arena_reset(&scratch);
+	}
+	return 0;
+}
+
+/* --- using -------------------------------------------------------------------------------- */
+
+size_t groups_records(const struct groups *g)
+{
+	return g->n_records;
+}
+
+struct str groups_base_url(const struct groups *g)
+{
+	return g->base_url;
+}
+
+size_t groups_names(const struct groups *g)
+{
+	return g->names.n;
+}
+
+struct str groups_name_at(const struct groups *g, size_t i)
+{
+	return g->names.entries[i].key;
+}
+
+int groups_find(const struct groups *g, struct str name, struct index_group *out, struct err *e)
+{
+	const union table_value *value = table_get(&g->names, name);
+	const struct piece *p = value ? value->ptr : NULL;
+
+	if (!p)
 		return 0;
-	kept = str_n(memcpy(arena_alloc(&s->arena, bytes.n), bytes.p, bytes.n), bytes.n);
-	if (group_open(kept, s->specs.numbers.n, out) < 0)
+	if (group_open(str_n(p->bytes, p->n), g->specs.numbers.n, out) < 0)
 		return err_set(e, ERR_FAIL, "cannot read what was made of '%.*s'", STR_ARG(name));
 	return 1;
 }
 
-static int wrap(const struct index_source *s, struct err *e)
+struct str groups_spec(const struct groups *g, uint32_t number)
 {
-	return err_wrap(
-		e, "index of channel '%.*s', %.*s", STR_ARG(s->channel->name), STR_ARG(s->subdir));
+	return g->specs.numbers.entries[number].key;
 }
 
-int index_group(const struct index *ix, size_t source, struct str name, struct index_group *out,
-	struct err *e)
-{
-	struct index_source *s = ix->sources.v[source];
-	int rc;
+/* --- an index file ------------------------------------------------------------------------ */
 
-	if (!s->image)
-		return group_of_text(ix, source, name, out, e);
-	rc = image_group(s->image, name, out, e);
-	return rc < 0 ? wrap(s, e) : rc;
+static int cmp_name(const void *va, const void *vb)
+{
+	const struct table_entry *const *a = va, *const *b = vb;
+
+	return str_cmp((*a)->key, (*b)->key);
 }
 
-int index_spec(
-	const struct index *ix, size_t source, uint32_t number, struct str *out, struct err *e)
+static int add_groups(const struct groups *g, struct image_writer *w, struct err *e)
 {
-	struct index_source *s = ix->sources.v[source];
+	CLEANUP_ARENA scratch = {0};
+	const struct table_entry **v =
+		arena_array(&scratch, const struct table_entry *, g->names.n);
 
-	if (s->image)
-		return image_spec(s->image, number, out, e) < 0 ? wrap(s, e) : 0;
-	*out = s->specs.numbers.entries[number].key;
-	return 0;
-}
+	for (size_t i = 0; i < g->names.n; i++)
+		v[i] = &g->names.entries[i];
+	if (g->names.n)
+		qsort(v, g->names.n, sizeof *v, cmp_name);
+	for (size_t i = 0; i < g->names.n; i++) {
+		const struct piece *p = v[i]->value.ptr;
 
-void index_each_name(const struct index *ix, index_visitor *fn, void *ctx)
-{
-	for (size_t i = 0; i < ix->names.n; i++)
-		fn(ctx, ix->names.entries[i].key);
-	for (size_t k = 0; k < ix->sources.n; k++) {
-		struct image *m = ix->sources.v[k]->image;
-
-		for (size_t i = 0; m && i < image_names(m); i++) {
-			struct str name;
-
-			if (image_name_at(m, i, &name, NULL) == 0)
-				fn(ctx, name);
-		}
-	}
-}
-
-/* --- making an index file ----------------------------------------------------------------- */
-
-/* Sorted, so that the same records make the same file. */
-static struct str *sorted_names(struct arena *a, const struct index *ix)
-{
-	struct str *v = arena_array(a, struct str, ix->names.n);
-
-	for (size_t i = 0; i < ix->names.n; i++)
-		v[i] = ix->names.entries[i].key;
-	if (ix->names.n)
-		qsort(v, ix->names.n, sizeof *v, str_cmp_qsort);
-	return v;
-}
-
-static int write_groups(
-	const struct index *ix, size_t source, struct image_writer *w, struct err *e)
-{
-	CLEANUP_ARENA a = {0};
-	CLEANUP_BUF bytes = {0};
-	struct str *names = sorted_names(&a, ix);
-
-	for (size_t i = 0; i < ix->names.n; i++) {
-		CLEANUP_ARENA scratch = {0};
-
-		buf_clear(&bytes);
-		if (make_group(&scratch, ix, source, image_specs(w), names[i], &bytes, e) < 0)
-			return -1;
-		if (bytes.n && image_add(w, names[i], buf_view(&bytes), e) < 0)
+		if (p && image_add(w, v[i]->key, str_n(p->bytes, p->n), e) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int index_write_image(const struct index *ix, size_t source, const char *path,
-	const uint8_t key[32], struct err *e)
+int groups_write(const struct groups *g, const char *path, const uint8_t key[32], struct err *e)
 {
-	const struct index_source *s = ix->sources.v[source];
 	struct image_writer *w = image_begin(path, e);
-	int rc = w ? write_groups(ix, source, w, e) : -1;
+	int rc = w ? add_groups(g, w, e) : -1;
 
 	if (rc == 0)
-		rc = image_end(w, key, s->n_records, s->given_base_url, e);
+		rc = image_end(w, key, &g->specs, g->n_records, g->base_url, e);
 	image_abort(w);
 	return rc;
 }

@@ -16,7 +16,7 @@
 #include "solver/index_group.h"
 
 enum {
-	IMAGE_VERSION = 1,
+	IMAGE_VERSION = 2,
 	IMAGE_ORDER = 0x01020304,
 	IMAGE_START = 4096,
 	IMAGE_BLOCK = 32 << 10,
@@ -69,11 +69,11 @@ int image_base_url(struct image *m, struct str *out, struct err *e);
  */
 struct image_writer;
 struct image_writer *image_begin(const char *path, struct err *e);
-/* bytes: what group_write() made, with the writer's specs. */
+/* bytes: what group_write() made. */
 int image_add(struct image_writer *w, struct str name, struct str bytes, struct err *e);
-struct spec_set *image_specs(struct image_writer *w);
-int image_end(struct image_writer *w, const uint8_t key[IMAGE_KEY], size_t n_records,
-	struct str base_url, struct err *e);
+/* specs: those that the groups were made with. */
+int image_end(struct image_writer *w, const uint8_t key[IMAGE_KEY], const struct spec_set *specs,
+	size_t n_records, struct str base_url, struct err *e);
 void image_abort(struct image_writer *w); /* frees it, always; NULL is allowed */
 
 #endif

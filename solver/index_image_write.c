@@ -14,7 +14,6 @@ enum { PIECE = 32 * IMAGE_BLOCK };
 struct image_writer {
 	struct arena arena;
 	struct file_out out;
-	struct spec_set specs;
 	struct buf piece; /* not yet written, from a block's start on */
 	uint64_t at;      /* bytes of payload so far */
 	struct buf sums;
@@ -28,7 +27,6 @@ struct image_writer *image_begin(const char *path, struct err *e)
 {
 	struct image_writer *w = xcalloc(1, sizeof *w);
 
-	w->specs.arena = w->specs.numbers.arena = &w->arena;
 	if (file_begin(&w->out, path, 0644, e) == 0) {
 		if (lseek(w->out.fd, IMAGE_START, SEEK_SET) == IMAGE_START)
 			return w;
@@ -47,11 +45,6 @@ void image_abort(struct image_writer *w)
 	buf_release(&w->sums);
 	arena_release(&w->arena);
 	free(w);
-}
-
-struct spec_set *image_specs(struct image_writer *w)
-{
-	return &w->specs;
 }
 
 /* Sums and writes whole blocks, and at the end the last one. */
@@ -125,9 +118,10 @@ static int put_slots(struct image_writer *w, struct image_header *h, struct err 
 	return put_section(w, &h->slots, slots, n * sizeof *slots, e);
 }
 
-static int put_specs(struct image_writer *w, struct image_header *h, struct err *e)
+static int put_specs(
+	struct image_writer *w, struct image_header *h, const struct spec_set *set, struct err *e)
 {
-	const struct table *t = &w->specs.numbers;
+	const struct table *t = &set->numbers;
 	struct image_spec *specs = arena_array(&w->arena, struct image_spec, t->n);
 	uint64_t at = w->at;
 
@@ -160,15 +154,15 @@ static int put_ends(struct image_writer *w, struct image_header *h, struct err *
 	return 0;
 }
 
-int image_end(struct image_writer *w, const uint8_t key[IMAGE_KEY], size_t n_records,
-	struct str base_url, struct err *e)
+int image_end(struct image_writer *w, const uint8_t key[IMAGE_KEY], const struct spec_set *specs,
+	size_t n_records, struct str base_url, struct err *e)
 {
 	struct image_header h = {
 		.version = IMAGE_VERSION, .order = IMAGE_ORDER, .n_records = n_records};
 
 	memcpy(h.magic, "ebindex", 8);
 	memcpy(h.key, key, IMAGE_KEY);
-	if (put_specs(w, &h, e) < 0 || put_slots(w, &h, e) < 0 ||
+	if (put_specs(w, &h, specs, e) < 0 || put_slots(w, &h, e) < 0 ||
 		put_section(w, &h.names, w->names.v, w->names.n * sizeof *w->names.v, e) < 0 ||
 		put_section(w, &h.base_url, base_url.p, base_url.n, e) < 0 ||
 		put_ends(w, &h, e) < 0)

@@ -124,3 +124,49 @@ int virtual_package_parse(struct arena *a, struct str text, struct record *out, 
 		return err_wrap(e, "invalid virtual package '%.*s'", STR_ARG(whole));
 	return 0;
 }
+
+static struct str *copy_list(struct arena *a, const struct str *from, size_t n)
+{
+	struct str *to = arena_array(a, struct str, n);
+
+	for (size_t i = 0; i < n; i++)
+		to[i] = arena_str(a, from[i]);
+	return to;
+}
+
+struct record *record_copy(struct arena *a, const struct record *r)
+{
+	struct record *c = arena_new(a, struct record);
+
+	*c = *r;
+	c->name = arena_str(a, r->name);
+	c->version = arena_str(a, r->version);
+	c->build = arena_str(a, r->build);
+	c->license = arena_str(a, r->license);
+	c->license_family = arena_str(a, r->license_family);
+	c->python_site_packages_path = arena_str(a, r->python_site_packages_path);
+	c->subdir = arena_str(a, r->subdir);
+	c->channel = arena_str(a, r->channel);
+	c->fn = arena_str(a, r->fn);
+	c->url = arena_str(a, r->url);
+	c->track_features = arena_str(a, r->track_features);
+	c->features = arena_str(a, r->features);
+	c->flags = arena_str(a, r->flags);
+	c->depends = copy_list(a, r->depends, r->n_depends);
+	c->constrains = copy_list(a, r->constrains, r->n_constrains);
+	c->extras = copy_list(a, r->extras, r->n_extras);
+	return c;
+}
+
+bool extra_name_is_valid(struct str name)
+{
+	enum { EXTRA_MAX = 64 };
+
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !(c && strchr("_.+-", c)))
+			return false;
+	}
+	return name.n > 0 && name.n <= EXTRA_MAX;
+}

@@ -22,6 +22,9 @@ struct record {
 	struct str track_features; /* separated by spaces; empty: none */
 	struct str features;
 	struct str flags; /* CEP 45, separated by spaces; only records of repodata v3 have any */
+	/* CEP 44: each group as "GROUP ", and each of its dependencies as "GROUP SPEC". */
+	struct str *extras;
+	size_t n_extras;
 	enum noarch noarch;
 	struct str python_site_packages_path; /* CEP 17; empty: not given */
 	struct str license, license_family;
@@ -32,7 +35,8 @@ struct record {
 	size_t n_purls;
 	bool has_purls;
 	uint64_t size;      /* bytes of the file; 0: not known */
-	uint64_t timestamp; /* milliseconds; 0: not known */
+	uint64_t timestamp; /* when it was built, milliseconds; 0: not known */
+	uint64_t indexed;   /* when the channel took it in (CEP 47), milliseconds; 0: not known */
 };
 
 /* "NAME-VERSION-BUILD", the dist name, in the arena. */
@@ -42,6 +46,10 @@ struct str record_dist(struct arena *a, const struct record *r);
  * -1 where it is not one; the slices point into fn.
  */
 int record_split_fn(struct str fn, struct str *name, struct str *version, struct str *build);
+/* A copy that needs nothing of what the record was made of. */
+struct record *record_copy(struct arena *a, const struct record *r);
+/* Is it the name of a group of optional dependencies (CEP 44)? */
+bool extra_name_is_valid(struct str name);
 /* By name, then version text, build, subdir: a total order for output. */
 int record_cmp_name(const struct record *a, const struct record *b);
 /* Is it a subdir of conda's (CEP 26), such as "linux-64" or "noarch"? */

@@ -2,15 +2,10 @@
  * repodata.json: any text is refused in words or gives an index whose records can be parsed and
  * solved for, without reading out of bounds.
  */
-#include "base/file.h"
 #include "solver/universe.h"
+#include "tests/memory.h"
 
 #include <assert.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,46 +37,59 @@ static void solve_for(const struct index *ix, const struct channel *channel, str
 	arena_release(&a);
 }
 
-static void use(const struct index *ix, const struct channel *channel)
+struct names {
+	const struct index *ix;
+	struct str v[SOLVES_MAX];
+	size_t n;
+};
+
+/* Each record is one, or an error in words. */
+static void use_name(void *ctx, struct str name)
 {
+	struct names *names = ctx;
+	struct index_group g;
 	struct arena a = {0};
 
-	for (size_t i = 0; i < ix->n_places && i < RECORDS_MAX; i++) {
-		struct record r;
-		struct err e = {0};
+	if (names->n < SOLVES_MAX)
+		names->v[names->n++] = name;
+	if (index_group(names->ix, 0, name, &g, NULL) == 1)
+		for (size_t i = 0; i < g.n_builds && i < RECORDS_MAX; i++) {
+			struct record r;
 
-		if (record_parse(&a, ix, &ix->places[i], &r, &e) == 0)
+			group_record(&g, i, &r);
 			record_copy(&a, &r);
-		else
-			assert(e.code == ERR_INTEGRITY && e.text);
-		err_release(&e);
-	}
-	for (size_t i = 0; i < ix->names.n && i < SOLVES_MAX; i++)
-		solve_for(ix, channel, ix->names.entries[i].key);
+			if (g.builds[i].flags & GROUP_BAD)
+				assert(r.track_features.n);
+		}
 	arena_release(&a);
+}
+
+static void use(struct groups *groups)
+{
+	const struct channel channel = {.name = STR("c"), .url = STR("https://h/c")};
+	struct names names = {.ix = index_new()};
+	struct index *ix = (struct index *)names.ix;
+
+	index_add_groups(ix, groups, &channel, 0, STR("linux-64"), NULL);
+	index_each_name(ix, use_name, &names);
+	for (size_t i = 0; i < names.n; i++)
+		solve_for(ix, &channel, names.v[i]);
+	index_free(ix);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct channel channel = {.name = STR("c"), .url = STR("https://h/c")};
-	struct index *ix;
+	struct memory from = {.rest = str_n((const char *)data, size), .step = 1 + size % 61};
+	struct groups *groups;
 	struct err e = {0};
-	char path[64];
-	int fd;
 
 	if (size > LARGEST)
 		return 0;
-	fd = memfd_create("repodata", MFD_CLOEXEC);
-	if (fd < 0 || write_full(fd, data, size, NULL) < 0)
-		abort();
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	ix = index_new();
-	if (index_add_file(ix, path, &channel, 0, STR("linux-64"), &e) == 0)
-		use(ix, &channel);
+	groups = groups_read(read_memory, &from, "repodata.json", &e);
+	if (groups)
+		use(groups);
 	else
 		assert(e.code == ERR_INTEGRITY);
 	err_release(&e);
-	index_free(ix);
-	close(fd);
 	return 0;
 }

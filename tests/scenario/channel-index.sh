@@ -34,15 +34,15 @@ done
 before=$(cd "$channel" && sha256sum ./*/repodata.json*)
 index 0 "again, one by one" "$channel" 1
 same "gives the same bytes" "$(cd "$channel" && sha256sum ./*/repodata.json*)" "$before"
-expect 0 "the solver's reader takes it" "$net" index "$T/cache" linux-64,noarch "$channel"
-same "in place" "$(cat "$T/out")" "$channel/linux-64/repodata.json
-$channel/noarch/repodata.json"
+expect 0 "the solver's reader takes it" "$net" index "$T/cache" "$channel"
+same "all of it" "$(cut -d' ' -f1 "$T/out")" "$(for subdir in linux-64 noarch; do
+  find "$channel/$subdir" -name '*.conda' -o -name '*.tar.bz2' | wc -l; done)"
+cp "$T/out" "$T/plain"
 
 rm "$channel/linux-64/repodata.json" "$channel/noarch/repodata.json"
-expect 0 "with .zst alone" "$net" index "$T/cache" linux-64,noarch "$channel"
-same "it is unpacked into the cache" "$(sed "s,$T/cache/.*,cache," "$T/out" | sort -u)" cache
-same "as it was" "$(sha256sum <"$(head -n 1 "$T/out")")" \
-  "$(zstd -dc "$channel/linux-64/repodata.json.zst" | sha256sum)"
+expect 0 "with .zst alone" "$net" index "$T/cache" "$channel"
+check "it says the same" cmp "$T/plain" "$T/out"
+same "and is read in place" "$(find "$T/cache" -name body)" ""
 
 one=$(find "$channel/linux-64" -name '*.conda' | sort | head -n 1)
 rm "$one"
@@ -54,9 +54,9 @@ else
 fi
 
 mkdir "$T/flat" && cp "$channel"/noarch/*.conda "$T/flat"
-expect 4 "a folder without index as a channel" "$net" index "$T/cache" linux-64,noarch "$T/flat"
+expect 4 "a folder without index as a channel" "$net" index "$T/cache" "$T/flat"
 says "names channel index" "hint: move the packages .*envbuild channel index $T/flat"
-expect 4 "no folder at all" "$net" index "$T/cache" linux-64,noarch "$T/nothing"
+expect 4 "no folder at all" "$net" index "$T/cache" "$T/nothing"
 says "names make demo" "hint: .*make demo"
 index 2 "packages in the channel's own folder" "$T/flat"
 says "says where to put them" "hint: move it to '$T/flat/noarch'"

@@ -6,8 +6,8 @@
  *		one line per URL: STATUS BYTES SHA256 ETAG RESTARTS FROM
  *		-x: what has another sum is refused; -f: writers have no room three times of four, and
  *		are asked again every millisecond (-F MS)
- *	net index [-o] CACHE SUBDIR,SUBDIR CHANNEL...
- *		one line per channel and subdir: the path of its index, or "missing"
+ *	net index [-o] CACHE CHANNEL
+ *		a line for linux-64 and one for noarch: RECORDS SHA256-OF-NAMES, or "missing"
  *	net channel-index DIR JOBS
  *	net list ARCHIVE
  *		one line per member: TYPE MODE MTIME SIZE SHA256 PATH LINK, the texts in hex
@@ -23,7 +23,7 @@
 #include "base/hash.h"
 #include "base/http.h"
 #include "builder/channel_index.h"
-#include "solver/channel.h"
+#include "solver/index_open.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -247,26 +247,62 @@ static int cmd_get(int argc, char **argv)
 
 /* --- index --------------------------------------------------------------------------------- */
 
-static int fetch_indexes(struct arena *a, const struct channel_list *list, const char *cache,
-	struct str subdirs, bool offline, struct err *e)
+static int cmp_names(const void *va, const void *vb)
 {
-	struct index_request requests[64] = {0};
+	return str_cmp(*(const struct str *)va, *(const struct str *)vb);
+}
+
+/* How many records there are, and the sum of the names, each with a line end behind it. */
+static void print_groups(const struct groups *g)
+{
+	CLEANUP_ARENA a = {0};
+	CLEANUP_BUF text = {0};
+	size_t n = groups_names(g);
+	struct str *names = arena_array(&a, struct str, n);
+	uint8_t sum[SHA256_LEN];
+	char hex[SHA256_HEX + 1];
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = groups_name_at(g, i);
+	if (n)
+		qsort(names, n, sizeof *names, cmp_names);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&text, "%.*s\n", STR_ARG(names[i]));
+	sha256_of(text.p, text.n, sum);
+	hex_encode(sum, sizeof sum, hex);
+	printf("%zu %s\n", groups_records(g), hex);
+}
+
+static void print_index(const struct index *ix, struct str subdir)
+{
+	for (size_t i = 0; i < ix->sources.n; i++)
+		if (str_eq(ix->sources.v[i]->subdir, subdir)) {
+			print_groups(ix->sources.v[i]->groups);
+			return;
+		}
+	puts("missing");
+}
+
+static int open_index(
+	const char *cache, const struct channel_list *list, bool offline, struct err *e)
+{
 	struct http *http = http_new(&(struct http_options){.offline = offline, .retries = 1});
-	size_t n = 0;
-	int rc;
+	const struct solve_request request = {.channels = list->v,
+		.n_channels = list->n,
+		.subdir = STR("linux-64"),
+		.cache_dir = cache,
+		.http = http,
+		.offline = offline};
+	struct opening *o = opening_new(&request);
+	const struct index *ix = opening_open(o, false, e);
 
-	for (size_t i = 0; i < list->n; i++) {
-		struct str rest = subdirs;
-
-		while (rest.p && n < 64)
-			requests[n++] = (struct index_request){
-				.channel = &list->v[i], .subdir = str_cut(&rest, ',')};
+	if (ix) {
+		print_index(ix, STR("linux-64"));
+		print_index(ix, STR("noarch"));
 	}
-	rc = channel_fetch_indexes(a, http, cache, offline, requests, n, e);
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		printf("%s\n", requests[i].file.path ? requests[i].file.path : "missing");
+	opening_free(o);
 	http_free(http);
-	return rc;
+	return ix ? 0 : -1;
 }
 
 static int cmd_index(int argc, char **argv)
@@ -278,12 +314,10 @@ static int cmd_index(int argc, char **argv)
 
 	argv += offline;
 	argc -= offline;
-	if (argc < 4)
+	if (argc != 3)
 		return 2;
-	for (int i = 3; i < argc; i++)
-		if (channel_add(&a, &list, str_of(argv[i]), NULL, ".", &e) < 0)
-			return report(&e);
-	if (fetch_indexes(&a, &list, argv[1], str_of(argv[2]), offline, &e) < 0)
+	if (channel_add(&a, &list, str_of(argv[2]), NULL, ".", &e) < 0 ||
+		open_index(argv[1], &list, offline, &e) < 0)
 		return report(&e);
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/ahead.h"
 #include "base/pipe.h"
 #include "base/zip_stored.h"
 #include "tests/memory.h"
@@ -185,6 +186,75 @@ static void test_pipe(void **state)
 	run_pipe(PIPE_BROKEN);
 }
 
+/* --- reading ahead ------------------------------------------------------------------------- */
+
+/* Bytes that tell their place, in pieces of odd lengths; at the end, or an error there. */
+struct counting {
+	size_t at, n;
+	bool fails;
+};
+
+static unsigned char byte_at(size_t i)
+{
+	return (unsigned char)(i * 31 ^ i >> 8);
+}
+
+static ptrdiff_t count_up(void *ctx, void *p, size_t n, struct err *e)
+{
+	struct counting *c = ctx;
+	unsigned char *to = p;
+
+	if (n > 1 + c->at % 50021)
+		n = 1 + c->at % 50021;
+	if (n > c->n - c->at)
+		n = c->n - c->at;
+	if (n == 0 && c->fails)
+		return err_set(e, ERR_NETWORK, "the line went dead");
+	for (size_t i = 0; i < n; i++)
+		to[i] = byte_at(c->at++);
+	return (ptrdiff_t)n;
+}
+
+/* Reads up to `take` bytes of it and leaves; the bytes must be right. */
+static ptrdiff_t read_through(struct counting *c, size_t take, struct err *e)
+{
+	struct ahead *a = ahead_open(count_up, c, e);
+	unsigned char piece[4099];
+	size_t at = 0;
+	ptrdiff_t n = 0;
+
+	assert_non_null(a);
+	while (at < take && (n = ahead_read(a, piece, sizeof piece, e)) > 0)
+		for (ptrdiff_t i = 0; i < n; i++)
+			assert_int_equal(piece[i], byte_at(at++));
+	if (n == 0 && at < take)
+		assert_int_equal(ahead_read(a, piece, 1, e), 0);
+	ahead_close(a);
+	return n < 0 ? -1 : (ptrdiff_t)at;
+}
+
+static void test_ahead(void **state)
+{
+	static const size_t lengths[] = {0, 1, 4099, 256 << 10, (256 << 10) + 1, 3 << 20};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		struct counting whole = {.n = lengths[i]},
+				broken = {.n = lengths[i], .fails = true};
+		struct counting left = {.n = 64 << 20};
+		struct err e = {0};
+
+		assert_int_equal(read_through(&whole, SIZE_MAX, &e), lengths[i]);
+		assert_int_equal(read_through(&broken, SIZE_MAX, &e), -1);
+		assert_int_equal(e.code, ERR_NETWORK);
+		assert_string_equal(e.text, "the line went dead");
+		err_release(&e);
+		/* Who leaves early does not wait for the rest. */
+		read_through(&left, lengths[i], &e);
+		assert_true(left.at < lengths[i] + (8 << 20));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_every_byte),
 		cmocka_unit_test(test_every_length),
 		cmocka_unit_test(test_pipe),
+		cmocka_unit_test(test_ahead),
 	};
-	return cmocka_run_group_tests_name("zip_stored and pipe", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("streams", tests, NULL, NULL);
 }

@@ -45,24 +45,104 @@ static const char small[] =
 	"\"packages.conda\":{\"a-b-2-h_1.conda\":{\"name\":\"a-b\",\"version\":\"2\"}},"
 	"\"removed\":[\"x-1-0.conda\"],\"other\":[1,{\"packages\":{}}]}";
 
+/* The builds that the last index added has of a name. */
+static size_t builds(struct fixture *f, const char *name, struct index_group *g)
+{
+	int rc = index_group(f->ix, f->ix->sources.n - 1, str_of(name), g, &f->e);
+
+	if (rc < 0)
+		fail_msg("%s", f->e.text);
+	return rc ? g->n_builds : 0;
+}
+
+static void assert_spec(struct fixture *f, uint32_t number, const char *want)
+{
+	struct str text;
+
+	assert_int_equal(index_spec(f->ix, f->ix->sources.n - 1, number, &text, &f->e), 0);
+	assert_string_equal(arena_cstr(&f->arena, text), want);
+}
+
 static void both_lists_are_found(void **state)
 {
 	struct fixture *f = *state;
-	const struct index_place *p;
-	struct record r;
+	struct index_group g;
 
 	assert_int_equal(add(f, small), 0);
-	assert_int_equal(f->ix->n_places, 2);
-	p = index_first(f->ix, STR("a"));
-	assert_non_null(p);
-	assert_null(index_next(f->ix, p));
-	assert_true(str_is(place_fn(p), "a-1.0-0.tar.bz2"));
-	assert_int_equal(record_parse(&f->arena, f->ix, p, &r, &f->e), 0);
-	assert_int_equal(r.n_depends, 1);
-	assert_true(str_is(r.depends[0], "b >=1"));
-	assert_true(str_is(r.channel, "https://h/main"));
-	assert_non_null(index_first(f->ix, STR("a-b")));
-	assert_null(index_first(f->ix, STR("b")));
+	assert_int_equal(f->ix->n_records, 2);
+	assert_int_equal(builds(f, "a", &g), 1);
+	assert_true(str_is(group_text(&g, g.builds[0].fn), "a-1.0-0.tar.bz2"));
+	assert_int_equal(g.builds[0].depends.n, 1);
+	assert_spec(f, g.specs[g.builds[0].depends.at], "b >=1");
+	assert_int_equal(builds(f, "a-b", &g), 1);
+	assert_int_equal(builds(f, "b", &g), 0);
+}
+
+/* However the records of a name are spread, they are one group. */
+static void scattered_records_are_one_group(void **state)
+{
+	static const char *const want[] = {
+		"a-1-0.conda", "a-2-0.tar.bz2", "a-3-0.conda", "a-4-0.conda", "a-5-0.conda"};
+	struct fixture *f = *state;
+	struct index_group g;
+	struct record r;
+
+	assert_int_equal(
+		add(f, "{\"removed\":[\"a-6-0.conda\",\"c-1-0.conda\"],\"packages.conda\":{"
+		       "\"a-3-0.conda\":{\"name\":\"a\",\"version\":\"3\",\"depends\":[\"x\",\"y "
+		       "1\"]},"
+		       "\"b-1-0.conda\":{\"name\":\"b\",\"version\":\"1\"},"
+		       "\"a-1-0.conda\":{\"name\":\"a\",\"version\":\"1\",\"build\":\"first\"},"
+		       "\"c-1-0.conda\":{\"name\":\"c\",\"version\":\"1\"},"
+		       "\"a-6-0.conda\":{\"name\":\"a\",\"version\":\"6\"}},"
+		       "\"packages\":{\"a-1-0.tar.bz2\":{\"name\":\"a\",\"version\":\"1\"},"
+		       "\"a-2-0.tar.bz2\":{\"name\":\"a\",\"version\":\"2\",\"constrains\":[\"z\"]}"
+		       "},"
+		       "\"packages.conda\":{\"a-1-0.conda\":{\"name\":\"a\",\"version\":\"1\","
+		       "\"build\":\"second\"},\"a-4-0.conda\":{\"name\":\"a\",\"version\":\"4\"}},"
+		       "\"v3\":{\"conda\":{\"a-5-0\":{\"name\":\"a\",\"version\":\"5\"}}}}"),
+		0);
+	assert_int_equal(builds(f, "a", &g), 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(arena_cstr(&f->arena, group_text(&g, g.builds[i].fn)), want[i]);
+	group_record(&g, 0, &r);
+	assert_true(str_is(r.build, "first"));
+	assert_spec(f, g.specs[g.builds[1].constrains.at], "z");
+	assert_spec(f, g.specs[g.builds[2].depends.at + 1], "y 1");
+	assert_int_equal(builds(f, "b", &g), 1);
+	assert_int_equal(builds(f, "c", &g), 0);
+}
+
+/* CEP 48, its example: keys have no ending, other kinds of files are passed over. */
+static void records_of_v3_are_read(void **state)
+{
+	struct fixture *f = *state;
+	struct index_group g;
+	const struct group_kind *kind;
+	struct record r;
+
+	assert_int_equal(
+		add(f, "{\"info\":{\"repodata_revisions\":{\"v3\":{\"n_packages\":1}}},"
+		       "\"v3\":{\"tar.bz2\":{},\"whl\":{\"w-1-0\":{\"name\":7}},\"conda\":{"
+		       "\"example-3.0.0-0\":{\"build\":\"0\",\"depends\":"
+		       "[\"package[version=2,build_number=0,when=__unix]\"],\"extra_depends\":"
+		       "{\"test\":[\"test-dependency\",\"b "
+		       ">=2\"],\"none\":[]},\"name\":\"example\","
+		       "\"flags\":[\"cuda\",\"blas:mkl\"],\"timestamp\":1773851540030,"
+		       "\"indexed_timestamp\":1773851561010,\"version\":\"3.0.0\"}}}}"),
+		0);
+	assert_int_equal(f->ix->n_records, 1);
+	assert_int_equal(builds(f, "example", &g), 1);
+	assert_true(str_is(group_text(&g, g.builds[0].fn), "example-3.0.0-0.conda"));
+	group_record(&g, 0, &r);
+	assert_true(str_is(r.flags, "cuda blas:mkl"));
+	assert_true(r.timestamp == UINT64_C(1773851540030));
+	assert_true(r.indexed == UINT64_C(1773851561010));
+	kind = &g.kinds[g.rests[0].kind];
+	assert_int_equal(kind->extras.n, 4);
+	assert_spec(f, g.specs[kind->extras.at], "test ");
+	assert_spec(f, g.specs[kind->extras.at + 2], "test b >=2");
+	assert_spec(f, g.specs[kind->extras.at + 3], "none ");
 }
 
 static void every_cut_is_damage(void **state)
@@ -74,7 +154,7 @@ static void every_cut_is_damage(void **state)
 
 		assert_int_equal(add(f, text), -1);
 		assert_int_equal(f->e.code, ERR_INTEGRITY);
-		assert_non_null(strstr(f->e.text, "channel 'main', linux-64/repodata.json:1:"));
+		assert_non_null(strstr(f->e.text, "channel 'main', linux-64/repodata.json"));
 		err_release(&f->e);
 	}
 }
@@ -82,8 +162,9 @@ static void every_cut_is_damage(void **state)
 static void nonsense_is_refused(void **state)
 {
 	static const char *const bad[] = {"", "[]", "1", "{\"packages\":[]}", "{\"packages\":null}",
-		"{\"packages\":{\"a-1-0.conda\":1}}", "{\"packages\":{\"a-1-0.conda\":{]}}",
-		"{\"removed\":[1]}", "{}{}", "{\"a\":1,}"};
+		"{\"packages\":{\"a-1-0.conda\":{]}}", "{\"v3\":[]}", "{\"v3\":{\"conda\":1}}",
+		"{\"packages\":{\"a-1-0.conda\":{\"depends\":[\"b\",]}}}", "{\"removed\":[1]}",
+		"{}{}", "{\"a\":1,}"};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -100,9 +181,10 @@ static void a_file_name_that_is_none_is_passed_over(void **state)
 
 	assert_int_equal(
 		add(f, "{\"packages\":{\"readme.txt\":{},\"a.conda\":{},\"--.conda\":{}}}"), 0);
-	assert_int_equal(f->ix->n_places, 0);
+	assert_int_equal(f->ix->n_records, 0);
 }
 
+/* The record of a-1-0.conda with these fields; -1 and f->e where it cannot be read. */
 static int parse_one(struct fixture *f, const char *fields, struct record *r)
 {
 	char *text = arena_printf(&f->arena,
@@ -110,13 +192,17 @@ static int parse_one(struct fixture *f, const char *fields, struct record *r)
 		"\"0\""
 		"%s%s}}}",
 		*fields ? "," : "", fields);
-	const struct index_place *p = NULL;
+	struct index_group g;
 
 	if (add(f, text) < 0)
-		fail_msg("%s", f->e.text);
-	for (p = index_first(f->ix, STR("a")); index_next(f->ix, p);)
-		p = index_next(f->ix, p);
-	return record_parse(&f->arena, f->ix, p, r, &f->e);
+		return -1;
+	assert_int_equal(builds(f, "a", &g), 1);
+	if (g.builds[0].flags & GROUP_BAD)
+		return err_set(&f->e, ERR_INTEGRITY, "%.*s",
+			STR_ARG(group_text(&g, g.builds[0].track_features)));
+	group_record(&g, 0, r);
+	r->n_depends = g.builds[0].depends.n;
+	return 0;
 }
 
 static void old_forms_of_fields_are_read(void **state)
@@ -149,17 +235,22 @@ static void fields_of_a_wrong_type_name_the_file(void **state)
 {
 	static const char *const bad[] = {"\"depends\":\"b\"", "\"depends\":[1]", "\"version\":{}",
 		"\"sha256\":\"abc\"", "\"md5\":\"zz\"", "\"size\":\"big\"", "\"noarch\":7",
-		"\"track_features\":[1]", "\"x\"", "\"name\":\"b\"",
-		"\"version\":null,\"version\":\"\""};
+		"\"track_features\":[1]", "\"name\":\"b\"", "\"extra_depends\":{\"A b\":[]}",
+		"\"extra_depends\":{\"a\":{\"b\":[[]]}}", "\"version\":null,\"version\":\"\"",
+		"\"depends\":{\"deep\":[{\"er\":[1]}]},\"name\":[[]]"};
 	struct fixture *f = *state;
+	struct index_group g;
 	struct record r;
 
+	assert_int_equal(add(f, "{\"packages.conda\":{\"a-1-0.conda\":[{}]}}"), 0);
+	assert_int_equal(builds(f, "a", &g), 1);
+	assert_true(g.builds[0].flags & GROUP_BAD);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		if (parse_one(f, bad[i], &r) == 0)
 			fail_msg("taken: %s", bad[i]);
 		assert_int_equal(f->e.code, ERR_INTEGRITY);
 		assert_non_null(strstr(f->e.text, "a-1-0.conda"));
-		assert_non_null(strstr(f->e.text, "main"));
+		assert_null(strstr(f->e.text, "\n"));
 		err_release(&f->e);
 	}
 }
@@ -198,20 +289,25 @@ static void urls_follow_base_url(void **state)
 		"https://h/main/linux-64/blobs/a-1!2-0+x.conda");
 }
 
-static size_t parse_all(struct fixture *f, size_t from)
-{
-	struct arena a = {0};
-	struct record r;
+struct counting {
+	struct fixture *f;
+	size_t n;
+};
 
-	for (size_t i = from; i < f->ix->n_places; i++) {
-		if (record_parse(&a, f->ix, &f->ix->places[i], &r, &f->e) < 0)
-			fail_msg("%s", f->e.text);
+/* Every build of the name can be read; those that others stand in for are not there. */
+static void count_builds(void *ctx, struct str name)
+{
+	struct counting *c = ctx;
+	struct index_group g;
+
+	c->n += builds(c->f, arena_cstr(&c->f->arena, name), &g);
+	for (size_t i = 0; i < g.n_builds; i++) {
+		struct record r;
+
+		assert_false(g.builds[i].flags & GROUP_BAD);
+		group_record(&g, i, &r);
 		assert_true(r.version.n > 0);
-		if (i % 1000 == 0)
-			arena_release(&a);
 	}
-	arena_release(&a);
-	return f->ix->n_places - from;
 }
 
 static void every_real_record_is_read(void **state)
@@ -234,16 +330,17 @@ static void every_real_record_is_read(void **state)
 		skip();
 	}
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		char *path = unpack_index(&f->arena, shared_path(&f->arena, files[i].rel), f->dir,
-			arena_printf(&f->arena, "real%zu", i));
-		size_t from = f->ix->n_places, n;
+		struct counting c = {.f = f};
 
-		if (index_add_file(f->ix, path, &f->channel, 0, STR("linux-64"), &f->e) < 0)
+		index_free(f->ix);
+		f->ix = index_new();
+		if (index_add_file(f->ix, shared_path(&f->arena, files[i].rel), &f->channel, 0,
+			    STR("linux-64"), &f->e) < 0)
 			fail_msg("%s", f->e.text);
-		n = parse_all(f, from);
+		index_each_name(f->ix, count_builds, &c);
 		if (files[i].n)
-			assert_int_equal(n, files[i].n);
-		assert_true(n > 100);
+			assert_int_equal(f->ix->n_records, files[i].n);
+		assert_true(c.n > 100 && c.n <= f->ix->n_records);
 	}
 }
 
@@ -279,6 +376,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(both_lists_are_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(scattered_records_are_one_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(records_of_v3_are_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_cut_is_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(nonsense_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(

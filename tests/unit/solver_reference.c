@@ -1,6 +1,7 @@
 /* Real requests on real records, against what micromamba answers (shared data, solves/). */
 #include "tests/unit/solver_helper.h"
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/table.h"
 
@@ -228,8 +229,49 @@ static void answers_are_as_good_as_the_reference(void **state)
 	assert_int_equal(worse, 0);
 }
 
-/* The same records in the opposite order, all in one file. */
-static struct index *reversed(const struct data *d, struct err *e)
+/* Appends the members of the object that comes next, the last one first. */
+static void add_reversed(struct json *j, struct str text, struct buf *to)
+{
+	struct arena a = {0};
+	struct {
+		struct str *v;
+		size_t n, cap;
+	} members = {0};
+
+	assert_int_equal(json_next(j), JSON_OBJECT);
+	while (json_next(j) == JSON_KEY) {
+		const char *from = json_text(j).p - 1;
+
+		assert_int_equal(json_skip(j), 0);
+		*VEC_PUSH(&a, &members) = str_n(from, (size_t)(text.p + json_offset(j) - from));
+	}
+	for (size_t i = members.n; i-- > 0;)
+		buf_printf(
+			to, "%s%.*s\n", to->p[to->n - 1] == '{' ? "" : ",", STR_ARG(members.v[i]));
+	arena_release(&a);
+}
+
+/* The records of a subdir in the opposite order, all in one list. */
+static void reverse(struct arena *a, const char *path, struct buf *to)
+{
+	struct str text;
+	struct json *j;
+
+	assert_int_equal(file_read(a, path, 1 << 30, &text, NULL), 0);
+	j = json_open_text(text, path);
+	assert_int_equal(json_next(j), JSON_OBJECT);
+	buf_puts(to, "{\"packages\":{");
+	while (json_next(j) == JSON_KEY) {
+		if (str_starts(json_text(j), STR("packages")))
+			add_reversed(j, text, to);
+		else
+			assert_int_equal(json_skip(j), 0);
+	}
+	buf_puts(to, "}}");
+	json_close(j);
+}
+
+static struct index *reversed(struct arena *a, const struct data *d, struct err *e)
 {
 	static const char *const subdirs[] = {"noarch", "linux-64"};
 	struct index *ix = index_new();
@@ -237,16 +279,7 @@ static struct index *reversed(const struct data *d, struct err *e)
 	for (size_t s = 0; s < 2; s++) {
 		CLEANUP_BUF text = {0};
 
-		buf_puts(&text, "{\"packages\":{");
-		for (size_t i = d->index->n_places; i-- > 0;) {
-			const struct index_place *p = &d->index->places[i];
-
-			if (!str_is(d->index->sources.v[p->source]->subdir, subdirs[s]))
-				continue;
-			buf_printf(&text, "%s\"%.*s\":%.*s\n", text.p[text.n - 1] == '{' ? "" : ",",
-				STR_ARG(place_fn(p)), (int)p->json_n, p->json);
-		}
-		buf_puts(&text, "}}");
+		reverse(a, path_join(a, d->dir, subdirs[s]), &text);
 		if (add_text(ix, d->dir, buf_view(&text), &d->channel, 0, subdirs[s], e) < 0)
 			return NULL;
 	}
@@ -257,8 +290,9 @@ static void order_of_records_does_not_matter(void **state)
 {
 	static const char *const some[] = {"sci.txt", "xr.txt", "torch-cuda.txt"};
 	struct data *d = need_data(state);
+	CLEANUP_ARENA text = {0};
 	struct err e = {0};
-	struct index *ix = reversed(d, &e);
+	struct index *ix = reversed(&text, d, &e);
 
 	assert_non_null(ix);
 	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
