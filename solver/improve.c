@@ -19,9 +19,59 @@ struct improving {
 	bool by_tier;
 };
 
+struct keeping {
+	struct universe *u;
+	struct candidate_list kept;
+	struct package_list conditions; /* stand-ins whose condition does not hold so far */
+};
+
+static void keep(struct keeping *k, struct package *p)
+{
+	if (p->is_virtual || p->queued)
+		return;
+	p->queued = true;
+	if (standin_is_condition(p))
+		*VEC_PUSH(&k->u->arena, &k->conditions) = p;
+	else
+		*VEC_PUSH(&k->u->arena, &k->kept) = p->chosen;
+}
+
+/* Follows what is kept from `from` on. */
+static void keep_depends(struct keeping *k, size_t from)
+{
+	for (size_t i = from; i < k->kept.n; i++)
+		for (size_t d = 0; d < k->kept.v[i]->n_depends; d++)
+			keep(k, k->kept.v[i]->depends[d]->package);
+}
+
+/*
+ * What a condition asks for is kept only where it holds among the rest, so that nothing is there
+ * for its own sake; more packages make no condition false.
+ */
+static void keep_conditions(struct keeping *k)
+{
+	struct package_list *list = &k->conditions;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct package *p = list->v[i];
+		size_t from = k->kept.n;
+
+		if (standin_escape(p))
+			continue;
+		*VEC_PUSH(&k->u->arena, &k->kept) = p->chosen;
+		list->v[i] = list->v[--list->n];
+		keep_depends(k, from);
+		i = SIZE_MAX; /* from the start: others may hold now */
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		list->v[i]->chosen = standin_escape(list->v[i]);
+		*VEC_PUSH(&k->u->arena, &k->kept) = list->v[i]->chosen;
+	}
+}
+
 struct candidate_list keep_needed(struct universe *u, const struct candidate_list *chosen)
 {
-	struct candidate_list kept = {0};
+	struct keeping k = {.u = u};
 
 	for (size_t i = 0; i < u->visited.n; i++)
 		u->visited.v[i]->chosen = NULL;
@@ -29,30 +79,14 @@ struct candidate_list keep_needed(struct universe *u, const struct candidate_lis
 		chosen->v[i]->package->queued = false;
 		chosen->v[i]->package->chosen = chosen->v[i];
 	}
-	for (size_t i = 0; i < u->n_wishes; i++) {
-		struct package *p = u->wishes[i].requirement->package;
-
-		if (p->is_virtual || p->queued)
-			continue;
-		p->queued = true;
-		*VEC_PUSH(&u->arena, &kept) = p->chosen;
-	}
-	for (size_t i = 0; i < kept.n; i++) {
-		const struct candidate *c = kept.v[i];
-
-		for (size_t k = 0; k < c->n_depends; k++) {
-			struct package *p = c->depends[k]->package;
-
-			if (p->is_virtual || p->queued)
-				continue;
-			p->queued = true;
-			*VEC_PUSH(&u->arena, &kept) = p->chosen;
-		}
-	}
+	for (size_t i = 0; i < u->n_wishes; i++)
+		keep(&k, u->wishes[i].requirement->package);
+	keep_depends(&k, 0);
+	keep_conditions(&k);
 	for (size_t i = 0; i < chosen->n; i++)
 		if (!chosen->v[i]->package->queued)
 			chosen->v[i]->package->chosen = NULL;
-	return kept;
+	return k.kept;
 }
 
 static bool is_wished(const struct universe *u, const struct package *p)

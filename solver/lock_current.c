@@ -20,7 +20,8 @@ struct check {
 	struct table have; /* name -> struct have */
 	struct have **queue;
 	size_t n_queue;
-	struct str reason; /* empty: none so far */
+	struct table groups; /* "name[group]" of what was reached with it (CEP 44) */
+	struct str reason;   /* empty: none so far */
 };
 
 static bool no(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -140,6 +141,7 @@ static bool enter_all(struct check *c)
 	for (size_t i = 0; i < t->n_records; i++)
 		if (!enter(c, t->records[i], false))
 			return false;
+	c->groups.arena = c->a;
 	c->queue = arena_array(c->a, struct have *, c->have.n);
 	return true;
 }
@@ -193,6 +195,32 @@ static struct str what_it_has(struct check *c, const struct matchspec *spec)
 		STR_ARG(have->record->version), STR_ARG(have->record->build));
 }
 
+static bool check_depend(struct check *c, const struct record *r, struct str text);
+
+static bool check_group(struct check *c, const struct record *r, struct str group)
+{
+	struct str key = arena_strf(c->a, "%.*s[%.*s]", STR_ARG(r->name), STR_ARG(group));
+	union table_value *seen = table_put(&c->groups, key);
+
+	if (seen->num++)
+		return true;
+	for (size_t i = 0; i < r->n_extras; i++) {
+		struct str text = r->extras[i];
+
+		if (str_eq(str_cut(&text, ' '), group) && text.n && !check_depend(c, r, text))
+			return false;
+	}
+	return true;
+}
+
+static bool check_groups(struct check *c, const struct matchspec *spec, const struct have *have)
+{
+	for (size_t i = 0; i < spec->n_extras && !have->is_virtual; i++)
+		if (!check_group(c, have->record, spec->extras[i]))
+			return false;
+	return true;
+}
+
 static bool check_requests(struct check *c)
 {
 	for (size_t i = 0; i < c->request->n_specs; i++) {
@@ -209,6 +237,8 @@ static bool check_requests(struct check *c)
 			return no(c, "'%.*s' is asked for and the lock has %.*s",
 				STR_ARG(line->text), STR_ARG(what_it_has(c, &spec)));
 		reach(c, have);
+		if (!check_groups(c, &spec, have))
+			return false;
 	}
 	return true;
 }
@@ -227,7 +257,7 @@ static bool check_depend(struct check *c, const struct record *r, struct str tex
 		return no(c, "'%.*s' needs '%.*s' and the lock has %.*s", STR_ARG(r->name),
 			STR_ARG(text), STR_ARG(what_it_has(c, &spec)));
 	reach(c, have);
-	return true;
+	return check_groups(c, &spec, have);
 }
 
 static bool check_depends(struct check *c, const struct record *r)

@@ -149,6 +149,38 @@ static int get_purls(
 	return lock_field_texts(r, map, "purls", &out->purls, &out->n_purls, e);
 }
 
+/* Groups of optional dependencies (CEP 44), as record.h has them. */
+static int get_extras(
+	const struct lock_reader *r, const struct yaml *map, struct record *out, struct err *e)
+{
+	const struct yaml *groups = yaml_get(map, "extra_depends");
+	struct {
+		struct str *v;
+		size_t n, cap;
+	} all = {0};
+
+	if (yaml_is_null(groups))
+		return 0;
+	if (lock_field_is(r, groups, YAML_MAP, "extra_depends", e) < 0)
+		return -1;
+	for (size_t i = 0; i < groups->n; i++) {
+		struct str name = groups->keys[i]->text, *specs;
+		size_t n;
+
+		if (!extra_name_is_valid(name))
+			return lock_field_fail(r, groups, e, "a group's name is not one");
+		if (lock_field_texts(r, groups, arena_cstr(r->a, name), &specs, &n, e) < 0)
+			return -1;
+		*VEC_PUSH(r->a, &all) = arena_strf(r->a, "%.*s ", STR_ARG(name));
+		for (size_t k = 0; k < n; k++)
+			*VEC_PUSH(r->a, &all) = arena_strf(
+				r->a, "%.*s %.*s", STR_ARG(name), STR_ARG(str_trim(specs[k])));
+	}
+	out->extras = all.v;
+	out->n_extras = all.n;
+	return 0;
+}
+
 static int get_rest(
 	const struct lock_reader *r, const struct yaml *y, struct record *out, struct err *e)
 {
@@ -158,6 +190,7 @@ static int get_rest(
 		lock_field_hash(r, y, "md5", out->md5, MD5_LEN, &out->has_md5, e) < 0 ||
 		lock_field_texts(r, y, "depends", &out->depends, &out->n_depends, e) < 0 ||
 		lock_field_texts(r, y, "constrains", &out->constrains, &out->n_constrains, e) < 0 ||
+		get_extras(r, y, out, e) < 0 ||
 		lock_field_text(r, y, "features", &out->features, e) < 0 ||
 		get_features(r, y, &out->track_features, e) < 0 ||
 		lock_field_text(r, y, "license", &out->license, e) < 0 ||

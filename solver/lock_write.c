@@ -146,6 +146,34 @@ static void put_identity(struct buf *to, const struct record *r, const struct de
 	put_noarch(to, r, d);
 }
 
+/* "GROUP ", not "GROUP SPEC": a spec ends with no space. */
+static bool is_group(struct str extra)
+{
+	return extra.p[extra.n - 1] == ' ';
+}
+
+/* Groups as in the index (CEP 44): a mapping of lists. */
+static void put_extras(struct buf *to, const struct record *r)
+{
+	size_t i = 0;
+
+	if (r->n_extras)
+		buf_puts(to, "  extra_depends:\n");
+	while (i < r->n_extras) {
+		const struct str group = r->extras[i++]; /* with a space behind it */
+		bool empty = i == r->n_extras || is_group(r->extras[i]);
+
+		buf_puts(to, "    ");
+		yaml_write_scalar(to, str_sub(group, 0, group.n - 1));
+		buf_puts(to, empty ? ": []\n" : ":\n");
+		for (; i < r->n_extras && !is_group(r->extras[i]); i++) {
+			buf_puts(to, "    - ");
+			yaml_write_scalar(to, str_sub(r->extras[i], group.n, r->extras[i].n));
+			buf_putc(to, '\n');
+		}
+	}
+}
+
 static void put_package(struct arena *a, struct buf *to, const struct entry *entry)
 {
 	const struct record *r = entry->record;
@@ -157,6 +185,7 @@ static void put_package(struct arena *a, struct buf *to, const struct entry *ent
 	put_hash(to, "  md5", r->md5, MD5_LEN, r->has_md5);
 	put_list(to, "  depends", r->depends, r->n_depends);
 	put_list(to, "  constrains", r->constrains, r->n_constrains);
+	put_extras(to, r);
 	put_different(to, "  channel", clean_url(a, r->channel), d.channel);
 	put_key(to, "  features", r->features);
 	put_words(to, "  track_features", r->track_features);

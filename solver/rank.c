@@ -152,7 +152,7 @@ static void note_allowances(struct universe *u, struct allowance_list *list, str
 		struct requirement *r = by->c->depends[i];
 		struct allowance *a = NULL;
 
-		if (r->package->is_virtual)
+		if (r->package->is_virtual || r->package->standin)
 			continue;
 		if (!r->best.known)
 			find_best(r);
@@ -249,6 +249,8 @@ void rank(struct universe *u)
 
 	for (size_t i = 0; i < u->requirements.n; i++)
 		((struct requirement *)u->requirements.entries[i].value.ptr)->best.known = false;
+	/* The ways out of a condition are equally good, and stay in their order. */
 	for (size_t i = 0; i < u->visited.n; i++)
-		rank_package(u, u->visited.v[i], &list);
+		if (!standin_is_condition(u->visited.v[i]))
+			rank_package(u, u->visited.v[i], &list);
 }

@@ -58,7 +58,7 @@ static int take_strings(struct parse *p, struct str prefix, struct text_list *to
 	enum json_type t;
 
 	while ((t = json_next(p->json)) == JSON_STRING) {
-		struct str text = json_text(p->json);
+		struct str text = str_trim(json_text(p->json));
 
 		if (to->n == DEPENDS_MAX)
 			return json_fail(p->json, e, "more than %d entries", (int)DEPENDS_MAX);
@@ -213,6 +213,7 @@ static const struct field fields[] = {
 	FIELD("build_number", build_number, take_number),
 	FIELD("constrains", constrains, take_constrains),
 	FIELD("depends", depends, take_depends),
+	FIELD("extra-depends", extras, take_extras),
 	FIELD("extra_depends", extras, take_extras),
 	FIELD("features", features, take_words),
 	FIELD("flags", flags, take_words),

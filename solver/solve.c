@@ -81,11 +81,15 @@ static struct record *finish_record(
 static int hand_out(struct arena *a, struct universe *u, const struct candidate_list *chosen,
 	struct solution *out, struct err *e)
 {
-	out->n = chosen->n;
+	out->n = 0;
 	out->records = arena_array(a, struct record *, chosen->n);
 	for (size_t i = 0; i < chosen->n; i++) {
-		out->records[i] = finish_record(a, u, chosen->v[i], e);
-		if (!out->records[i])
+		struct candidate *c = chosen->v[i];
+
+		if (c->package->standin)
+			continue;
+		out->records[out->n] = finish_record(a, u, c, e);
+		if (!out->records[out->n++])
 			return -1;
 	}
 	records_topological(out->records, out->n);

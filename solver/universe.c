@@ -5,7 +5,7 @@
 
 /* --- requirements ------------------------------------------------------------------------- */
 
-static struct package *package_of(struct universe *u, struct str name)
+struct package *package_of(struct universe *u, struct str name)
 {
 	union table_value *v = table_get(&u->packages, name);
 	struct package *p;
@@ -47,8 +47,16 @@ static bool candidate_matches(struct universe *u, const struct matchspec *spec, 
 	return matchspec_match(spec, candidate_record(u, c, false, NULL), c->version);
 }
 
-/* Which candidates match; the package is loaded. */
-static void match_all(struct universe *u, struct requirement *r)
+static bool requirement_takes(struct universe *u, const struct requirement *r, struct candidate *c)
+{
+	if (r->any)
+		return true;
+	if (r->exact)
+		return r->exact == c;
+	return candidate_matches(u, &r->spec, c) != r->negated;
+}
+
+void requirement_match(struct universe *u, struct requirement *r)
 {
 	const struct candidate_list *list = &r->package->candidates;
 
@@ -59,7 +67,7 @@ static void match_all(struct universe *u, struct requirement *r)
 	for (size_t i = 0; i < list->n; i++) {
 		struct candidate *c = list->v[i];
 
-		if (!candidate_matches(u, &r->spec, c))
+		if (!requirement_takes(u, r, c))
 			continue;
 		r->bits[c->at / 64] |= UINT64_C(1) << c->at % 64;
 		r->matches++;
@@ -67,37 +75,67 @@ static void match_all(struct universe *u, struct requirement *r)
 	}
 }
 
+static void enter_requirement(struct universe *u, struct requirement *r, struct package *p)
+{
+	r->package = p;
+	*VEC_PUSH(&u->arena, &p->requirements) = r;
+	if (p->loaded)
+		requirement_match(u, r);
+}
+
+struct requirement *requirement_new(struct universe *u, struct str text,
+	const struct matchspec *spec, struct package *package, const struct requirement *how)
+{
+	struct requirement *r = arena_new(&u->arena, struct requirement);
+
+	r->text = text;
+	r->spec = *spec;
+	r->valid = true;
+	r->any = how->any;
+	r->negated = how->negated;
+	r->exact = how->exact;
+	enter_requirement(u, r, package);
+	return r;
+}
+
+static int parse_requirement(struct universe *u, struct requirement *r, struct err *e)
+{
+	int holds;
+
+	if (matchspec_parse(&u->arena, r->text, &r->spec, e) < 0)
+		return -1;
+	if (!r->spec.exact_name)
+		return err_set(e, ERR_INPUT,
+			"invalid spec '%.*s': a whole package name is needed here",
+			STR_ARG(r->text));
+	holds = universe_condition(u, r->spec.when);
+	r->idle = holds == 0;
+	return holds < 0 ? standin_condition(u, r, e) : 0;
+}
+
 /*
  * The requirement with this text; valid is false where it cannot be read (it then matches nothing)
  * or does not name one package.
  */
-static struct requirement *requirement_of(struct universe *u, struct str text, struct err *e)
+struct requirement *requirement_of(struct universe *u, struct str text, struct err *e)
 {
 	union table_value *v = table_get(&u->requirements, text);
 	struct requirement *r;
-	int holds;
 
 	if (v && (((struct requirement *)v->ptr)->valid || !e))
 		return v->ptr;
 	r = arena_new(&u->arena, struct requirement);
 	r->text = arena_str(&u->arena, text);
 	table_put(&u->requirements, r->text)->ptr = r;
-	if (matchspec_parse(&u->arena, r->text, &r->spec, e) < 0)
+	if (parse_requirement(u, r, e) < 0)
 		return r;
-	if (!r->spec.exact_name) {
-		err_set(e, ERR_INPUT, "invalid spec '%.*s': a whole package name is needed here",
-			STR_ARG(text));
-		return r;
-	}
-	holds = universe_condition(u, &r->spec, e);
-	if (holds < 0)
-		return r;
-	r->idle = !holds;
 	r->valid = true;
-	r->package = package_of(u, r->spec.name);
-	*VEC_PUSH(&u->arena, &r->package->requirements) = r;
-	if (r->package->loaded)
-		match_all(u, r);
+	if (!r->package) {
+		enter_requirement(u, r, package_of(u, r->spec.name));
+		standin_groups(u, r);
+	} else {
+		enter_requirement(u, r, r->package);
+	}
 	return r;
 }
 
@@ -154,7 +192,8 @@ struct needs {
 	bool known;
 	const struct requirement *invalid; /* the first that cannot be read */
 	struct requirement **v;
-	uint32_t n;
+	size_t n, cap;
+	struct requirement_list limits; /* constraints under a condition: to be depended on */
 };
 
 /* Of one group: by where the list begins in its specs, and the same for constraints. */
@@ -191,13 +230,26 @@ static int requirement_by_number(
 	return 0;
 }
 
+/* A constraint asks for no groups. */
+static void add_need(struct universe *u, struct needs *out, struct requirement *r, bool limits)
+{
+	if (limits && standin_is_condition(r->package)) {
+		*VEC_PUSH(&u->arena, &out->limits) = standin_limit(u, r);
+		return;
+	}
+	*VEC_PUSH(&u->arena, out) = r;
+	for (size_t i = 0; i < r->n_also && !limits; i++)
+		*VEC_PUSH(&u->arena, out) = r->also[i];
+}
+
 static int find_needs(struct universe *u, const struct candidate *c, struct group_needs list,
-	struct needs *out, struct err *e)
+	bool limits, struct needs *out, struct err *e)
 {
 	if (out->known)
 		return 0;
 	out->known = true;
 	out->v = arena_array(&u->arena, struct requirement *, list.n);
+	out->cap = list.n;
 	for (uint32_t i = 0; i < list.n; i++) {
 		struct requirement *r;
 
@@ -207,7 +259,7 @@ static int find_needs(struct universe *u, const struct candidate *c, struct grou
 		if (!r->valid && !out->invalid)
 			out->invalid = r;
 		else if (r->valid && !r->idle)
-			out->v[out->n++] = r;
+			add_need(u, out, r, limits);
 	}
 	return 0;
 }
@@ -215,7 +267,7 @@ static int find_needs(struct universe *u, const struct candidate *c, struct grou
 /* A constraint on its own name says nothing: there is only one of a name. */
 static void leave_out_itself(struct needs *needs, const struct package *p)
 {
-	uint32_t n = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < needs->n; i++)
 		if (needs->v[i]->package != p)
@@ -231,7 +283,7 @@ static int enter_depends(
 
 	if (list.n == 0)
 		return 0;
-	if (find_needs(u, c, list, needs, e) < 0)
+	if (find_needs(u, c, list, false, needs, e) < 0)
 		return -1;
 	c->depends = needs->v;
 	c->n_depends = needs->n;
@@ -240,6 +292,21 @@ static int enter_depends(
 	for (size_t i = 0; i < c->n_depends; i++)
 		*VEC_PUSH(&u->arena, &c->depends[i]->users) = c;
 	return 0;
+}
+
+/* Candidates share their lists, so this one gets a list of its own. */
+static void depend_too(struct universe *u, struct candidate *c, const struct requirement_list *more)
+{
+	struct requirement **all =
+		arena_array(&u->arena, struct requirement *, c->n_depends + more->n);
+
+	if (c->n_depends)
+		memcpy(all, c->depends, c->n_depends * sizeof *all);
+	for (size_t i = 0; i < more->n; i++) {
+		all[c->n_depends++] = more->v[i];
+		*VEC_PUSH(&u->arena, &more->v[i]->users) = c;
+	}
+	c->depends = all;
 }
 
 static int enter_constrains(
@@ -251,7 +318,7 @@ static int enter_constrains(
 	if (list.n == 0)
 		return 0;
 	if (!needs->known) {
-		if (find_needs(u, c, list, needs, e) < 0)
+		if (find_needs(u, c, list, true, needs, e) < 0)
 			return -1;
 		leave_out_itself(needs, c->package);
 	}
@@ -261,6 +328,8 @@ static int enter_constrains(
 		bar(c, DROP_INVALID, needs->invalid);
 	for (size_t i = 0; i < c->n_constrains; i++)
 		*VEC_PUSH(&u->arena, &c->constrains[i]->holders) = c;
+	if (needs->limits.n)
+		depend_too(u, c, &needs->limits);
 	return 0;
 }
 
@@ -345,6 +414,7 @@ static void candidate_fill(struct candidate *c, const struct package *p, size_t 
 	c->features = c->track_features.n != 0;
 	c->build_number = b->build_number;
 	c->timestamp = b->timestamp;
+	c->indexed = b->indexed;
 	c->version_number = (uint32_t)(first_version + b->version);
 	c->version = p->versions[c->version_number];
 	if (!c->version)
@@ -437,6 +507,8 @@ int universe_load(struct universe *u, struct package *p, struct err *e)
 
 	if (p->loaded)
 		return 0;
+	if (p->standin)
+		return standin_load(u, p, e);
 	if (read_candidates(u, p, e) < 0)
 		return -1;
 	if (u->request->priority == PRIORITY_STRICT)
@@ -449,7 +521,7 @@ int universe_load(struct universe *u, struct package *p, struct err *e)
 	for (size_t i = 0; i < list->n; i++)
 		p->left += candidate_live(list->v[i]);
 	for (size_t i = 0; i < p->requirements.n; i++)
-		match_all(u, p->requirements.v[i]);
+		requirement_match(u, p->requirements.v[i]);
 	return 0;
 }
 
@@ -483,36 +555,47 @@ static int add_virtual(struct universe *u, struct str text, struct err *e)
 	return 0;
 }
 
-static int add_wish(struct universe *u, const struct spec_line *line, struct err *e)
-{
-	struct wish *w = &u->wishes[u->n_wishes];
-	struct err inner = {0};
+struct wish_list {
+	struct wish *v;
+	size_t n, cap;
+};
 
-	w->line = line;
-	w->requirement = requirement_of(u, str_trim(line->text), &inner);
-	if (!w->requirement->valid) {
+static int add_wish(
+	struct universe *u, struct wish_list *to, const struct spec_line *line, struct err *e)
+{
+	struct err inner = {0};
+	struct requirement *r = requirement_of(u, str_trim(line->text), &inner);
+
+	if (!r->valid) {
 		err_move(e, &inner);
 		if (u->request->file && line->line)
 			return err_wrap(e, "%s:%d:%d", u->request->file, line->line, line->column);
 		return -1;
 	}
-	u->n_wishes += !w->requirement->idle;
+	if (r->idle)
+		return 0;
+	*VEC_PUSH(&u->arena, to) = (struct wish){.line = line, .requirement = r};
+	for (size_t i = 0; i < r->n_also && !u->request->no_deps; i++)
+		*VEC_PUSH(&u->arena, to) = (struct wish){.line = line, .requirement = r->also[i]};
 	return 0;
 }
 
 int universe_init(struct universe *u, const struct solve_request *request,
 	const struct index *index, struct err *e)
 {
+	struct wish_list wishes = {0};
+
 	*u = (struct universe){.request = request, .index = index};
 	u->packages.arena = u->requirements.arena = &u->arena;
 	u->known = arena_calloc(&u->arena, index->sources.n, sizeof *u->known);
 	for (size_t i = 0; i < request->n_virtual_packages; i++)
 		if (add_virtual(u, request->virtual_packages[i], e) < 0)
 			return -1;
-	u->wishes = arena_array(&u->arena, struct wish, request->n_specs);
 	for (size_t i = 0; i < request->n_specs; i++)
-		if (add_wish(u, &request->specs[i], e) < 0)
+		if (add_wish(u, &wishes, &request->specs[i], e) < 0)
 			return -1;
+	u->wishes = wishes.v;
+	u->n_wishes = wishes.n;
 	return 0;
 }
 

@@ -9,6 +9,9 @@
  * `constrains` or of the user.  Packages are loaded once, when first reached; an attempt then
  * drops candidates that no solution for its requests can contain, each with the reason.
  * Invariant: requirement.left is how many of its matches are not dropped.
+ *
+ * Stand-ins are packages that no channel has and no answer shows: they say with candidates and
+ * requirements what a group of optional dependencies or a condition says (standin.c).
  */
 #ifndef SOLVER_UNIVERSE_H
 #define SOLVER_UNIVERSE_H
@@ -41,14 +44,15 @@ struct drop {
 struct candidate {
 	/* What is looked at for every candidate; the rest is read by candidate_record(). */
 	struct str fn, build, version_text, track_features;
-	uint64_t build_number, timestamp;
-	const struct index_group *group; /* NULL: a virtual package */
-	uint32_t number;                 /* of the build in its group */
-	struct record *record;           /* NULL until asked for */
-	const struct version *version;   /* NULL: cannot be read */
-	uint32_t version_number;         /* among package.versions */
+	uint64_t build_number, timestamp, indexed;
+	const struct index_group
+		*group;                /* NULL: a virtual package, or a stand-in for a condition */
+	uint32_t number;               /* of the build in its group */
+	struct record *record;         /* NULL until asked for */
+	const struct version *version; /* NULL: cannot be read */
+	uint32_t version_number;       /* among package.versions */
 	struct package *package;
-	const struct index_source *source; /* NULL: a virtual package */
+	const struct index_source *source; /* NULL as group is */
 	struct requirement **depends, **constrains;
 	uint32_t n_depends, n_constrains;
 	uint32_t at; /* its bit in requirement.bits */
@@ -70,6 +74,13 @@ struct requirement {
 	struct matchspec spec;
 	bool valid;
 	bool idle; /* its condition (CEP 43) does not hold: it asks for nothing */
+	/* What it matches is not what its spec does but: */
+	bool any;                      /* all that the package has */
+	bool negated;                  /* what the spec does not match */
+	const struct candidate *exact; /* this one */
+	/* What it asks for besides: its groups (CEP 44). */
+	struct requirement **also;
+	size_t n_also;
 	struct package *package;
 	uint64_t *bits; /* which candidates of the package match; NULL: it is not loaded */
 	size_t matches, left;
@@ -91,6 +102,7 @@ struct requirement_list {
 struct package {
 	struct str name;
 	bool is_virtual, loaded;
+	const struct standin *standin; /* NULL: a package as any other */
 	/* The distinct versions of its candidates, NULL for one that cannot be read. */
 	const struct version **versions;
 	size_t n_versions;
@@ -151,10 +163,38 @@ int universe_init(struct universe *u, const struct solve_request *request,
 void universe_release(struct universe *u);
 
 /*
- * Does what the target offers satisfy the condition of a spec (CEP 43)?  1, 0; -1 with ERR_INPUT
- * where that depends on packages that are still to be chosen.
+ * A requirement in the universe's arena, matched against its package if that is loaded.  text is
+ * for messages; the spec's texts must live as long as the universe.
  */
-int universe_condition(struct universe *u, const struct matchspec *spec, struct err *e);
+struct requirement *requirement_new(struct universe *u, struct str text,
+	const struct matchspec *spec, struct package *package, const struct requirement *how);
+/* Which candidates it matches; the package is loaded. */
+void requirement_match(struct universe *u, struct requirement *r);
+/* The requirement that this text is; see requirement.valid. */
+struct requirement *requirement_of(struct universe *u, struct str text, struct err *e);
+struct package *package_of(struct universe *u, struct str name);
+
+/*
+ * Does what the target offers satisfy the condition of a spec (CEP 43)?  1, 0; -1 where that
+ * depends on packages that are still to be chosen.
+ */
+int universe_condition(struct universe *u, const struct spec_condition *condition);
+/*
+ * Turns a requirement whose condition depends on packages, or which asks for groups, into one that
+ * stand-ins can answer.  -1 with ERR_INPUT where a condition cannot be told.
+ */
+int standin_condition(struct universe *u, struct requirement *r, struct err *e);
+void standin_groups(struct universe *u, struct requirement *r);
+/* The stand-in that a constraint under such a condition is; who has it depends on it. */
+struct requirement *standin_limit(struct universe *u, const struct requirement *limit);
+int standin_load(struct universe *u, struct package *p, struct err *e);
+/* Is it a stand-in for a condition, whose candidates are equally good? */
+bool standin_is_condition(const struct package *p);
+/*
+ * The candidate that says how its condition does not hold among the packages that are queued, with
+ * what each has chosen; NULL where it holds.
+ */
+struct candidate *standin_escape(const struct package *p);
 
 /* Forgets what the attempt before dropped. */
 void attempt_begin(struct universe *u);
@@ -197,7 +237,7 @@ void reduce(struct universe *u);
  * universe is as rank() has left it.
  */
 void improve(struct universe *u, struct candidate_list *chosen);
-/* What of a solution the wishes need, in the order of reach. */
+/* What of a solution the wishes need, in the order of reach; what no condition asks for is not. */
 struct candidate_list keep_needed(struct universe *u, const struct candidate_list *chosen);
 /* solve() with an index that is already there. */
 int solve_index(struct arena *a, const struct solve_request *r, const struct index *ix,

@@ -7,7 +7,8 @@
  *	target __glibc=2.17 __unix=0=0          virtual packages
  *	+ numpy 1.0 h1_0 time=5 : python 3.8.*, libc ; python <4
  *	                                        a record: name version build, fields, depends,
- *	                                        constrains; number=N features=A,B noarch bz2
+ *	                                        constrains; number=N features=A,B noarch bz2;
+ *	                                        behind another ; a group: "; test: pytest, b 1"
  *	removed numpy-1.0-h1_0.conda            the channel has taken it back
  *	want numpy                              line N of the user, N counted from 1
  *	expect python-3.9-0 numpy-1.0-h0_py39   the whole answer in order ("channel::" may precede)
@@ -176,10 +177,24 @@ static void write_fields(struct json_out *w, const struct words *f)
 	jw_int(w, (int64_t)number);
 }
 
+static void write_groups(struct arena *a, struct json_out *w, struct str groups)
+{
+	jw_key(w, "extra_depends");
+	jw_object(w);
+	while (groups.p) {
+		struct str specs = str_cut(&groups, ';'), name = str_cut(&specs, ':');
+
+		if (str_trim(name).n)
+			write_list(w, arena_cstr(a, str_trim(name)), specs);
+	}
+	jw_object_end(w);
+}
+
 static void write_record(
 	struct arena *a, struct json_out *w, struct str text, bool noarch, bool bz2)
 {
-	struct str constrains = text, depends = str_cut(&constrains, ';');
+	struct str groups = text, depends = str_cut(&groups, ';');
+	struct str constrains = str_cut(&groups, ';');
 	struct str head = str_cut(&depends, ':');
 	struct words f = split_words(a, head);
 	static const char *const keys[] = {"name", "version", "build"};
@@ -196,6 +211,7 @@ static void write_record(
 	write_fields(w, &f);
 	write_list(w, "depends", depends);
 	write_list(w, "constrains", constrains);
+	write_groups(a, w, groups);
 	jw_object_end(w);
 }
 

@@ -502,6 +502,38 @@ static void current_packages(void **state)
 	check_current(&lock, &s, "it has 'python' twice");
 }
 
+/* Groups of optional dependencies (CEP 44) are kept, and what they ask for is asked for. */
+static void groups_are_kept(void **state)
+{
+	struct str extras[] = {
+		STR("docs "), STR("test "), STR("test python 3.*"), STR("test tool")};
+	struct lock lock = parse_lock(&arena, str_of(good)), again;
+	struct record *python = lock.targets[0].records[0], *tool = lock.targets[0].records[1];
+	struct scene s;
+
+	(void)state;
+	tool->extras = extras;
+	tool->n_extras = 4;
+	tool->n_depends = python->n_depends = 0;
+	again = parse_lock(&arena, write_lock(&arena, &lock));
+	check_same(write_lock(&arena, &again), write_lock(&arena, &lock));
+	tool = again.targets[0].records[0];
+	if (!str_is(tool->name, "tool"))
+		tool = again.targets[0].records[1];
+	assert_int_equal(tool->n_extras, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(str_eq(tool->extras[i], extras[i]));
+	scene_init(&s);
+	s.request.n_specs = 1;
+	s.specs[0].text = STR("tool[extras=test]");
+	check_current(&again, &s, NULL);
+	s.specs[0].text = STR("tool[extras=[docs, other]]");
+	check_current(&again, &s, "nothing asks for 'python' any more");
+	tool->extras[2] = STR("test python 2.*");
+	s.specs[0].text = STR("tool[extras=[docs, test]]");
+	check_current(&again, &s, "'tool' needs 'python 2.*'");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +547,7 @@ int main(void)
 		cmocka_unit_test(hostile),
 		cmocka_unit_test(current_frame),
 		cmocka_unit_test(current_packages),
+		cmocka_unit_test(groups_are_kept),
 	};
 	int rc = cmocka_run_group_tests_name("solver_lock", tests, NULL, NULL);
 
