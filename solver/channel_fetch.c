@@ -183,13 +183,21 @@ static void has_room(void *http)
 	http_wake(http);
 }
 
+/* Not before there is something to write: mostly nothing has changed. */
+static int begin_stream(struct job *j, struct err *e)
+{
+	if (j->download.fd < 0 && index_entry_download(&j->entry, &j->download, e) < 0)
+		return -1;
+	j->hash = hash_new(HASH_SHA256);
+	j->stream = index_stream_begin(j->r->file.name, has_room, j->http, e);
+	return j->stream ? 0 : -1;
+}
+
 static int write_download(void *ctx, const void *p, size_t n, struct err *e)
 {
 	struct job *j = ctx;
 
-	if (!j->stream)
-		j->stream = index_stream_begin(j->r->file.name, has_room, j->http, e);
-	if (!j->stream)
+	if (!j->stream && begin_stream(j, e) < 0)
 		return -1;
 	if (!index_stream_write(j->stream, p, n))
 		return HTTP_FULL;
@@ -212,13 +220,14 @@ static int restart_download(void *ctx, struct err *e)
 	struct job *j = ctx;
 
 	drop_stream(j);
-	j->hash = hash_new(HASH_SHA256);
+	if (j->download.fd < 0)
+		return 0;
 	if (ftruncate(j->download.fd, 0) < 0 || lseek(j->download.fd, 0, SEEK_SET) < 0)
 		return err_sys(e, "cannot empty '%s'", j->download.temp);
 	return 0;
 }
 
-static int prepare(struct arena *a, struct job *j, struct http_request *r, struct err *e)
+static void prepare(struct arena *a, struct job *j, struct http_request *r)
 {
 	const struct index_origin *known = &j->entry.origin;
 	char *dir = subdir_url(a, j->r->channel->fetch_url, j->r->subdir);
@@ -226,9 +235,6 @@ static int prepare(struct arena *a, struct job *j, struct http_request *r, struc
 
 	file_abort(&j->download);
 	drop_stream(j);
-	if (index_entry_download(&j->entry, &j->download, e) < 0)
-		return -1;
-	j->hash = hash_new(HASH_SHA256);
 	name_file(a, j, j->order[j->at]);
 	*r = (struct http_request){
 		.url = arena_printf(a, "%s/repodata.json%.*s", dir, STR_ARG(j->order[j->at])),
@@ -242,7 +248,6 @@ static int prepare(struct arena *a, struct job *j, struct http_request *r, struc
 		r->if_none_match = arena_cstr(a, known->etag);
 	if (ask_changed && known->last_modified.n)
 		r->if_modified_since = arena_cstr(a, known->last_modified);
-	return 0;
 }
 
 /* Takes an answer that needs no more work; a body (200) is left for end_stream(). */
@@ -305,8 +310,7 @@ static int end_stream(struct job *j, const struct http_request *r, struct err *e
 static int run_round(struct arena *a, struct http *http, struct round *round, struct err *e)
 {
 	for (size_t i = 0; i < round->n; i++)
-		if (prepare(a, round->jobs[i], &round->requests[i], e) < 0)
-			return -1;
+		prepare(a, round->jobs[i], &round->requests[i]);
 	if (http_fetch(http, round->requests, round->n, e) < 0) {
 		for (size_t i = 0; i < round->n; i++)
 			if (round->requests[i].failed)

@@ -214,22 +214,32 @@ bool opening_has_images(const struct opening *o)
 	return false;
 }
 
-size_t opening_sources(const struct opening *o)
+size_t opening_stale(const struct opening *o)
 {
-	return o->n_sources;
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n_sources; i++)
+		n += o->sources[i].stale;
+	return n;
 }
 
 /* That the next run will be slower is no reason to fail. */
-void opening_keep(const struct opening *o, size_t i)
+static void keep(const struct opening *o, const struct source *source)
 {
-	const struct source *source = &o->sources[i];
+	const struct groups *groups = o->ix->sources.v[source->number]->groups;
 	const struct index_file *file = &source->from->file;
 	struct err why = {0};
 
-	if (!source->stale)
-		return;
-	if (groups_write(o->ix->sources.v[source->number]->groups, file->image, file->key, &why) <
-		0)
+	if (groups_write(groups, file->image, file->key, &why) < 0)
 		log_debug("no index file is kept: %s", why.text);
 	err_release(&why);
+}
+
+void opening_keep(const struct opening *o, size_t i)
+{
+	for (size_t k = 0; k < o->n_sources; k++)
+		if (o->sources[k].stale && i-- == 0) {
+			keep(o, &o->sources[k]);
+			return;
+		}
 }

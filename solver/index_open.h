@@ -3,7 +3,7 @@
  *
  *	struct opening *o = opening_new(request);
  *	struct index *ix = opening_open(o, true, &err);
- *	for (i = 0; i < opening_sources(o); i++) opening_keep(o, i);
+ *	for (i = 0; i < opening_stale(o); i++) opening_keep(o, i);
  *	opening_free(o);
  *
  * A subdir that has just been downloaded is in memory; else its index file (index_image.h) is
@@ -30,8 +30,9 @@ struct index *opening_open(struct opening *o, bool images, struct err *e);
 void opening_close(struct opening *o);
 /* Is any of what is open an index file? */
 bool opening_has_images(const struct opening *o);
-size_t opening_sources(const struct opening *o);
-/* Writes the index file of a source where there is none; from any thread, while the index is used. */
-void opening_keep(const struct opening *o, size_t source);
+/* How many of the sources have no index file yet. */
+size_t opening_stale(const struct opening *o);
+/* Writes the index file of one of these; from any thread, while the index is used. */
+void opening_keep(const struct opening *o, size_t i);
 
 #endif

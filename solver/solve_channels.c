@@ -34,7 +34,7 @@ static int solve_once(struct solving *s, bool images, struct err *e)
 	if (!s->ix)
 		return -1;
 	s->err = e;
-	work_run(work_cores(), opening_sources(s->opening) + 1, work, s, NULL);
+	work_run(work_cores(), opening_stale(s->opening) + 1, work, s, NULL);
 	opening_close(s->opening);
 	return s->rc;
 }
