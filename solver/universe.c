@@ -230,16 +230,25 @@ static int requirement_by_number(
 	return 0;
 }
 
-/* A constraint asks for no groups. */
-static void add_need(struct universe *u, struct needs *out, struct requirement *r, bool limits)
+static void add_need(struct universe *u, struct needs *out, struct requirement *r)
 {
-	if (limits && standin_is_condition(r->package)) {
-		*VEC_PUSH(&u->arena, &out->limits) = standin_limit(u, r);
-		return;
-	}
 	*VEC_PUSH(&u->arena, out) = r;
-	for (size_t i = 0; i < r->n_also && !limits; i++)
+	for (size_t i = 0; i < r->n_also; i++)
 		*VEC_PUSH(&u->arena, out) = r->also[i];
+}
+
+/*
+ * A constraint on its own name says nothing: there is only one of a name.  None asks for groups.
+ */
+static void add_limit(
+	struct universe *u, struct needs *out, struct requirement *r, const struct package *of)
+{
+	if (str_eq(r->spec.name, of->name))
+		return;
+	if (standin_is_condition(r->package))
+		*VEC_PUSH(&u->arena, &out->limits) = standin_limit(u, r);
+	else
+		*VEC_PUSH(&u->arena, out) = r;
 }
 
 static int find_needs(struct universe *u, const struct candidate *c, struct group_needs list,
@@ -258,21 +267,12 @@ static int find_needs(struct universe *u, const struct candidate *c, struct grou
 			return -1;
 		if (!r->valid && !out->invalid)
 			out->invalid = r;
+		else if (r->valid && !r->idle && limits)
+			add_limit(u, out, r, c->package);
 		else if (r->valid && !r->idle)
-			add_need(u, out, r, limits);
+			add_need(u, out, r);
 	}
 	return 0;
-}
-
-/* A constraint on its own name says nothing: there is only one of a name. */
-static void leave_out_itself(struct needs *needs, const struct package *p)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < needs->n; i++)
-		if (needs->v[i]->package != p)
-			needs->v[n++] = needs->v[i];
-	needs->n = n;
 }
 
 static int enter_depends(
@@ -317,11 +317,8 @@ static int enter_constrains(
 
 	if (list.n == 0)
 		return 0;
-	if (!needs->known) {
-		if (find_needs(u, c, list, true, needs, e) < 0)
-			return -1;
-		leave_out_itself(needs, c->package);
-	}
+	if (find_needs(u, c, list, true, needs, e) < 0)
+		return -1;
 	c->constrains = needs->v;
 	c->n_constrains = needs->n;
 	if (needs->invalid)
