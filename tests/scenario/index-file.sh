@@ -82,13 +82,22 @@ check "where the file cannot be" lock "$T/five.lock"
 check "the same answer, without it" cmp "$T/one.lock" "$T/five.lock"
 rm -r "$file"
 
+# A later revision of the format (CEP 48) than is known.
+mkdir -p "$T/later/noarch"
+echo '{"v4":{"conda":{"b-1-0":{}}},"v3":{"conda":{"a-1-0":{"name":"a","version":"1","build":"0"}}}}' \
+  >"$T/later/noarch/repodata.json"
+printf 'name: x\nchannels: [%s/later]\ndependencies: [a]\n' "$T" >"$T/later.yml"
+expect 0 "an index with records of v3 and v4" "$ENVBUILD" lock "$T/later.yml" -t host -o "$T/later.lock"
+says "says that v4 is passed over" "later/noarch/repodata.json: records of repodata 'v4' are passed over"
+check "and takes those of v3" grep -q 'a-1-0.conda' "$T/later.lock"
+
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
   chmod 755 "$T"
   chmod -R a+rX "$T/cache" "$T/channel"
-  mkdir -m 777 "$T/out"
+  mkdir -m 777 "$T/theirs"
   check "a cache of somebody else's, read only" setpriv --reuid 65534 --regid 65534 --clear-groups \
-    "$ENVBUILD" lock "$T/environment.yml" -t host -q -o "$T/out/six.lock"
-  check "the same answer, read only" cmp "$T/one.lock" "$T/out/six.lock"
+    "$ENVBUILD" lock "$T/environment.yml" -t host -q -o "$T/theirs/six.lock"
+  check "the same answer, read only" cmp "$T/one.lock" "$T/theirs/six.lock"
 else
   skip "a cache of somebody else's, read only" "needs root and setpriv"
 fi
