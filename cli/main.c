@@ -2,6 +2,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "cli/session.h"
+#include "cli/unsat.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -181,6 +182,8 @@ static int run_command(int argc, char **argv)
 
 	if (dispatch(argc, argv, &s, &e) < 0) {
 		log_error(&e);
+		if (s.unsat && e.code == ERR_UNSAT)
+			unsat_document(&s.line.options, s.unsat, &e);
 		status = err_exit_status(e.code);
 	} else {
 		status = command_status;

@@ -257,13 +257,14 @@ static int cmp_record(const void *a, const void *b)
 
 static int solve_fresh(struct session *s, struct plan *plan, struct err *e)
 {
-	struct solution solution;
+	struct solution solution = {0};
 	struct record **sorted;
 	struct step step;
 
 	step_begin(&step, "solve", 0, 0);
 	if (solve(&s->arena, &plan->request, &solution, e) < 0) {
 		step_fail(&step);
+		s->unsat = solution.unsat;
 		return -1;
 	}
 	step_end(&step, "%zu packages for %.*s, of %zu records", solution.n,

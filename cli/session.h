@@ -9,6 +9,8 @@
 #include "builder/package.h"
 #include "cli/options.h"
 
+struct unsat;
+
 struct session {
 	struct arena arena;
 	struct command_line line;
@@ -18,6 +20,7 @@ struct session {
 	char *work; /* empty folder on the cache's file system; NULL until session_work */
 	int work_lock;
 	unsigned jobs;
+	const struct unsat *unsat; /* of the last target that has no solution; NULL: none */
 };
 
 /* Opens the package cache and the network. */

@@ -21,10 +21,18 @@ static void tell_reasons(struct telling *t, const struct requirement *r, unsigne
 
 /* --- pieces -------------------------------------------------------------------------------- */
 
+/* What is no line of the file. */
+static const char *tell_other(const struct telling *t)
+{
+	return t->u->request->given_as ? t->u->request->given_as : "the command line";
+}
+
 void tell_place(struct telling *t, const struct wish *w)
 {
 	if (t->u->request->file && w->line->line)
 		buf_printf(t->to, "%s:%d: ", t->u->request->file, w->line->line);
+	else if (t->u->request->file)
+		buf_printf(t->to, "%s: ", tell_other(t));
 }
 
 /* "environment.yml:3 asks for python=2.7". */
@@ -33,7 +41,7 @@ static void tell_asker(struct telling *t, const struct wish *w)
 	if (t->u->request->file && w->line->line)
 		buf_printf(t->to, "%s:%d", t->u->request->file, w->line->line);
 	else
-		buf_puts(t->to, "the command line");
+		buf_puts(t->to, tell_other(t));
 	buf_printf(t->to, " asks for %.*s\n", STR_ARG(w->requirement->text));
 }
 
@@ -115,19 +123,28 @@ static void tell_similar(struct telling *t, struct str name)
 		buf_puts(t->to, "?");
 }
 
-static void tell_virtual(struct telling *t, const struct requirement *r)
+/* "no __cuda", "2.12", or "__glibc 2.12" where it stands beside others. */
+static void tell_what_it_has(struct telling *t, const struct requirement *r, bool named)
 {
 	const struct record *has;
 
-	tell_target(t);
 	if (r->package->candidates.n == 0) {
-		buf_printf(t->to, " has no %.*s", STR_ARG(r->package->name));
+		buf_printf(t->to, "no %.*s", STR_ARG(r->package->name));
 		return;
 	}
 	has = r->package->candidates.v[0]->record;
-	buf_printf(t->to, " has %.*s", STR_ARG(has->version));
+	if (named)
+		buf_printf(t->to, "%.*s ", STR_ARG(r->package->name));
+	buf_printf(t->to, "%.*s", STR_ARG(has->version));
 	if (r->spec.build)
 		buf_printf(t->to, " %.*s", STR_ARG(has->build));
+}
+
+static void tell_virtual(struct telling *t, const struct requirement *r)
+{
+	tell_target(t);
+	buf_puts(t->to, " has ");
+	tell_what_it_has(t, r, false);
 }
 
 /* Nothing matches, whatever was dropped. */
@@ -264,6 +281,45 @@ static void tell_first_channel(struct telling *t, const struct package *p)
 		}
 }
 
+static bool has_dependency(const struct candidate *c, const struct requirement *r)
+{
+	for (size_t i = 0; i < c->n_depends; i++)
+		if (c->depends[i] == r)
+			return true;
+	return false;
+}
+
+/* What else of the target every candidate of the group lacks, apart from `but`; NULL: nothing. */
+static const struct requirement *lacks_too(const struct group *g, const struct requirement *but)
+{
+	const struct candidate *first = g->members.v[0];
+
+	for (size_t i = 0; i < first->n_depends; i++) {
+		const struct requirement *r = first->depends[i];
+		bool all = r->package->is_virtual && r->left == 0 && r->package != but->package;
+
+		for (size_t k = 1; k < g->members.n && all; k++)
+			all = has_dependency(g->members.v[k], r);
+		if (all)
+			return r;
+	}
+	return NULL;
+}
+
+/* "__cuda and __glibc >=2.17, the target rhel6 has no __cuda and __glibc 2.12" */
+static void tell_both(
+	struct telling *t, const struct requirement *r, const struct requirement *other)
+{
+	buf_printf(t->to, " and %.*s, ", STR_ARG(other->text));
+	t->lacking = r;
+	tell_target(t);
+	buf_puts(t->to, " has ");
+	tell_what_it_has(t, r, true);
+	buf_puts(t->to, " and ");
+	tell_what_it_has(t, other, true);
+	buf_puts(t->to, "\n");
+}
+
 /* The last words of a line: what a requirement fails by, or the lines below it. */
 static void tell_rest(struct telling *t, const struct requirement *r, unsigned depth)
 {
@@ -290,6 +346,7 @@ static void tell_rest(struct telling *t, const struct requirement *r, unsigned d
 static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 {
 	const struct candidate *c = g->members.v[0];
+	const struct requirement *other;
 	bool many;
 
 	buf_printf(t->to, "%.*s ", STR_ARG(c->package->name));
@@ -304,7 +361,11 @@ static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 	case DROP_NEEDS:
 		buf_puts(t->to, many ? " need " : " needs ");
 		tell_group_texts(t, g);
-		tell_rest(t, widest(g), depth);
+		other = g->about->is_virtual ? lacks_too(g, widest(g)) : NULL;
+		if (other)
+			tell_both(t, widest(g), other);
+		else
+			tell_rest(t, widest(g), depth);
 		break;
 	case DROP_CONFLICT:
 		buf_puts(t->to, many ? " go only with " : " goes only with ");

@@ -159,7 +159,7 @@ static bool try_better(struct improving *m, struct candidate *c, struct candidat
 	bool ok;
 
 	drop_side(m, c, 1);
-	package_require(m->u, c->package);
+	package_require(m->u, c->package, NULL);
 	prune(m->u);
 	ok = c->package->left && !wish_hopeless(m->u) &&
 	     pool_choose(m->u, c->package, found, NULL) == 1;

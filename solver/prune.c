@@ -111,7 +111,7 @@ static void restrict_others(struct universe *u, struct package *m, struct packag
 	drops_carry_on(u);
 	for (size_t i = 0; i < named->n; i++)
 		if (named->v[i]->narrow.must)
-			package_require(u, named->v[i]);
+			package_require(u, named->v[i], m);
 }
 
 void prune(struct universe *u)

@@ -12,6 +12,7 @@ void candidate_drop(struct universe *u, struct candidate *c, struct drop why)
 	if (!candidate_live(c))
 		return;
 	c->drop = why;
+	package_touch(u, c->package);
 	c->package->left--;
 	c->package->changed = true;
 	*VEC_PUSH(&u->arena, &u->dropped) = c;
@@ -44,10 +45,12 @@ void drops_carry_on(struct universe *u)
 	}
 }
 
-void package_require(struct universe *u, struct package *p)
+void package_require(struct universe *u, struct package *p, const struct package *by)
 {
 	if (p->required || p->is_virtual)
 		return;
+	package_touch(u, p);
+	p->required_by = by;
 	p->required = p->changed = true;
 	*VEC_PUSH(&u->arena, &u->require_trail) = p;
 	for (size_t i = 0; i < p->requirements.n; i++)
@@ -140,6 +143,7 @@ static int visit(struct universe *u, struct package *p, struct err *e)
 {
 	if (universe_load(u, p, e) < 0)
 		return -1;
+	package_touch(u, p);
 	p->visited = true;
 	*VEC_PUSH(&u->arena, &u->visited) = p;
 	drop_what_lacks(u, p);
@@ -173,17 +177,43 @@ static int visit_wish(struct universe *u, const struct wish *w, struct err *e)
 		if (!requirement_matches(r, p->candidates.v[i]))
 			candidate_drop(u, p->candidates.v[i], why);
 	drops_carry_on(u);
-	package_require(u, p);
+	package_require(u, p, NULL);
 	return 0;
 }
 
-int reach(struct universe *u, struct err *e)
+static bool any_wish_matches(const struct universe *u, const struct candidate *c)
+{
+	for (size_t i = 0; i < u->n_wishes; i++) {
+		const struct wish *w = &u->wishes[i];
+
+		if (!w->off && w->requirement->package == c->package &&
+			requirement_matches(w->requirement, c))
+			return true;
+	}
+	return false;
+}
+
+static int visit_wish_apart(struct universe *u, const struct wish *w, struct err *e)
+{
+	struct package *p = w->requirement->package;
+	const struct drop why = {.kind = DROP_REQUEST, .requirement = w->requirement};
+
+	if (w->off || p->is_virtual || p->visited)
+		return 0;
+	if (visit(u, p, e) < 0)
+		return -1;
+	for (size_t i = 0; i < p->candidates.n; i++)
+		if (!any_wish_matches(u, p->candidates.v[i]))
+			candidate_drop(u, p->candidates.v[i], why);
+	drops_carry_on(u);
+	return 0;
+}
+
+/* The wishes' packages are visited; what is left of them leads to the others. */
+static int visit_rest(struct universe *u, struct err *e)
 {
 	struct package_list queue = {0};
 
-	for (size_t i = 0; i < u->n_wishes; i++)
-		if (visit_wish(u, &u->wishes[i], e) < 0)
-			return -1;
 	for (size_t i = 0; i < u->visited.n; i++)
 		u->visited.v[i]->queued = true;
 	for (size_t i = 0, n = u->visited.n; i < n; i++)
@@ -200,6 +230,22 @@ int reach(struct universe *u, struct err *e)
 		follow(u, &queue, p);
 	}
 	return 0;
+}
+
+int reach(struct universe *u, struct err *e)
+{
+	for (size_t i = 0; i < u->n_wishes; i++)
+		if (visit_wish(u, &u->wishes[i], e) < 0)
+			return -1;
+	return visit_rest(u, e);
+}
+
+int reach_apart(struct universe *u, struct err *e)
+{
+	for (size_t i = 0; i < u->n_wishes; i++)
+		if (visit_wish_apart(u, &u->wishes[i], e) < 0)
+			return -1;
+	return visit_rest(u, e);
 }
 
 struct wish *wish_hopeless(const struct universe *u)

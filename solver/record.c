@@ -2,6 +2,8 @@
 
 #include "solver/version.h"
 
+#include <time.h>
+
 struct str record_dist(struct arena *a, const struct record *r)
 {
 	return arena_strf(
@@ -169,4 +171,14 @@ bool extra_name_is_valid(struct str name)
 			return false;
 	}
 	return name.n > 0 && name.n <= EXTRA_MAX;
+}
+
+const char *record_date(uint64_t timestamp, char out[16])
+{
+	time_t seconds = (time_t)(timestamp / 1000);
+	struct tm t;
+
+	if (!timestamp || !gmtime_r(&seconds, &t) || strftime(out, 16, "%Y-%m-%d", &t) == 0)
+		out[0] = 0;
+	return out;
 }

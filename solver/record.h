@@ -52,6 +52,8 @@ struct record *record_copy(struct arena *a, const struct record *r);
 bool extra_name_is_valid(struct str name);
 /* By name, then version text, build, subdir: a total order for output. */
 int record_cmp_name(const struct record *a, const struct record *b);
+/* The day (UTC) of a timestamp in milliseconds: "2024-06-17", "" for 0. */
+const char *record_date(uint64_t timestamp, char out[16]);
 /* Is it a subdir of conda's (CEP 26), such as "linux-64" or "noarch"? */
 bool subdir_is_known(struct str s);
 /*

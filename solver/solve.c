@@ -104,7 +104,7 @@ static int solve_universe(struct arena *a, struct universe *u, struct solution *
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
-		return explain(u, e);
+		return explain(a, u, &out->unsat, e);
 	improve(u, &chosen);
 	if (check_solution(u, &chosen, e) < 0)
 		return -1;
@@ -117,6 +117,7 @@ int solve_index(struct arena *a, const struct solve_request *r, const struct ind
 	struct universe u;
 	int rc = universe_init(&u, r, ix, e);
 
+	out->unsat = NULL;
 	if (rc == 0)
 		rc = solve_universe(a, &u, out, e);
 	out->n_index_records = ix->n_records;

@@ -19,6 +19,8 @@ struct solve_request {
 	size_t n_specs;
 	const char *file;   /* what the specs' lines belong to, for messages; NULL: none */
 	const char *target; /* the target's name, for messages */
+	/* What a line with the number 0 is called in messages; NULL: "the command line". */
+	const char *given_as;
 	const char *cache_dir;
 	struct http *http;
 	bool offline;
@@ -29,10 +31,50 @@ struct solve_request {
 	const char *project_dir; /* absolute; NULL: the lines name no files and folders */
 };
 
+/* A line of the user, as part of an explanation. */
+struct unsat_line {
+	int line; /* 0: of the command line */
+	struct str text;
+};
+
+/* For one line: what could be had instead of what it asks for. */
+struct unsat_fit {
+	struct unsat_line of;
+	struct str name;
+	bool any;   /* the rest is valid; else nothing of that name fits */
+	bool alone; /* it does not go with the other lines */
+	struct str version, build, channel;
+	uint64_t timestamp; /* milliseconds; 0: not known */
+};
+
+/* Why there is no solution, and what would help: the facts of the text. */
+struct unsat {
+	struct str reason; /* lines of the text: only why, not what would help */
+	struct str target;
+	const char *file;
+	/* Lines that are impossible each by itself, or, if there are none, the smallest set found
+	 * of lines that contradict each other. */
+	bool each;
+	struct unsat_line *lines;
+	size_t n_lines;
+	bool smallest; /* there is no smaller one; else none of the lines can be left out */
+	struct unsat_fit *fits;
+	size_t n_fits;
+	struct unsat_line *without; /* each: all the others have a solution without it */
+	size_t n_without;
+	/* The one change of the target's virtual packages that makes the whole request solvable. */
+	struct {
+		struct str name, from, to; /* name empty: none found; from empty: not there */
+		bool limited;              /* the target's limits are the reason */
+		bool none;                 /* no such change helps */
+	} remedy;
+};
+
 struct solution {
 	struct record **records; /* dependencies first; ties by name */
 	size_t n;
-	size_t n_index_records; /* how many the channels' indexes hold */
+	size_t n_index_records;    /* how many the channels' indexes hold */
+	const struct unsat *unsat; /* set where solve() returns ERR_UNSAT; in the arena */
 };
 
 /*
@@ -41,6 +83,14 @@ struct solution {
  * rhel6 has 2.12").  ERR_INPUT for a bad spec or virtual package.
  */
 int solve(struct arena *a, const struct solve_request *r, struct solution *out, struct err *e);
+
+struct index;
+/*
+ * For what asks more of the channels than one solve: calls the task with their indexes as solve()
+ * has them.  A task that fails with ERR_INTEGRITY may be called once more.
+ */
+typedef int solve_task(void *ctx, const struct index *ix, struct err *e);
+int solve_with(const struct solve_request *r, solve_task *task, void *ctx, struct err *e);
 
 /* Sorts records so that each stands after what it depends on; cycles are broken by name. */
 void records_topological(struct record **records, size_t n);

@@ -354,7 +354,8 @@ int standin_load(struct universe *u, struct package *p, struct err *e)
 		load_condition(u, p);
 	p->loaded = true;
 	for (size_t i = 0; i < p->candidates.n; i++)
-		p->left += candidate_live(p->candidates.v[i]);
+		p->base += !p->candidates.v[i]->barred;
+	p->left = p->base;
 	for (size_t i = 0; i < p->requirements.n; i++)
 		requirement_match(u, p->requirements.v[i]);
 	return 0;

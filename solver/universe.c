@@ -61,7 +61,7 @@ void requirement_match(struct universe *u, struct requirement *r)
 	const struct candidate_list *list = &r->package->candidates;
 
 	r->bits = arena_array(&u->arena, uint64_t, words(r->package) + 1);
-	r->matches = r->left = 0;
+	r->matches = r->left = r->base = 0;
 	if (r->spec.version)
 		match_versions(u, r);
 	for (size_t i = 0; i < list->n; i++) {
@@ -72,6 +72,7 @@ void requirement_match(struct universe *u, struct requirement *r)
 		r->bits[c->at / 64] |= UINT64_C(1) << c->at % 64;
 		r->matches++;
 		r->left += candidate_live(c);
+		r->base += !c->barred;
 	}
 }
 
@@ -110,6 +111,7 @@ static int parse_requirement(struct universe *u, struct requirement *r, struct e
 			STR_ARG(r->text));
 	holds = universe_condition(u, r->spec.when);
 	r->idle = holds == 0;
+	u->conditional |= r->spec.when != NULL;
 	return holds < 0 ? standin_condition(u, r, e) : 0;
 }
 
@@ -137,6 +139,17 @@ struct requirement *requirement_of(struct universe *u, struct str text, struct e
 		enter_requirement(u, r, r->package);
 	}
 	return r;
+}
+
+struct requirement *universe_requirement(struct universe *u, struct str text, struct err *e)
+{
+	struct err inner = {0};
+	struct requirement *r = requirement_of(u, text, &inner);
+
+	if (r->valid)
+		return r;
+	err_move(e, &inner);
+	return NULL;
 }
 
 /* --- loading ------------------------------------------------------------------------------ */
@@ -516,7 +529,8 @@ int universe_load(struct universe *u, struct package *p, struct err *e)
 	if (enter_requirements(u, p, e) < 0)
 		return -1;
 	for (size_t i = 0; i < list->n; i++)
-		p->left += candidate_live(list->v[i]);
+		p->base += !list->v[i]->barred;
+	p->left = p->base;
 	for (size_t i = 0; i < p->requirements.n; i++)
 		requirement_match(u, p->requirements.v[i]);
 	return 0;
@@ -549,6 +563,18 @@ static int add_virtual(struct universe *u, struct str text, struct err *e)
 	p->versions = arena_array(&u->arena, const struct version *, 1);
 	p->versions[p->n_versions++] = version;
 	*VEC_PUSH(&u->arena, &p->candidates) = c;
+	p->left = p->base = 1;
+	return 0;
+}
+
+int universe_set_virtual(struct universe *u, struct package *p, struct str text, struct err *e)
+{
+	p->candidates.n = p->n_versions = 0;
+	p->left = p->base = 0;
+	if (text.n && add_virtual(u, text, e) < 0)
+		return -1;
+	for (size_t i = 0; i < p->requirements.n; i++)
+		requirement_match(u, p->requirements.v[i]);
 	return 0;
 }
 
@@ -571,9 +597,12 @@ static int add_wish(
 	}
 	if (r->idle)
 		return 0;
-	*VEC_PUSH(&u->arena, to) = (struct wish){.line = line, .requirement = r};
+	*VEC_PUSH(&u->arena, to) =
+		(struct wish){.line = line, .requirement = r, .number = u->n_lines};
 	for (size_t i = 0; i < r->n_also && !u->request->no_deps; i++)
-		*VEC_PUSH(&u->arena, to) = (struct wish){.line = line, .requirement = r->also[i]};
+		*VEC_PUSH(&u->arena, to) = (struct wish){
+			.line = line, .requirement = r->also[i], .number = u->n_lines};
+	u->n_lines++;
 	return 0;
 }
 
@@ -593,6 +622,9 @@ int universe_init(struct universe *u, const struct solve_request *request,
 			return -1;
 	u->wishes = wishes.v;
 	u->n_wishes = wishes.n;
+	u->lines = arena_array(&u->arena, struct wish *, u->n_lines);
+	for (size_t i = u->n_wishes; i-- > 0;)
+		u->lines[u->wishes[i].number] = &u->wishes[i];
 	return 0;
 }
 
@@ -603,31 +635,31 @@ void universe_release(struct universe *u)
 
 /* --- attempts ------------------------------------------------------------------------------ */
 
+void package_touch(struct universe *u, struct package *p)
+{
+	if (p->touched)
+		return;
+	p->touched = true;
+	*VEC_PUSH(&u->arena, &u->touched) = p;
+}
+
 static void package_reset(struct package *p)
 {
-	p->queued = p->visited = p->required = p->changed = false;
+	p->queued = p->visited = p->required = p->changed = p->touched = false;
+	p->required_by = NULL;
 	p->chosen = NULL;
-	p->left = 0;
-	for (size_t i = 0; i < p->candidates.n; i++) {
-		struct candidate *c = p->candidates.v[i];
-
-		c->drop = c->bar;
-		p->left += candidate_live(c);
-	}
-	for (size_t i = 0; i < p->requirements.n; i++) {
-		struct requirement *r = p->requirements.v[i];
-
-		r->left = 0;
-		for (size_t k = 0; r->bits && k < p->candidates.n; k++)
-			r->left += requirement_matches(r, p->candidates.v[k]) &&
-				   candidate_live(p->candidates.v[k]);
-	}
+	p->left = p->base;
+	for (size_t i = 0; i < p->candidates.n; i++)
+		p->candidates.v[i]->drop = p->candidates.v[i]->bar;
+	for (size_t i = 0; i < p->requirements.n; i++)
+		p->requirements.v[i]->left = p->requirements.v[i]->base;
 }
 
 void attempt_begin(struct universe *u)
 {
 	u->visited.n = 0;
 	u->dropped.n = u->drop_trail.n = u->require_trail.n = 0;
-	for (size_t i = 0; i < u->packages.n; i++)
-		package_reset(u->packages.entries[i].value.ptr);
+	for (size_t i = 0; i < u->touched.n; i++)
+		package_reset(u->touched.v[i]);
+	u->touched.n = 0;
 }

@@ -60,6 +60,7 @@ struct candidate {
 	uint32_t place, tier;
 	bool barred; /* out in every attempt, for the reason in `bar` */
 	bool features;
+	bool seen; /* scratch of blame() */
 	struct drop bar, drop;
 	int solvable; /* libsolv's number while it runs; 0: none */
 };
@@ -83,7 +84,8 @@ struct requirement {
 	size_t n_also;
 	struct package *package;
 	uint64_t *bits; /* which candidates of the package match; NULL: it is not loaded */
-	size_t matches, left;
+	size_t matches, left, base; /* base: what is left at the beginning of an attempt */
+	bool seen;                  /* scratch of blame() */
 	struct {
 		bool known, all_features; /* every match left has track_features */
 		const struct version *version;
@@ -109,10 +111,12 @@ struct package {
 	struct candidate_list candidates; /* in the order of rank once ranked */
 	struct requirement_list requirements;
 	/* The current attempt: */
-	bool queued, visited, required, changed, active;
-	size_t left;
-	uint64_t *live;           /* scratch of reduce() */
-	struct candidate *chosen; /* in the best solution so far */
+	bool queued, visited, required, changed, active, touched;
+	size_t left, base;                 /* base: left at its beginning */
+	const struct package *required_by; /* NULL: a wish names it */
+	bool seen;                         /* scratch of blame() */
+	uint64_t *live;                    /* scratch of reduce() */
+	struct candidate *chosen;          /* in the best solution so far */
 	struct {
 		uint64_t *bits; /* union of what the other's candidates allow */
 		size_t needed, named;
@@ -126,11 +130,15 @@ struct package_list {
 	size_t n, cap;
 };
 
-/* One line of the user. */
+/* One line of the user, or a group that it asks for (CEP 44). */
 struct wish {
 	const struct spec_line *line;
 	struct requirement *requirement;
-	bool off; /* left out of the current attempt */
+	bool off;      /* left out of the current attempt */
+	size_t number; /* of its line among those that ask for anything */
+	bool blamed;   /* set by blame() */
+	/* Have all the others a solution without it? */
+	enum { REST_UNKNOWN, REST_SOLVABLE, REST_NOT } rest;
 };
 
 struct universe {
@@ -145,9 +153,13 @@ struct universe {
 	} * known;
 	bool *hits; /* scratch of a match, for each version */
 	size_t n_hits;
+	bool conditional;            /* some requirement has a condition (CEP 43) */
+	struct package_list touched; /* by the current attempt: to be reset before the next */
 	struct package_list visited; /* of the current attempt, in the order of reach */
 	struct wish *wishes;
 	size_t n_wishes;
+	struct wish **lines; /* the first wish of each line, whose groups follow it */
+	size_t n_lines;
 	struct candidate_list dropped; /* work list: dropped, not yet carried on */
 	/* All that was dropped or required, in order, so that it can be taken back. */
 	struct candidate_list drop_trail;
@@ -200,6 +212,22 @@ struct candidate *standin_escape(const struct package *p);
 void attempt_begin(struct universe *u);
 /* Every package that a solution for the wishes that are not off could contain. */
 int reach(struct universe *u, struct err *e);
+/*
+ * The same with several wishes on one name side by side: what any of them matches stays.  Only
+ * what is needed besides binds, so that more is left than of an attempt.
+ */
+int reach_apart(struct universe *u, struct err *e);
+/*
+ * The requirement with this text, one for each text; NULL and ERR_INPUT where it cannot be read or
+ * names no package.
+ */
+struct requirement *universe_requirement(struct universe *u, struct str text, struct err *e);
+/*
+ * From the next attempt on the target has this virtual package, as virtual_package_parse() takes
+ * it, in the version and build given; an empty text: it does not have the package at all.  Not for
+ * a universe that is `conditional`: what conditions took out stays out.  ERR_INPUT.
+ */
+int universe_set_virtual(struct universe *u, struct package *p, struct str text, struct err *e);
 /* Loads a package's candidates, unless that was done. */
 int universe_load(struct universe *u, struct package *p, struct err *e);
 /*
@@ -211,8 +239,10 @@ struct record *candidate_record(
 /* Takes a candidate out for the reason given, and with it whatever cannot be without it. */
 void candidate_drop(struct universe *u, struct candidate *c, struct drop why);
 void drops_carry_on(struct universe *u);
-/* Every solution of the attempt contains this package. */
-void package_require(struct universe *u, struct package *p);
+/* Every solution of the attempt contains this package, because of `by` or, if NULL, of a wish. */
+void package_require(struct universe *u, struct package *p, const struct package *by);
+/* Notes that the attempt has changed something of the package. */
+void package_touch(struct universe *u, struct package *p);
 /* Takes back every drop and requirement since the mark; the work list is empty at both. */
 struct mark {
 	size_t drops, requires;

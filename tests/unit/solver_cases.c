@@ -13,6 +13,8 @@
  *	want numpy                              line N of the user, N counted from 1
  *	expect python-3.9-0 numpy-1.0-h0_py39   the whole answer in order ("channel::" may precede)
  *	says TEXT                               no answer, and the reason has this text
+ *	omits TEXT                              the reason does not have this text
+ *	advises TEXT                            the advice has this text
  *
  * Each case is solved with the records in the order of the file, backwards and in a mixed order.
  */
@@ -39,7 +41,7 @@ struct scenario {
 		struct line *v;
 		size_t n, cap;
 	} records;
-	struct text_list removed, wants, says;
+	struct text_list removed, wants, says, omits, advises;
 	struct str expect;
 	bool has_expect;
 };
@@ -89,6 +91,10 @@ static void read_line(struct arena *a, struct scenario *s, struct str line)
 		*VEC_PUSH(a, &s->wants) = after(line, "want ");
 	} else if (str_starts(line, STR("says "))) {
 		*VEC_PUSH(a, &s->says) = after(line, "says ");
+	} else if (str_starts(line, STR("omits "))) {
+		*VEC_PUSH(a, &s->omits) = after(line, "omits ");
+	} else if (str_starts(line, STR("advises "))) {
+		*VEC_PUSH(a, &s->advises) = after(line, "advises ");
 	} else if (str_starts(line, STR("expect"))) {
 		s->expect = after(line, "expect");
 		s->has_expect = true;
@@ -288,6 +294,15 @@ static void print_answer(const struct scenario *s, const struct solution *got, s
 	}
 }
 
+static void check_words(
+	const struct scenario *s, const struct text_list *words, const char *text, bool there)
+{
+	for (size_t i = 0; i < words->n; i++)
+		if ((str_find(str_of(text), words->v[i]) >= 0) != there)
+			fail_msg("%s: %.*s: '%.*s' is %s\n%s", s->file, STR_ARG(s->name),
+				STR_ARG(words->v[i]), there ? "not in" : "in", text);
+}
+
 static void check_answer(
 	const struct scenario *s, int rc, const struct solution *got, const struct err *e)
 {
@@ -297,10 +312,9 @@ static void check_answer(
 		fail_msg("%s: %.*s: %s", s->file, STR_ARG(s->name), e->text);
 	if (rc < 0) {
 		assert_int_equal(e->code, ERR_UNSAT);
-		for (size_t i = 0; i < s->says.n; i++)
-			if (str_find(str_of(e->text), s->says.v[i]) < 0)
-				fail_msg("%s: %.*s: '%.*s' is not in\n%s", s->file,
-					STR_ARG(s->name), STR_ARG(s->says.v[i]), e->text);
+		check_words(s, &s->says, e->text, true);
+		check_words(s, &s->omits, e->text, false);
+		check_words(s, &s->advises, err_advice(e), true);
 		return;
 	}
 	print_answer(s, got, &answer);
@@ -312,7 +326,19 @@ static void check_answer(
 			STR_ARG(s->expect), STR_ARG(buf_view(&answer)));
 }
 
-static void solve_once(const struct scenario *s, const char *dir, int order)
+/* What is said does not depend on the order of records either: *first is what was said before. */
+static void check_same_words(
+	const struct scenario *s, struct str *first, struct arena *a, const char *text)
+{
+	if (!first->p)
+		*first = arena_str(a, str_of(text));
+	else if (!str_is(*first, text))
+		fail_msg("%s: %.*s:\n%.*s\nand in another order:\n%s", s->file, STR_ARG(s->name),
+			STR_ARG(*first), text);
+}
+
+static void solve_once(
+	const struct scenario *s, const char *dir, int order, struct arena *all, struct str *said)
 {
 	struct arena a = {0};
 	struct index *ix = make_index(&a, s, dir, order);
@@ -332,6 +358,8 @@ static void solve_once(const struct scenario *s, const char *dir, int order)
 	int rc = solve_index(&a, &request, ix, &got, &e);
 
 	check_answer(s, rc, &got, &e);
+	if (rc < 0)
+		check_same_words(s, said, all, e.text);
 	err_release(&e);
 	index_free(ix);
 	arena_release(&a);
@@ -342,9 +370,10 @@ static void run_scenario(void **state)
 	const struct scenario *s = *state;
 	struct arena a = {0};
 	char *dir = fresh_dir(&a);
+	struct str said = {0};
 
 	for (int order = 0; order < 3; order++)
-		solve_once(s, dir, order);
+		solve_once(s, dir, order, &a, &said);
 	dir_remove(dir, NULL);
 	arena_release(&a);
 }
