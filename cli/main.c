@@ -43,6 +43,9 @@ static const enum option_id vault_options[] = {OPT_TARGET, OPT_CHANNEL, OPT_CHAN
 	OPT_MIRROR, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id export_options[] = {
 	OPT_EXPORT_FORMAT, OPT_TARGET, OPT_OUTPUT, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id why_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
+	OPT_CHANNEL_PRIORITY, OPT_TARGET, OPT_MIRROR, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE,
+	OPT_HELP, OPT_NONE};
 static const enum option_id clean_options[] = {OPT_OLDER, OPT_MAX_SIZE, OPT_ALL, OPT_DRY_RUN,
 	OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id info_options[] = {OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
@@ -92,6 +95,12 @@ const struct command commands[] = {
 		"whose packages are pinned. Reads every kind of lock that install takes.",
 		"envbuild export envbuild.lock --format explicit -t rhel7", 1, 1, false,
 		export_options, command_export},
+	{"why", "SPEC [ENV|LOCK]", "why a package is in, or cannot be",
+		"Shows by which lines and packages SPEC gets into the solution of ENV\n"
+		"(environment.yml, or a lock file) and what keeps it from being newer; else what\n"
+		"would change if it was added, or why that is not possible.",
+		"envbuild why 'numpy>=2' environment.yml -t rhel7", 1, 2, false, why_options,
+		command_why},
 	{"channel index", "DIR", "make a folder of packages a channel",
 		"Writes repodata.json and repodata.json.zst for each subdir of DIR\n"
 		"(DIR/linux-64/*.conda, DIR/noarch/*.tar.bz2 and so on).",

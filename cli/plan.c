@@ -395,6 +395,38 @@ int plan_target(struct session *s, struct project *p, const char *target, bool l
 	return settle_records(s, p, lock_only, out, e);
 }
 
+/* A lock says which channels it was made from, for looking at what else they have. */
+static int take_lock_channels(
+	struct session *s, struct project *p, struct plan *plan, struct err *e)
+{
+	for (size_t i = 0; plan->channels.n == 0 && i < p->lock.n_channels; i++)
+		if (channel_add(&s->arena, &plan->channels, p->lock.channels[i], NULL, p->dir, e) <
+			0)
+			return -1;
+	plan->request.priority = p->lock.priority;
+	fill_request(s, p, plan);
+	return 0;
+}
+
+int plan_look(
+	struct session *s, struct project *p, const char *target, struct plan *out, struct err *e)
+{
+	const struct lock_target *locked;
+	struct str reason;
+
+	if (mirrors_declare(s, &p->settings, p->dir, e) < 0 ||
+		find_profile(s, p, target, out, e) < 0)
+		return -1;
+	if (p->lock_is_input)
+		return plan_from_lock(s, p, out, e) < 0 ? -1 : take_lock_channels(s, p, out, e);
+	if (read_request(s, p, out, e) < 0)
+		return -1;
+	locked = lock_find(&p->lock, out->profile.name);
+	if (locked && lock_current(&s->arena, &p->lock, &out->request, &reason))
+		take_locked(s, out, locked);
+	return 0;
+}
+
 int plan_check(struct session *s, const struct project *p, const char *target, struct plan *out,
 	struct str *reason, struct err *e)
 {

@@ -51,6 +51,12 @@ struct plan {
 int plan_target(struct session *s, struct project *p, const char *target, bool lock_only,
 	struct plan *out, struct err *e);
 /*
+ * The same for looking only, at targets of any machine: out->request says what is asked for, the
+ * records are those of the lock where it is current (from_lock), else none.
+ */
+int plan_look(
+	struct session *s, struct project *p, const char *target, struct plan *out, struct err *e);
+/*
  * Does the lock still satisfy the environment file and this target?  1; or 0 and *reason says why
  * not; -1 where they cannot be read.  Neither network nor index is asked.
  */

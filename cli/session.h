@@ -47,6 +47,7 @@ int command_unpack(struct session *s, struct err *e);
 int command_channel_index(struct session *s, struct err *e);
 int command_verify(struct session *s, struct err *e);
 int command_export(struct session *s, struct err *e);
+int command_why(struct session *s, struct err *e);
 int command_vault(struct session *s, struct err *e);
 int command_cache_info(struct session *s, struct err *e);
 int command_cache_verify(struct session *s, struct err *e);

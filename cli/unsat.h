@@ -1,4 +1,4 @@
-/* Why there is no solution, as JSON (docs/man/envbuild.1.scd, EXIT STATUS). */
+/* Why there is no solution, as JSON (docs/man/envbuild-why.1.scd). */
 #ifndef CLI_UNSAT_H
 #define CLI_UNSAT_H
 

@@ -1,4 +1,4 @@
-/* A solve over channels. */
+/* Work over channels: one solve, or what asks more of them. */
 #include "solver/index_open.h"
 #include "solver/universe.h"
 
@@ -6,23 +6,22 @@
 #include "base/work.h"
 
 struct solving {
-	struct arena *a;
-	const struct solve_request *request;
 	struct opening *opening;
 	struct index *ix;
-	struct solution *out;
+	solve_task *task;
+	void *ctx;
 	int rc;
 	struct err *err;
 };
 
-/* Item 0 is the solve, the others make the index files that are missing: at the same time. */
+/* Item 0 is the task, the others make the index files that are missing: at the same time. */
 static int work(void *ctx, size_t i, struct err *e)
 {
 	struct solving *s = ctx;
 
 	(void)e;
 	if (i == 0)
-		s->rc = solve_index(s->a, s->request, s->ix, s->out, s->err);
+		s->rc = s->task(s->ctx, s->ix, s->err);
 	else
 		opening_keep(s->opening, i - 1);
 	return 0;
@@ -53,11 +52,31 @@ static int solve_fetched(struct solving *s, struct err *e)
 	return solve_once(s, false, e);
 }
 
-int solve(struct arena *a, const struct solve_request *r, struct solution *out, struct err *e)
+int solve_with(const struct solve_request *r, solve_task *task, void *ctx, struct err *e)
 {
-	struct solving s = {.a = a, .request = r, .out = out, .opening = opening_new(r)};
+	struct solving s = {.task = task, .ctx = ctx, .opening = opening_new(r)};
 	int rc = solve_fetched(&s, e);
 
 	opening_free(s.opening);
 	return rc;
+}
+
+struct one_solve {
+	struct arena *a;
+	const struct solve_request *request;
+	struct solution *out;
+};
+
+static int solve_one(void *ctx, const struct index *ix, struct err *e)
+{
+	const struct one_solve *s = ctx;
+
+	return solve_index(s->a, s->request, ix, s->out, e);
+}
+
+int solve(struct arena *a, const struct solve_request *r, struct solution *out, struct err *e)
+{
+	struct one_solve s = {a, r, out};
+
+	return solve_with(r, solve_one, &s, e);
 }
