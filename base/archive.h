@@ -31,6 +31,17 @@ struct unpacker *unpacker_open_fd(int fd, const char *name, struct err *e);
 ptrdiff_t unpacker_read(void *unpacker, void *p, size_t n, struct err *e); /* a stream_read */
 void unpacker_close(struct unpacker *u);                                   /* NULL is allowed */
 
+/*
+ * Whole zstd frames that are in memory.  One reader serves many, one thread at a time.  Appends what
+ * they hold to `to`, at most max bytes; a frame that says it holds more is refused before anything
+ * is allocated.  name stands in errors: ERR_INTEGRITY, also for bytes that are no zstd.
+ */
+struct zstd_reader;
+struct zstd_reader *zstd_reader_new(void);
+void zstd_reader_free(struct zstd_reader *z); /* NULL is allowed */
+int zstd_unpack(struct zstd_reader *z, struct str data, size_t max, const char *name,
+	struct buf *to, struct err *e);
+
 /* --- tar, possibly compressed ------------------------------------------------------------- */
 
 enum member_type {

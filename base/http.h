@@ -113,5 +113,11 @@ char *path_of_url(struct arena *a, const char *url);
 char *url_encode(struct arena *a, struct str component);
 /* dir + "/" + rel with exactly one slash between. */
 char *url_join(struct arena *a, const char *base, const char *rel);
+/*
+ * What a reference in the document at `base` means (RFC 3986, section 5.2): absolute, or relative
+ * to the base's folder, host or scheme; "." and ".." are resolved.  NULL where the base is needed and
+ * not absolute.
+ */
+char *url_resolve(struct arena *a, const char *base, struct str reference);
 
 #endif

@@ -36,7 +36,5 @@ int simple_page_parse(struct arena *a, const char *page_url, struct str body,
 const struct simple_file *simple_page_find(const struct simple_page *page, struct str file);
 /* INDEX/NAME/, with the name normalized; credentials and all stay. */
 char *simple_page_url(struct arena *a, const char *index_url, struct str name);
-/* A URL reference resolved against a base (RFC 3986, 5.2); NULL where base is not absolute. */
-char *url_resolve(struct arena *a, const char *base, struct str reference);
 
 #endif

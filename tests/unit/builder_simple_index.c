@@ -131,49 +131,6 @@ static void broken(void **state)
 	assert_int_equal(parse("{\"files\": null}").n, 0);
 }
 
-/* RFC 3986, 5.4, less what a reference may have in old generic syntax. */
-static void references(void **state)
-{
-	static const char *const cases[][2] = {
-		{"g:h", "g:h"},
-		{"g", "http://a/b/c/g"},
-		{"./g", "http://a/b/c/g"},
-		{"g/", "http://a/b/c/g/"},
-		{"/g", "http://a/g"},
-		{"//g", "http://g"},
-		{"g?y", "http://a/b/c/g?y"},
-		{"#s", "http://a/b/c/d;p#s"},
-		{"g#s", "http://a/b/c/g#s"},
-		{";x", "http://a/b/c/;x"},
-		{".", "http://a/b/c/"},
-		{"./", "http://a/b/c/"},
-		{"..", "http://a/b/"},
-		{"../", "http://a/b/"},
-		{"../g", "http://a/b/g"},
-		{"../..", "http://a/"},
-		{"../../g", "http://a/g"},
-		{"../../../g", "http://a/g"},
-		{"/./g", "http://a/g"},
-		{"/../g", "http://a/g"},
-		{"g.", "http://a/b/c/g."},
-		{"..g", "http://a/b/c/..g"},
-		{"./../g", "http://a/b/g"},
-		{"./g/.", "http://a/b/c/g/"},
-		{"g/./h", "http://a/b/c/g/h"},
-		{"g/../h", "http://a/b/c/h"},
-		{"g?y/../x", "http://a/b/c/g?y/../x"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_string_equal(url_resolve(&arena, "http://a/b/c/d;p?q", str_of(cases[i][0])),
-			cases[i][1]);
-	assert_string_equal(url_resolve(&arena, "http://a", STR("x")), "http://a/x");
-	assert_string_equal(
-		url_resolve(&arena, "file:///srv/i/", STR("x.whl")), "file:///srv/i/x.whl");
-	assert_null(url_resolve(&arena, "/srv", STR("x")));
-}
-
 static void page_urls(void **state)
 {
 	(void)state;
@@ -190,7 +147,6 @@ int main(void)
 		cmocka_unit_test(bases),
 		cmocka_unit_test(json),
 		cmocka_unit_test(broken),
-		cmocka_unit_test(references),
 		cmocka_unit_test(page_urls),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
