@@ -141,6 +141,14 @@ void http_distrust(struct http *h, const char *from)
 		log_debug("'%.*s' is asked last from now on", STR_ARG(m->at));
 }
 
+unsigned http_set_jobs(struct http *h, unsigned jobs)
+{
+	unsigned before = h->options.jobs;
+
+	h->options.jobs = jobs;
+	return before;
+}
+
 void http_wake(struct http *h)
 {
 	atomic_store(&h->woken, true);

@@ -71,9 +71,11 @@ struct http_request {
 	void *ctx;
 	uint64_t max_bytes; /* more is ERR_INTEGRITY; 0: no limit */
 	bool allow_missing; /* 404 and 410 (file://: absent) are an answer, not an error */
+	bool allow_refused; /* so are 401 and 403: some stores have no other word for what is absent */
 	/* Answers, valid after http_fetch. */
 	bool failed; /* this is the one that ended the fetch */
-	int status;  /* 200, 304, 404; file:// gives 200 or 404; 0: not ended */
+	/* 200, 304, 404 (absent), 403 (refused); file:// gives 200 or 404; 0: not ended */
+	int status;
 	/* In the http's memory until http_free; NULL if not sent. */
 	char *etag, *last_modified;
 	char *from; /* the URL that gave it, a mirror's maybe; no credentials */
@@ -95,6 +97,8 @@ void http_add_credentials(struct http *h, const char *url, const char *fetch_url
 void http_add_mirror(struct http *h, const char *url, const char *mirror);
 /* What `from` gave was wrong: later requests ask it last. */
 void http_distrust(struct http *h, const char *from);
+/* How many transfers may run at once from now on; returns what was so far. */
+unsigned http_set_jobs(struct http *h, unsigned jobs);
 /* From any thread: the writers that said HTTP_FULL may have room again. */
 void http_wake(struct http *h);
 /* Runs all; ends at the first that failed for good (ERR_NETWORK; the text names URL and cause). */

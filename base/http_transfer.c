@@ -464,7 +464,17 @@ static bool is_answer(const struct transfer *t, long status)
 
 	if (status == 304)
 		return !t->asked_from && (r->if_none_match || r->if_modified_since);
+	if (status == 401 || status == 403)
+		return r->allow_refused && t->places[t->at].is_origin;
 	return r->allow_missing && t->places[t->at].is_origin && (status == 404 || status == 410);
+}
+
+/* One number for each kind of answer. */
+static long answer_of(long status)
+{
+	if (status == 401 || status == 403)
+		return 403;
+	return status == 304 ? 304 : 404;
 }
 
 /* What libcurl takes for an end, as it is for us. */
@@ -508,7 +518,7 @@ int transfer_end(struct transfer *t, int rc, struct err *e)
 	if (rc == CURLE_OK && t->body == BODY_TAKEN)
 		return end_well(t, 200, e);
 	if (rc == CURLE_OK && is_answer(t, status))
-		return end_well(t, status == 304 ? 304 : 404, e);
+		return end_well(t, answer_of(status), e);
 	if ((rc == CURLE_OK ? may_pass_status(status) : may_pass(t, rc)) && plan_retry(t))
 		return 0;
 	t->missing_here = rc == CURLE_OK && (status == 404 || status == 410);

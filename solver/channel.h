@@ -11,6 +11,8 @@
 
 struct groups; /* index_groups.h */
 
+struct shards;
+
 enum channel_priority { PRIORITY_STRICT, PRIORITY_FLEXIBLE, PRIORITY_DISABLED };
 
 struct channel {
@@ -46,6 +48,11 @@ int channel_add(struct arena *a, struct channel_list *list, struct str name, con
  * that is damaged twice is ERR_INTEGRITY.  How the cache is kept: docs/design/channels.md.
  */
 struct index_file {
+	/*
+	 * Set before channel_fetch_indexes(), which then passes this one over: shards.h.  NULL: the
+	 * channel has none.
+	 */
+	struct shards *shards;
 	char *path, *name; /* name: for messages */
 	/* Made of it while it came from the network, and the caller's; NULL: path is to be read. */
 	struct groups *groups;

@@ -128,7 +128,7 @@ static int check_local(struct arena *a, struct job *jobs, size_t n, struct err *
 
 		for (size_t k = 0; dir && k < n && !found; k++)
 			found = str_eq(jobs[k].r->channel->url, jobs[i].r->channel->url) &&
-				jobs[k].r->file.path;
+				(jobs[k].r->file.path || jobs[k].r->file.shards);
 		if (dir && !found)
 			return no_local_index(a, &jobs[i], dir, e);
 	}
@@ -387,6 +387,9 @@ static int begin(struct arena *a, struct job *j, const char *cache_dir, bool off
 	char *dir = path_of_url(a, j->r->channel->fetch_url);
 	char *url = subdir_url(a, arena_cstr(a, j->r->channel->url), j->r->subdir);
 
+	j->ended = j->r->file.shards != NULL;
+	if (j->ended)
+		return 0;
 	j->r->file = (struct index_file){0};
 	if (index_entry_load(a, cache_dir, url, &j->entry, e) < 0)
 		return -1;

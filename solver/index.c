@@ -2,6 +2,7 @@
 
 #include "base/http.h"
 #include "solver/index_image.h"
+#include "solver/shards.h"
 
 #include <stdlib.h>
 
@@ -98,6 +99,18 @@ int index_add_image(struct index *ix, struct image *image, const struct channel 
 	return 0;
 }
 
+int index_add_shards(struct index *ix, struct shards *shards, const struct channel *channel,
+	unsigned position, struct str subdir, struct err *e)
+{
+	const struct index_source s = {
+		.channel = channel, .position = position, .subdir = subdir, .shards = shards};
+
+	if (check_room(ix, e) < 0)
+		return -1;
+	add_source(ix, &s, shards_base_url(shards));
+	return 0;
+}
+
 int index_add_file(struct index *ix, const char *path, const struct channel *channel,
 	unsigned position, struct str subdir, struct err *e)
 {
@@ -120,10 +133,11 @@ int index_group(const struct index *ix, size_t source, struct str name, struct i
 	struct err *e)
 {
 	struct index_source *s = ix->sources.v[source];
-	int rc = s->groups ? groups_find(s->groups, name, out, e)
-			   : image_group(s->image, name, out, e);
+	int rc = s->shards   ? shards_group(s->shards, name, out, e)
+		 : s->groups ? groups_find(s->groups, name, out, e)
+			     : image_group(s->image, name, out, e);
 
-	return rc < 0 ? wrap(s, e) : rc;
+	return rc < 0 && !s->shards ? wrap(s, e) : rc;
 }
 
 int index_spec(
@@ -133,8 +147,14 @@ int index_spec(
 
 	if (s->image)
 		return image_spec(s->image, number, out, e) < 0 ? wrap(s, e) : 0;
-	*out = groups_spec(s->groups, number);
+	*out = s->shards ? shards_spec(s->shards, number) : groups_spec(s->groups, number);
 	return 0;
+}
+
+static void each_name_of_shards(const struct shards *s, index_visitor *fn, void *ctx)
+{
+	for (size_t i = 0; i < shards_names(s); i++)
+		fn(ctx, shards_name_at(s, i));
 }
 
 static void each_name_of(struct image *m, index_visitor *fn, void *ctx)
@@ -153,7 +173,9 @@ void index_each_name(const struct index *ix, index_visitor *fn, void *ctx)
 
 		for (size_t i = 0; g && i < groups_names(g); i++)
 			fn(ctx, groups_name_at(g, i));
-		if (!g)
+		if (ix->sources.v[k]->image)
 			each_name_of(ix->sources.v[k]->image, fn, ctx);
+		if (ix->sources.v[k]->shards)
+			each_name_of_shards(ix->sources.v[k]->shards, fn, ctx);
 	}
 }

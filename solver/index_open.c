@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/work.h"
 #include "solver/index_image.h"
+#include "solver/shards.h"
 
 #include <stdlib.h>
 
@@ -42,19 +43,25 @@ void opening_free(struct opening *o)
 	if (!o)
 		return;
 	opening_close(o);
+	shards_free_lists(o->requests, o->n_requests);
 	arena_release(&o->arena);
 	free(o);
 }
 
+/* Shards first, then whoever has none. */
 static int fetch(struct opening *o, struct err *e)
 {
 	const struct solve_request *r = o->request;
+	const struct shards_options how = {r->http, r->cache_dir, r->offline};
 
+	shards_free_lists(o->requests, o->n_requests);
 	for (size_t i = 0; i < r->n_channels; i++) {
 		o->requests[2 * i] = (struct index_request){&r->channels[i], r->subdir, {0}};
 		o->requests[2 * i + 1] =
 			(struct index_request){&r->channels[i], STR("noarch"), {0}};
 	}
+	if (shards_open_lists(&o->arena, &how, o->requests, o->n_requests, e) < 0)
+		return -1;
 	return channel_fetch_indexes(
 		&o->arena, r->http, r->cache_dir, r->offline, o->requests, o->n_requests, e);
 }
@@ -78,7 +85,7 @@ static int list_sources(struct opening *o, struct err *e)
 		size_t before = o->n_sources;
 
 		for (size_t k = i; k < i + 2; k++) {
-			if (!o->requests[k].file.path ||
+			if (!(o->requests[k].file.path || o->requests[k].file.shards) ||
 				(k > i && str_is(o->request->subdir, "noarch")))
 				continue;
 			o->sources[o->n_sources++] = (struct source){
@@ -95,7 +102,7 @@ static void open_image(const struct opening *o, struct source *source)
 	const struct index_file *file = &source->from->file;
 	struct err why = {0};
 
-	if (!file->image || file->groups || !o->images)
+	if (!file->image || file->groups || file->shards || !o->images)
 		return;
 	source->image = image_open(file->image, file->key, &why);
 	if (!source->image)
@@ -110,7 +117,7 @@ static int read_file(void *ctx, size_t i, struct err *e)
 	struct source *source = &o->sources[i];
 	struct index_file *file = &source->from->file;
 
-	if (source->image || file->groups)
+	if (source->image || file->groups || file->shards)
 		return 0;
 	file->groups =
 		groups_read_file(file->path, file->name, file->kept ? file->sha256 : NULL, e);
@@ -128,6 +135,9 @@ static int add_source(struct opening *o, struct source *source, struct err *e)
 	struct image *image = source->image;
 
 	source->number = o->ix->sources.n;
+	if (from->file.shards)
+		return index_add_shards(
+			o->ix, from->file.shards, from->channel, source->position, from->subdir, e);
 	source->stale = !image && from->file.image;
 	source->from->file.groups = NULL;
 	source->image = NULL;

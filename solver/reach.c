@@ -139,6 +139,40 @@ static void drop_what_lacks(struct universe *u, const struct package *p)
 	drops_carry_on(u);
 }
 
+/*
+ * Before p, the first of v, is loaded: where that has to be fetched, so does all that is wanted by
+ * now of what is to be loaded after it, at the same time.
+ */
+static int fetch_level(struct universe *u, struct package *const *v, size_t n, struct err *e)
+{
+	CLEANUP_ARENA scratch = {0};
+	struct str *names;
+	size_t n_names = 0;
+
+	if (v[0]->loaded || !index_lacks(u->index, v[0]->name))
+		return 0;
+	names = arena_array(&scratch, struct str, n);
+	for (size_t i = 0; i < n; i++)
+		if (!v[i]->loaded && is_wanted(v[i]))
+			names[n_names++] = v[i]->name;
+	return index_fetch(u->index, names, n_names, e);
+}
+
+/* The same of the wishes' own packages, all of which are loaded. */
+static int fetch_wishes(struct universe *u, struct err *e)
+{
+	struct str *names = arena_array(&u->arena, struct str, u->n_wishes);
+	size_t n = 0;
+
+	for (size_t i = 0; i < u->n_wishes; i++) {
+		const struct package *p = u->wishes[i].requirement->package;
+
+		if (!u->wishes[i].off && !p->loaded && index_lacks(u->index, p->name))
+			names[n++] = p->name;
+	}
+	return n ? index_fetch(u->index, names, n, e) : 0;
+}
+
 static int visit(struct universe *u, struct package *p, struct err *e)
 {
 	if (universe_load(u, p, e) < 0)
@@ -225,7 +259,7 @@ static int visit_rest(struct universe *u, struct err *e)
 			p->queued = false;
 			continue;
 		}
-		if (visit(u, p, e) < 0)
+		if (fetch_level(u, queue.v + i, queue.n - i, e) < 0 || visit(u, p, e) < 0)
 			return -1;
 		follow(u, &queue, p);
 	}
@@ -234,6 +268,8 @@ static int visit_rest(struct universe *u, struct err *e)
 
 int reach(struct universe *u, struct err *e)
 {
+	if (fetch_wishes(u, e) < 0)
+		return -1;
 	for (size_t i = 0; i < u->n_wishes; i++)
 		if (visit_wish(u, &u->wishes[i], e) < 0)
 			return -1;
@@ -242,6 +278,8 @@ int reach(struct universe *u, struct err *e)
 
 int reach_apart(struct universe *u, struct err *e)
 {
+	if (fetch_wishes(u, e) < 0)
+		return -1;
 	for (size_t i = 0; i < u->n_wishes; i++)
 		if (visit_wish_apart(u, &u->wishes[i], e) < 0)
 			return -1;

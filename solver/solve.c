@@ -120,7 +120,7 @@ int solve_index(struct arena *a, const struct solve_request *r, const struct ind
 	out->unsat = NULL;
 	if (rc == 0)
 		rc = solve_universe(a, &u, out, e);
-	out->n_index_records = ix->n_records;
+	out->n_index_records = index_records(ix);
 	universe_release(&u);
 	return rc;
 }

@@ -1,0 +1,411 @@
+/*
+ * One shard: the records of one name.  The fields are read as those of a repodata.json are
+ * (record_parse.c): null is as good as absent, and what is wrong with one record is its error.
+ */
+#include "solver/shard_read.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/msgpack.h"
+#include "base/table.h"
+
+enum { DEPENDS_MAX = 4096, FN_MAX = 1024, RECORDS_MAX = 1 << 20 };
+
+struct shard_reader {
+	struct arena *a;
+	struct msgpack m;
+	struct str name;
+	struct table removed;
+	struct {
+		struct group_record *v;
+		size_t n, cap;
+	} records;
+};
+
+/* What a field's reader works on. */
+struct field_reader {
+	struct arena *a;
+	struct msgpack *m;
+	struct record *r;
+	const char *why; /* what is wrong with the field */
+};
+
+/* --- fields ------------------------------------------------------------------------------- */
+
+static int wrong(struct field_reader *f, const char *why)
+{
+	f->why = why;
+	return -1;
+}
+
+static int take_text(struct field_reader *f, void *to)
+{
+	struct msgpack_value v;
+	struct str *text = to;
+
+	switch (msgpack_next(f->m, &v)) {
+	case MSGPACK_STR:
+		*text = v.text;
+		return 0;
+	case MSGPACK_NIL:
+		return 0;
+	case MSGPACK_UINT:
+		*text = arena_strf(f->a, "%llu", (unsigned long long)v.number);
+		return 0;
+	case MSGPACK_INT:
+		*text = arena_strf(f->a, "%lld", (long long)v.number);
+		return 0;
+	case MSGPACK_FLOAT:
+		*text = arena_strf(f->a, "%.17g", v.real);
+		return 0;
+	case MSGPACK_ERROR:
+	case MSGPACK_FALSE:
+	case MSGPACK_TRUE:
+	case MSGPACK_BIN:
+	case MSGPACK_EXT:
+	case MSGPACK_ARRAY:
+	case MSGPACK_MAP:
+		break;
+	}
+	return wrong(f, "expected a string");
+}
+
+/* Old indexes write some numbers as strings; a fraction or a negative time stamp says nothing. */
+static int take_number(struct field_reader *f, void *to)
+{
+	struct msgpack_value v;
+	uint64_t *number = to;
+
+	switch (msgpack_next(f->m, &v)) {
+	case MSGPACK_UINT:
+		*number = v.number <= INT64_MAX ? v.number : 0;
+		return 0;
+	case MSGPACK_INT:
+	case MSGPACK_FLOAT:
+		*number = 0;
+		return 0;
+	case MSGPACK_NIL:
+		return 0;
+	case MSGPACK_STR:
+		if (str_u64(v.text, INT64_MAX, number) == 0)
+			return 0;
+		break;
+	case MSGPACK_ERROR:
+	case MSGPACK_FALSE:
+	case MSGPACK_TRUE:
+	case MSGPACK_BIN:
+	case MSGPACK_EXT:
+	case MSGPACK_ARRAY:
+	case MSGPACK_MAP:
+		break;
+	}
+	return wrong(f, "expected a number");
+}
+
+static int take_list(struct field_reader *f, struct str **to, size_t *n)
+{
+	struct msgpack_value list, v;
+
+	if (msgpack_next(f->m, &list) == MSGPACK_NIL)
+		return 0;
+	if (list.type != MSGPACK_ARRAY)
+		return wrong(f, "expected a list");
+	if (list.n > DEPENDS_MAX)
+		return wrong(f, "more than 4096 entries");
+	*to = arena_array(f->a, struct str, (size_t)list.n);
+	for (*n = 0; *n < list.n; ++*n) {
+		if (msgpack_next(f->m, &v) != MSGPACK_STR)
+			return wrong(f, "expected a list of strings");
+		(*to)[*n] = v.text;
+	}
+	return 0;
+}
+
+static int take_depends(struct field_reader *f, void *to)
+{
+	(void)to;
+	return take_list(f, &f->r->depends, &f->r->n_depends);
+}
+
+static int take_constrains(struct field_reader *f, void *to)
+{
+	(void)to;
+	return take_list(f, &f->r->constrains, &f->r->n_constrains);
+}
+
+/* Bytes; also hex digits, as in a repodata.json. */
+static int take_sum(struct field_reader *f, uint8_t *to, size_t n, bool *has)
+{
+	struct msgpack_value v;
+
+	*has = false;
+	if (msgpack_next(f->m, &v) == MSGPACK_NIL)
+		return 0;
+	if (v.type == MSGPACK_BIN && v.text.n == n)
+		memcpy(to, v.text.p, n);
+	else if (v.type == MSGPACK_STR && v.text.n == 0)
+		return 0;
+	else if (v.type != MSGPACK_STR || hex_decode(v.text, to, n) < 0)
+		return wrong(f, n == MD5_LEN ? "a hash of 16 bytes expected"
+					     : "a hash of 32 bytes expected");
+	*has = true;
+	return 0;
+}
+
+static int take_sha256(struct field_reader *f, void *to)
+{
+	return take_sum(f, to, SHA256_LEN, &f->r->has_sha256);
+}
+
+static int take_md5(struct field_reader *f, void *to)
+{
+	return take_sum(f, to, MD5_LEN, &f->r->has_md5);
+}
+
+/* "python", "generic", or true as old packages have it. */
+static int take_noarch(struct field_reader *f, void *to)
+{
+	enum noarch *noarch = to;
+	struct msgpack_value v;
+
+	msgpack_next(f->m, &v);
+	if (v.type == MSGPACK_STR && str_is(v.text, "python"))
+		*noarch = NOARCH_PYTHON;
+	else if (v.type == MSGPACK_STR || v.type == MSGPACK_TRUE)
+		*noarch = NOARCH_GENERIC;
+	else if (v.type != MSGPACK_FALSE && v.type != MSGPACK_NIL)
+		return wrong(f, "expected a string");
+	return 0;
+}
+
+/* A string, or a list of strings that is joined by spaces. */
+static int take_words(struct field_reader *f, void *to)
+{
+	struct msgpack_value list, v;
+	CLEANUP_BUF text = {0};
+
+	if (msgpack_next(f->m, &list) == MSGPACK_NIL)
+		return 0;
+	if (list.type == MSGPACK_STR) {
+		*(struct str *)to = str_trim(list.text);
+		return 0;
+	}
+	if (list.type != MSGPACK_ARRAY)
+		return wrong(f, "expected a string");
+	for (uint64_t i = 0; i < list.n; i++) {
+		if (msgpack_next(f->m, &v) != MSGPACK_STR)
+			return wrong(f, "expected a list of strings");
+		if (text.n)
+			buf_putc(&text, ' ');
+		buf_str(&text, v.text);
+	}
+	*(struct str *)to = arena_str(f->a, buf_view(&text));
+	return 0;
+}
+
+struct field {
+	struct str key;
+	int (*take)(struct field_reader *f, void *to);
+	size_t at;
+};
+
+#define FIELD(key, member, take)                                     \
+	{                                                            \
+		STR_INIT(key), take, offsetof(struct record, member) \
+	}
+
+static const struct field fields[] = {
+	FIELD("build", build, take_text),
+	FIELD("build_number", build_number, take_number),
+	FIELD("constrains", constrains, take_constrains),
+	FIELD("depends", depends, take_depends),
+	FIELD("features", features, take_words),
+	FIELD("license", license, take_text),
+	FIELD("license_family", license_family, take_text),
+	FIELD("md5", md5, take_md5),
+	FIELD("name", name, take_text),
+	FIELD("noarch", noarch, take_noarch),
+	FIELD("python_site_packages_path", python_site_packages_path, take_text),
+	FIELD("sha256", sha256, take_sha256),
+	FIELD("size", size, take_number),
+	FIELD("timestamp", timestamp, take_number),
+	FIELD("track_features", track_features, take_words),
+	FIELD("version", version, take_text),
+};
+
+enum { N_FIELDS = sizeof fields / sizeof *fields };
+
+/* --- records ------------------------------------------------------------------------------ */
+
+/* Writers sort keys, or keep one order: the field is mostly the one behind the last. */
+static const struct field *field_of(struct str key, size_t *guess)
+{
+	for (size_t i = 0; i < N_FIELDS; i++) {
+		const struct field *f = &fields[(*guess + i) % N_FIELDS];
+
+		if (str_eq(f->key, key)) {
+			*guess += i + 1;
+			return f;
+		}
+	}
+	return NULL;
+}
+
+/* -1 with *bad: the field whose value is wrong; with NULL: the text is. */
+static int take_fields(struct field_reader *f, const struct field **bad)
+{
+	struct msgpack_value map, key;
+	size_t guess = 0;
+
+	*bad = NULL;
+	if (msgpack_next(f->m, &map) != MSGPACK_MAP)
+		return wrong(f, "a record is a map");
+	for (uint64_t i = 0; i < map.n; i++) {
+		const struct field *field = NULL;
+
+		if (msgpack_next(f->m, &key) == MSGPACK_STR)
+			field = field_of(key.text, &guess);
+		if (!field) {
+			if (msgpack_skip_rest(f->m, &key) < 0 || msgpack_skip(f->m) < 0)
+				return -1;
+			continue;
+		}
+		*bad = field;
+		if (field->take(f, (char *)f->r + field->at) < 0)
+			return -1;
+		*bad = NULL;
+	}
+	return 0;
+}
+
+/* Old indexes hold seconds; as conda does, what is before the year 10000 in seconds is taken so. */
+static uint64_t milliseconds(uint64_t t)
+{
+	return t <= UINT64_C(253402300799) ? t * 1000 : t;
+}
+
+static const char *describe(
+	struct arena *a, const struct field_reader *f, const struct field *bad, struct str fn)
+{
+	return arena_printf(a, "record of '%.*s': %.*s%s%s", STR_ARG(fn),
+		STR_ARG(bad ? bad->key : STR("")), bad ? ": " : "", f->why);
+}
+
+/* The record that comes next; a stop of the reader is left to the caller. */
+static void read_record(struct shard_reader *s, struct str fn, struct group_record *to)
+{
+	struct field_reader f = {.a = s->a, .m = &s->m, .r = &to->record};
+	const struct msgpack before = s->m;
+	const struct field *bad;
+
+	to->record = (struct record){.fn = fn};
+	if (take_fields(&f, &bad) < 0) {
+		if (s->m.why)
+			return;
+		to->error = describe(s->a, &f, bad, fn);
+		s->m = before;
+		msgpack_skip(&s->m);
+		return;
+	}
+	if (!str_eq(to->record.name, s->name) || to->record.version.n == 0)
+		to->error =
+			arena_printf(s->a, "the record of '%.*s' speaks of '%.*s' version '%.*s'",
+				STR_ARG(fn), STR_ARG(to->record.name), STR_ARG(to->record.version));
+	to->record.timestamp = milliseconds(to->record.timestamp);
+}
+
+static int read_file(struct shard_reader *s, struct err *e)
+{
+	struct str name, version, build;
+	struct msgpack_value key;
+	struct group_record *to;
+
+	if (msgpack_next(&s->m, &key) != MSGPACK_STR)
+		return msgpack_fail(&s->m, e, "a file name is a text");
+	if (key.text.n > FN_MAX || record_split_fn(key.text, &name, &version, &build) < 0) {
+		log_debug("%s: passed over '%.*s', which is no package file name", s->m.name,
+			(int)(key.text.n < 255 ? key.text.n : 255), key.text.p);
+		return msgpack_skip(&s->m) < 0 ? msgpack_error(&s->m, e) : 0;
+	}
+	if (!str_eq(name, s->name))
+		return msgpack_fail(&s->m, e, "it holds a file of another name");
+	if (s->records.n == RECORDS_MAX)
+		return msgpack_fail(&s->m, e, "more than 1048576 records");
+	to = VEC_PUSH(s->a, &s->records);
+	*to = (struct group_record){.order = s->records.n};
+	read_record(s, key.text, to);
+	return s->m.why ? msgpack_error(&s->m, e) : 0;
+}
+
+static int read_files(struct shard_reader *s, struct err *e)
+{
+	struct msgpack_value v;
+
+	if (msgpack_next(&s->m, &v) != MSGPACK_MAP)
+		return msgpack_fail(&s->m, e, "the list of records is no map");
+	for (uint64_t i = 0; i < v.n; i++)
+		if (read_file(s, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int read_removed(struct shard_reader *s, struct err *e)
+{
+	struct msgpack_value list, v;
+
+	if (msgpack_next(&s->m, &list) != MSGPACK_ARRAY)
+		return msgpack_skip_rest(&s->m, &list) < 0 ? msgpack_error(&s->m, e) : 0;
+	for (uint64_t i = 0; i < list.n; i++) {
+		if (msgpack_next(&s->m, &v) != MSGPACK_STR)
+			return msgpack_fail(&s->m, e, "the list 'removed' holds no file name");
+		table_put(&s->removed, v.text)->num = 1;
+	}
+	return 0;
+}
+
+static int read_member(struct shard_reader *s, struct err *e)
+{
+	struct msgpack_value key;
+
+	if (msgpack_next(&s->m, &key) == MSGPACK_STR) {
+		if (str_is(key.text, "packages") || str_is(key.text, "packages.conda"))
+			return read_files(s, e);
+		if (str_is(key.text, "removed"))
+			return read_removed(s, e);
+	}
+	if (msgpack_skip_rest(&s->m, &key) < 0 || msgpack_skip(&s->m) < 0)
+		return msgpack_error(&s->m, e);
+	return 0;
+}
+
+static void leave_out_removed(struct shard_reader *s)
+{
+	size_t kept = 0;
+
+	if (s->removed.n == 0)
+		return;
+	for (size_t i = 0; i < s->records.n; i++)
+		if (!table_get(&s->removed, s->records.v[i].record.fn))
+			s->records.v[kept++] = s->records.v[i];
+	s->records.n = kept;
+}
+
+int shard_parse(struct arena *a, struct str bytes, struct str name, const char *label,
+	struct group_record **v, size_t *n, struct err *e)
+{
+	struct shard_reader s = {.a = a, .name = name, .removed = {.arena = a}};
+	struct msgpack_value top;
+
+	msgpack_open(&s.m, bytes, label);
+	if (msgpack_next(&s.m, &top) != MSGPACK_MAP)
+		return msgpack_fail(&s.m, e, "a shard is a map");
+	for (uint64_t i = 0; i < top.n; i++)
+		if (read_member(&s, e) < 0)
+			return -1;
+	if (msgpack_end(&s.m) < 0)
+		return msgpack_error(&s.m, e);
+	leave_out_removed(&s);
+	*v = s.records.v;
+	*n = s.records.n;
+	return 0;
+}

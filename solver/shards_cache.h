@@ -1,0 +1,43 @@
+/*
+ * Lists of shards and shards in the cache.
+ *
+ * A list's state.json is one flat object: version, url, and either `missing` (1: the channel has
+ * none) with `asked` (seconds) or sha256, size, mtime_ns of the body, with etag and last_modified.
+ * Body and state appear by rename, the state last, as channel_cache.h has it.
+ */
+#ifndef SOLVER_SHARDS_CACHE_H
+#define SOLVER_SHARDS_CACHE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+
+struct list_entry {
+	char *url;  /* of the list, no credentials */
+	char *dir;  /* of this entry */
+	char *path; /* of the body */
+	/* What load found. */
+	bool whole;   /* the body is there and is what the state tells */
+	bool missing; /* the channel said so, not long ago */
+	struct str etag, last_modified;
+};
+
+/* Never fails for what it finds: a damaged entry is one that is not there. */
+int list_entry_load(struct arena *a, const char *cache_dir, const char *url, struct list_entry *out,
+	struct err *e);
+/* Makes these bytes, unpacked already, the body. */
+int list_entry_store(struct list_entry *entry, struct str body, const char *etag,
+	const char *last_modified, struct err *e);
+int list_entry_store_missing(struct list_entry *entry, struct err *e);
+/* Is the body in this folder of the cache the one that its state tells, byte for byte? */
+int list_entry_verify(const char *dir, struct err *e);
+
+/* CACHE/shards/XX/HEX. */
+char *shard_path(struct arena *a, const char *cache_dir, const uint8_t sha256[SHA256_LEN]);
+/* Appends the file's bytes to `to` where they have this sum; -1: not there, or damaged. */
+int shard_read_file(const char *path, const uint8_t sha256[SHA256_LEN], size_t max, struct buf *to);
+/* Not synced: it is compared with its sum whenever it is read. */
+int shard_write_file(const char *path, struct str bytes, struct err *e);
+
+#endif
