@@ -280,6 +280,7 @@ struct fetch {
 	struct transfer *v;
 	size_t n, left, running;
 	size_t first; /* all before it have ended */
+	bool freed;   /* an attempt has ended since libcurl was last let work */
 	struct arena arena;
 };
 
@@ -359,6 +360,7 @@ static int end_attempt(struct fetch *f, struct transfer *t, CURLcode rc, struct 
 
 	transfer_stop(t);
 	f->running--;
+	f->freed = true;
 	return settle(f, t, ended, &why, e);
 }
 
@@ -384,12 +386,18 @@ static int collect(struct fetch *f, struct err *e)
 	return 0;
 }
 
+/*
+ * A connection that has become free is for a transfer that libcurl keeps waiting; where that one
+ * stands before the other in its list, it gives it away and then waits for a server to say something.
+ */
 static CURLMcode wait_for_servers(struct fetch *f)
 {
+	int timeout_ms = f->freed ? 0 : idle_time(f);
+
 	struct curl_waitfd interrupt = {.fd = interrupt_fd(), .events = CURL_WAIT_POLLIN};
 	uint64_t start = now_ns();
 	CURLMcode rc =
-		curl_multi_poll(f->h->multi, &interrupt, interrupt.fd >= 0, idle_time(f), NULL);
+		curl_multi_poll(f->h->multi, &interrupt, interrupt.fd >= 0, timeout_ms, NULL);
 
 	f->h->waited_ns += now_ns() - start;
 	return rc;
@@ -415,6 +423,7 @@ static int drive(struct fetch *f, struct err *e)
 		if (interrupt_check(e) < 0 || start_ready(f, e) < 0)
 			return -1;
 		resume_paused(f);
+		f->freed = false;
 		rc = curl_multi_perform(f->h->multi, &still);
 		if (rc == CURLM_OK && collect(f, e) < 0)
 			return -1;
