@@ -248,12 +248,16 @@ static char *temp_path(const char *dir, size_t dir_n, const char *name, const ch
 	return b.p;
 }
 
-int file_begin(struct file_out *out, const char *path, mode_t mode, struct err *e)
+int file_begin_in(
+	struct file_out *out, const char *path, const char *tmp, mode_t mode, struct err *e)
 {
 	const char *name = path_base(path);
+	CLEANUP_ARENA a = {0};
+	char *folder = tmp ? path_join(&a, tmp, "") : NULL;
 
 	*out = (struct file_out){.fd = -1};
-	out->temp = temp_path(path, (size_t)(name - path), name, ".tmp");
+	out->temp = folder ? temp_path(folder, strlen(folder), name, ".tmp")
+			   : temp_path(path, (size_t)(name - path), name, ".tmp");
 	out->fd = open(out->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (out->fd < 0) {
 		err_sys(e, "cannot create '%s'", path);
@@ -263,6 +267,11 @@ int file_begin(struct file_out *out, const char *path, mode_t mode, struct err *
 	}
 	out->path = xstrdup(path);
 	return 0;
+}
+
+int file_begin(struct file_out *out, const char *path, mode_t mode, struct err *e)
+{
+	return file_begin_in(out, path, NULL, mode, e);
 }
 
 static int sync_parent(const char *path, struct err *e)

@@ -72,6 +72,9 @@ struct file_out {
 	char *path, *temp;
 };
 int file_begin(struct file_out *out, const char *path, mode_t mode, struct err *e);
+/* The same with the temporary in `tmp`, a folder of the same file system; NULL: beside it. */
+int file_begin_in(
+	struct file_out *out, const char *path, const char *tmp, mode_t mode, struct err *e);
 int file_commit(struct file_out *out, struct err *e); /* fsync, rename, fsync of the folder */
 /* Only the rename: for what can be made again and tells by itself whether it is whole. */
 int file_commit_unsynced(struct file_out *out, struct err *e);

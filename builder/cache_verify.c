@@ -8,6 +8,7 @@
 #include "builder/entry.h"
 #include "builder/facts.h"
 #include "builder/take.h"
+#include "solver/shards_cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,8 +99,8 @@ static int verify_index(
 	struct str text;
 	enum json_type t;
 
-	if (!path_exists(path))
-		return 0; /* a channel that has no such subdir */
+	if (!path_exists(path)) /* a list of shards, or a channel that has no such subdir */
+		return list_entry_verify(path_join(a, v->cache->dir, item->rel), e);
 	if (file_map(path, &text, e) < 0)
 		return -1;
 	struct json *j = json_open_text(text, "repodata.json");
@@ -121,6 +122,9 @@ static int verify_item(
 		return verify_wheel(a, v, item, e);
 	case CACHE_INDEX:
 		return verify_index(a, v, item, e);
+	case CACHE_SHARD:
+		return check_sum(path_join(a, v->cache->dir, item->rel),
+			str_of(path_base(item->rel)), item->key, e);
 	case CACHE_BYTECODE:
 		return bytecode_entry_verify(path_join(a, v->cache->dir, item->rel), e);
 	case CACHE_GIT: /* git sums all it has by itself */

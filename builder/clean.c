@@ -141,6 +141,7 @@ static bool is_wanted(const struct cache_item *item, const struct cache_clean_re
 		return !r->all && (item->locks > 0 || out->unreadable > 0);
 	case CACHE_GIT:
 	case CACHE_INDEX:
+	case CACHE_SHARD:
 		/* No lock names these: their time decides. */
 		return !r->all && !r->older && !r->has_max_size;
 	case CACHE_KINDS:

@@ -19,7 +19,8 @@ const char *const CACHE_KIND_NAMES[CACHE_KINDS] = {[CACHE_PACKAGE] = "packages",
 	[CACHE_WHEEL] = "wheels",
 	[CACHE_BYTECODE] = "bytecode",
 	[CACHE_GIT] = "git",
-	[CACHE_INDEX] = "indexes"};
+	[CACHE_INDEX] = "indexes",
+	[CACHE_SHARD] = "shards"};
 
 /* Where they lie, and how many folders down. */
 static const struct {
@@ -29,7 +30,8 @@ static const struct {
 	[CACHE_WHEEL] = {"wheels", 2},
 	[CACHE_BYTECODE] = {"bytecode", 2},
 	[CACHE_GIT] = {"git", 1},
-	[CACHE_INDEX] = {"index", 1}};
+	[CACHE_INDEX] = {"index", 1},
+	[CACHE_SHARD] = {"shards", 2}};
 
 enum { MAX_PATH_NOTE = 8192 };
 
@@ -176,12 +178,29 @@ static struct cache_item *add_item(struct surveyor *v, const char *rel, const st
 	return item;
 }
 
+/* The one kind whose entries are files. */
+static int visit_shard(struct surveyor *v, const char *rel, const struct stat *st, int depth)
+{
+	struct cache_item *item;
+
+	if (depth < places[CACHE_SHARD].depth)
+		return 0;
+	if (S_ISREG(st->st_mode)) {
+		item = add_item(v, rel, st);
+		item->bytes = (uint64_t)st->st_size;
+		hex_decode(str_of(path_base(rel)), item->key, SHA256_LEN);
+	}
+	return S_ISDIR(st->st_mode) ? DIR_SKIP : 0;
+}
+
 static int visit(void *ctx, const char *rel, const struct stat *st, struct err *e)
 {
 	struct surveyor *v = ctx;
 	int depth = depth_of(rel);
 
 	(void)e;
+	if (v->kind == CACHE_SHARD)
+		return visit_shard(v, rel, st, depth);
 	if (depth == places[v->kind].depth) {
 		v->item = S_ISDIR(st->st_mode) && path_base(rel)[0] != '.' ? add_item(v, rel, st)
 									   : NULL;

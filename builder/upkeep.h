@@ -23,9 +23,10 @@ enum cache_kind {
 	CACHE_BYTECODE, /* bytecode/XX/KEY: made from packages */
 	CACHE_GIT,      /* git/KEY: mirrors of repositories */
 	CACHE_INDEX,    /* index/KEY: of channels */
+	CACHE_SHARD,    /* shards/XX/SHA256: files, parts of channels' indexes */
 	CACHE_KINDS
 };
-/* "packages", "wheels", "bytecode", "git", "indexes" */
+/* "packages", "wheels", "bytecode", "git", "indexes", "shards" */
 extern const char *const CACHE_KIND_NAMES[CACHE_KINDS];
 
 struct cache_item {
@@ -33,7 +34,7 @@ struct cache_item {
 	char *rel; /* below the cache: "pkgs/ab/abcd..." */
 	struct str
 		name; /* of a package NAME-VERSION-BUILD, of a wheel its file; empty: not known */
-	uint8_t key[32]; /* sha256 of a package or wheel */
+	uint8_t key[32]; /* sha256 of a package, wheel or shard */
 	uint64_t bytes;  /* of its files */
 	uint64_t held;   /* as much of these as other hard links hold too */
 	int64_t used;    /* when it was used last, seconds */

@@ -253,10 +253,9 @@ static void keep_shard(struct job *j)
 {
 	struct shards *s = j->s;
 	struct err why = {0};
-	CLEANUP_ARENA a = {0};
 
-	if (shard_write_file(shard_path(&a, s->o.cache_dir, s->list.v[j->at].sha256),
-		    buf_view(&j->bytes), &why) < 0)
+	if (shard_write_file(s->o.cache_dir, s->list.v[j->at].sha256, buf_view(&j->bytes), &why) <
+		0)
 		log_debug("a shard is not kept: %s", why.text);
 	err_release(&why);
 }

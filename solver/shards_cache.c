@@ -11,21 +11,30 @@
 
 enum { STATE_VERSION = 1, MAX_STATE = 64 << 10 };
 /* A channel that had no shards is asked again after a week. */
-enum { MISSING_S = 7 * 24 * 3600 };
+enum { A_DAY = 24 * 3600, MISSING_S = 7 * A_DAY };
+
+/*
+ * Write-temp and rename, the temporary in the folder tmp (NULL: beside it).  Not synced: all that is
+ * written here has a sum by which a crash of the machine would show.
+ */
+static int write_unsynced(const char *path, const char *tmp, struct str bytes, struct err *e)
+{
+	CLEANUP_FILE_OUT out = {.fd = -1};
+
+	if (file_begin_in(&out, path, tmp, 0644, e) < 0 ||
+		write_full(out.fd, bytes.p, bytes.n, e) < 0)
+		return -1;
+	return file_commit_unsynced(&out, e);
+}
 
 /* --- the state of a list ------------------------------------------------------------------ */
 
 struct state {
 	struct str url, etag, last_modified;
-	int64_t version, missing, asked, size, mtime_ns;
+	int64_t version, missing, asked;
 	uint8_t sha256[SHA256_LEN];
 	bool has_sha256;
 };
-
-static int64_t mtime_ns(const struct stat *st)
-{
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
 
 static char *state_path(struct arena *a, const char *dir)
 {
@@ -57,10 +66,6 @@ static void take_number(struct str key, int64_t v, struct state *s)
 		s->missing = v;
 	else if (str_is(key, "asked"))
 		s->asked = v;
-	else if (str_is(key, "size"))
-		s->size = v;
-	else if (str_is(key, "mtime_ns"))
-		s->mtime_ns = v;
 }
 
 /* -1 where there is no state of ours. */
@@ -120,33 +125,22 @@ static int state_write(const char *dir, const struct state *s, struct err *e)
 	if (s->has_sha256) {
 		hex_encode(s->sha256, SHA256_LEN, hex);
 		write_text(&w, "sha256", str_of(hex));
-		write_number(&w, "size", s->size);
-		write_number(&w, "mtime_ns", s->mtime_ns);
 		write_text(&w, "etag", s->etag);
 		write_text(&w, "last_modified", s->last_modified);
 	}
 	jw_object_end(&w);
 	buf_putc(&text, '\n');
-	return file_write(state_path(&scratch, dir), buf_view(&text), 0644, e);
+	return write_unsynced(state_path(&scratch, dir), NULL, buf_view(&text), e);
 }
 
 /* --- lists -------------------------------------------------------------------------------- */
 
-/* Is the body what the state tells?  Its bytes are read only where its time is another. */
-static bool body_fits(const char *dir, const char *path, struct state *s)
+static bool body_fits(const char *path, const struct state *s)
 {
 	uint8_t sha256[SHA256_LEN];
-	struct stat st;
 
-	if (!s->has_sha256 || stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != s->size)
-		return false;
-	if (mtime_ns(&st) == s->mtime_ns)
-		return true;
-	if (file_hash(path, sha256, NULL, NULL) < 0 || memcmp(sha256, s->sha256, SHA256_LEN) != 0)
-		return false;
-	s->mtime_ns = mtime_ns(&st);
-	(void)state_write(dir, s, NULL); /* only saves the reading next time */
-	return true;
+	return s->has_sha256 && file_hash(path, sha256, NULL, NULL) == 0 &&
+	       memcmp(sha256, s->sha256, SHA256_LEN) == 0;
 }
 
 static bool is_recent(int64_t asked)
@@ -173,7 +167,7 @@ int list_entry_load(struct arena *a, const char *cache_dir, const char *url, str
 	if (state_read(a, out->dir, &s) < 0 || !str_is(s.url, url))
 		return 0;
 	out->missing = s.missing == 1 && is_recent(s.asked);
-	out->whole = s.missing != 1 && body_fits(out->dir, out->path, &s);
+	out->whole = s.missing != 1 && body_fits(out->path, &s);
 	out->etag = s.etag;
 	out->last_modified = s.last_modified;
 	return 0;
@@ -182,21 +176,13 @@ int list_entry_load(struct arena *a, const char *cache_dir, const char *url, str
 int list_entry_store(struct list_entry *entry, struct str body, const char *etag,
 	const char *last_modified, struct err *e)
 {
-	CLEANUP_FILE_OUT out = {.fd = -1};
 	struct state s = {.url = str_of(entry->url),
 		.etag = str_of(etag),
 		.last_modified = str_of(last_modified),
-		.size = (int64_t)body.n,
 		.has_sha256 = true};
-	struct stat st;
 
 	sha256_of(body.p, body.n, s.sha256);
-	if (file_begin(&out, entry->path, 0644, e) < 0 || write_full(out.fd, body.p, body.n, e) < 0)
-		return -1;
-	if (fstat(out.fd, &st) < 0)
-		return err_sys(e, "cannot read '%s'", out.temp);
-	s.mtime_ns = mtime_ns(&st);
-	if (file_commit(&out, e) < 0 || state_write(entry->dir, &s, e) < 0)
+	if (write_unsynced(entry->path, NULL, body, e) < 0 || state_write(entry->dir, &s, e) < 0)
 		return -1;
 	entry->whole = true;
 	entry->missing = false;
@@ -257,19 +243,22 @@ int shard_read_file(const char *path, const uint8_t sha256[SHA256_LEN], size_t m
 	sha256_of(p, n, is);
 	if (memcmp(is, sha256, SHA256_LEN) != 0)
 		return -1;
+	/* So that cleaning by age knows what is used. */
+	if (st.st_mtime < time(NULL) - A_DAY)
+		futimens(fd, NULL);
 	to->n += n;
 	return 0;
 }
 
-int shard_write_file(const char *path, struct str bytes, struct err *e)
+int shard_write_file(
+	const char *cache_dir, const uint8_t sha256[SHA256_LEN], struct str bytes, struct err *e)
 {
-	CLEANUP_FILE_OUT out = {.fd = -1};
-	CLEANUP_ARENA scratch = {0};
+	CLEANUP_ARENA a = {0};
+	char *path = shard_path(&a, cache_dir, sha256), *tmp = path_join(&a, cache_dir, "tmp");
 
-	if (file_begin(&out, path, 0644, NULL) < 0 &&
-		(dir_make(path_dir(&scratch, path), e) < 0 || file_begin(&out, path, 0644, e) < 0))
+	if (write_unsynced(path, tmp, bytes, NULL) == 0)
+		return 0;
+	if (dir_make(path_dir(&a, path), e) < 0 || dir_make(tmp, e) < 0)
 		return -1;
-	if (write_full(out.fd, bytes.p, bytes.n, e) < 0)
-		return -1;
-	return file_commit_unsynced(&out, e);
+	return write_unsynced(path, tmp, bytes, e);
 }

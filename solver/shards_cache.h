@@ -2,8 +2,9 @@
  * Lists of shards and shards in the cache.
  *
  * A list's state.json is one flat object: version, url, and either `missing` (1: the channel has
- * none) with `asked` (seconds) or sha256, size, mtime_ns of the body, with etag and last_modified.
- * Body and state appear by rename, the state last, as channel_cache.h has it.
+ * none) with `asked` (seconds) or sha256 of the body, with etag and last_modified.  Body and state
+ * appear by rename, the state last.  Bodies and shards are compared with their sums whenever they
+ * are read, so nothing here is synced.
  */
 #ifndef SOLVER_SHARDS_CACHE_H
 #define SOLVER_SHARDS_CACHE_H
@@ -37,7 +38,8 @@ int list_entry_verify(const char *dir, struct err *e);
 char *shard_path(struct arena *a, const char *cache_dir, const uint8_t sha256[SHA256_LEN]);
 /* Appends the file's bytes to `to` where they have this sum; -1: not there, or damaged. */
 int shard_read_file(const char *path, const uint8_t sha256[SHA256_LEN], size_t max, struct buf *to);
-/* Not synced: it is compared with its sum whenever it is read. */
-int shard_write_file(const char *path, struct str bytes, struct err *e);
+/* Through CACHE/tmp, so that what a killed run leaves is cleared away. */
+int shard_write_file(
+	const char *cache_dir, const uint8_t sha256[SHA256_LEN], struct str bytes, struct err *e);
 
 #endif
