@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "base/work.h"
 #include "builder/index_json.h"
+#include "builder/index_shards.h"
 #include "solver/record.h"
 
 #include <dirent.h>
@@ -17,11 +18,11 @@
 
 enum { ZST_LEVEL = 12 };
 
-/* One package file and its finished record, as compact JSON. */
+/* One package file and its finished record, as compact JSON and for a shard. */
 struct item {
 	struct str fn;
 	bool conda; /* .conda, else .tar.bz2 */
-	struct buf record;
+	struct buf record, packed;
 };
 
 struct subdir {
@@ -29,7 +30,9 @@ struct subdir {
 	char *path;
 	struct item *items; /* sorted by file name */
 	size_t n_items;
-	const struct table *records; /* of channel_index_as() */
+	const struct channel_index_options *options;
+	bool shards;
+	size_t n_shards; /* that were written */
 };
 
 static bool is_conda(struct str fn)
@@ -92,7 +95,8 @@ static void mend_dependencies(
 	struct arena *a, const struct subdir *s, const struct item *item, struct index_json *index)
 {
 	struct str place = arena_strf(a, "%.*s/%.*s", STR_ARG(s->name), STR_ARG(item->fn));
-	union table_value *v = s->records ? table_get(s->records, place) : NULL;
+	const struct table *records = s->options->records;
+	union table_value *v = records ? table_get(records, place) : NULL;
 	const struct record *r = v ? v->ptr : NULL;
 
 	if (!r || (r->n_depends == 0 && r->n_constrains == 0))
@@ -118,6 +122,8 @@ static int read_package(void *ctx, size_t i, struct err *e)
 	index_json_set_text(&index, "subdir", s->name);
 	mend_dependencies(&scratch, s, item, &index);
 	index_json_write(&index, &w);
+	if (s->shards)
+		index_json_pack(&index, &item->packed);
 	return 0;
 }
 
@@ -198,16 +204,38 @@ static int save(const struct subdir *s, struct err *e)
 	return file_write(path, buf_view(&plain), 0644, e);
 }
 
-static int index_subdir(struct arena *a, struct subdir *s, unsigned jobs, struct err *e)
+static int save_shards(struct arena *a, struct subdir *s, struct err *e)
+{
+	struct shards_writing w = {
+		.dir = s->path, .subdir = s->name, .n_files = s->n_items, .jobs = s->options->jobs};
+
+	w.files = arena_array(a, struct shard_file, s->n_items);
+	for (size_t i = 0; i < s->n_items; i++) {
+		struct item *item = &s->items[i];
+		struct str version, build;
+
+		w.files[i] = (struct shard_file){
+			.fn = item->fn, .conda = item->conda, .record = buf_view(&item->packed)};
+		record_split_fn(item->fn, &w.files[i].name, &version, &build);
+	}
+	return index_shards_write(&w, &s->n_shards, e);
+}
+
+static int index_subdir(struct arena *a, struct subdir *s, struct err *e)
 {
 	int rc = list_packages(a, s, e);
 
+	s->shards = s->options->shards || index_has_shards(s->path);
 	if (rc == 0)
-		rc = work_run(jobs, s->n_items, read_package, s, e);
+		rc = work_run(s->options->jobs, s->n_items, read_package, s, e);
 	if (rc == 0)
 		rc = save(s, e);
-	for (size_t i = 0; i < s->n_items; i++)
+	if (rc == 0 && s->shards)
+		rc = save_shards(a, s, e);
+	for (size_t i = 0; i < s->n_items; i++) {
 		buf_release(&s->items[i].record);
+		buf_release(&s->items[i].packed);
+	}
 	return rc;
 }
 
@@ -270,10 +298,12 @@ static int cmp_subdir(const void *a, const void *b)
 
 int channel_index(const char *dir, unsigned jobs, struct channel_index_result *out, struct err *e)
 {
-	return channel_index_as(dir, jobs, NULL, out, e);
+	const struct channel_index_options options = {.jobs = jobs};
+
+	return channel_index_as(dir, &options, out, e);
 }
 
-int channel_index_as(const char *dir, unsigned jobs, const struct table *records,
+int channel_index_as(const char *dir, const struct channel_index_options *options,
 	struct channel_index_result *out, struct err *e)
 {
 	CLEANUP_ARENA a = {0};
@@ -284,10 +314,13 @@ int channel_index_as(const char *dir, unsigned jobs, const struct table *records
 		return -1;
 	qsort(list.v, list.n, sizeof *list.v, cmp_subdir);
 	for (size_t i = 0; i < list.n; i++) {
-		list.v[i].records = records;
-		if (dir_make(list.v[i].path, e) < 0 || index_subdir(&a, &list.v[i], jobs, e) < 0)
-			return err_wrap(e, "while indexing '%s'", list.v[i].path);
-		result.packages += list.v[i].n_items;
+		struct subdir *s = &list.v[i];
+
+		s->options = options;
+		if (dir_make(s->path, e) < 0 || index_subdir(&a, s, e) < 0)
+			return err_wrap(e, "while indexing '%s'", s->path);
+		result.packages += s->n_items;
+		result.shards += s->n_shards;
 		result.subdirs++;
 	}
 	*out = result;

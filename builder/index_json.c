@@ -1,6 +1,8 @@
 #include "builder/index_json.h"
 
 #include "base/archive.h"
+#include "base/hash.h"
+#include "base/msgpack.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -182,20 +184,30 @@ void index_json_set_list(
 			.type = JSON_STRING, .text = arena_str(index->arena, texts[i])};
 }
 
-/* A number that is no whole one of 64 bits is written as a fraction. */
-static void write_number(struct json_out *w, struct str text)
+/* Is it a whole number of 64 bits?  Others are written as fractions. */
+static bool is_whole(struct str text, int64_t *whole, double *fraction)
 {
 	char copy[64] = "";
 	char *end;
-	long long v;
 
 	memcpy(copy, text.p, text.n < sizeof copy ? text.n : sizeof copy - 1);
 	errno = 0;
-	v = strtoll(copy, &end, 10);
+	*whole = strtoll(copy, &end, 10);
 	if (*end == '\0' && errno == 0)
-		jw_int(w, v);
+		return true;
+	*fraction = strtod(copy, NULL);
+	return false;
+}
+
+static void write_number(struct json_out *w, struct str text)
+{
+	double fraction;
+	int64_t whole;
+
+	if (is_whole(text, &whole, &fraction))
+		jw_int(w, whole);
 	else
-		jw_double(w, strtod(copy, NULL));
+		jw_double(w, fraction);
 }
 
 static void write_scalar(struct json_out *w, const struct index_value *v)
@@ -229,4 +241,66 @@ void index_json_write(const struct index_json *index, struct json_out *w)
 		jw_array_end(w);
 	}
 	jw_object_end(w);
+}
+
+static void pack_number(struct buf *to, struct str text)
+{
+	double fraction;
+	int64_t whole;
+
+	if (is_whole(text, &whole, &fraction))
+		mp_int(to, whole);
+	else
+		mp_double(to, fraction);
+}
+
+static void pack_scalar(struct buf *to, const struct index_value *v)
+{
+	if (v->type == JSON_STRING)
+		mp_str(to, v->text);
+	else if (v->type == JSON_NUMBER)
+		pack_number(to, v->text);
+	else if (v->type == JSON_NULL)
+		mp_nil(to);
+	else
+		mp_bool(to, v->type == JSON_TRUE);
+}
+
+static bool pack_sum(struct buf *to, const char *field, struct str hex)
+{
+	size_t n = strcmp(field, "sha256") == 0 ? SHA256_LEN
+		   : strcmp(field, "md5") == 0  ? MD5_LEN
+						: 0;
+	uint8_t sum[SHA256_LEN];
+
+	if (n == 0 || hex_decode(hex, sum, n) < 0)
+		return false;
+	mp_bin(to, sum, n);
+	return true;
+}
+
+static void pack_field(struct buf *to, const char *field, const struct index_value *v)
+{
+	mp_cstr(to, field);
+	if (v->type == JSON_STRING && pack_sum(to, field, v->text))
+		return;
+	if (v->type != JSON_ARRAY) {
+		pack_scalar(to, v);
+		return;
+	}
+	mp_array(to, v->n);
+	for (size_t i = 0; i < v->n; i++)
+		pack_scalar(to, &v->items[i]);
+}
+
+void index_json_pack(const struct index_json *index, struct buf *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < INDEX_FIELDS; i++)
+		n += index->fields[i].type != JSON_END;
+	mp_map(to, n);
+	for (size_t i = 0; i < INDEX_FIELDS; i++)
+		if (index->fields[i].type != JSON_END)
+			pack_field(to, field_names[i], &index->fields[i]);
 }

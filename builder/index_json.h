@@ -43,5 +43,7 @@ void index_json_set_list(
 	struct index_json *index, const char *key, const struct str *texts, size_t n);
 /* One object, keys sorted. */
 void index_json_write(const struct index_json *index, struct json_out *w);
+/* The same in MessagePack, as a shard has it: sha256 and md5 are bytes. */
+void index_json_pack(const struct index_json *index, struct buf *to);
 
 #endif

@@ -387,7 +387,8 @@ static int write_index(struct vault *v, struct err *e)
 		return err_sys(e, "cannot open '%s'", folder);
 	if (dir_walk(fd, read_lock, &k, e) != 0)
 		return -1;
-	return channel_index_as(v->r->dir, v->r->jobs, &records, &done, e);
+	return channel_index_as(v->r->dir,
+		&(struct channel_index_options){.jobs = v->r->jobs, .records = &records}, &done, e);
 }
 
 /* Temporaries of killed runs in one folder of the vault. */

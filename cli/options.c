@@ -64,6 +64,7 @@ static const struct option_info infos[OPT_COUNT] = {
 	[OPT_CHECK] = {"check", 0, FLAG, NULL, AT(check), "only say whether the lock still fits"},
 	[OPT_EXPORT_FORMAT] = {"format", 0, TEXT, "FORMAT", AT(as),
 		"explicit, conda-lock or environment"},
+	[OPT_SHARDS] = {"shards", 0, FLAG, NULL, AT(shards), "also in shards, one for each name"},
 	[OPT_ENGINE] = {"engine", 0, TEXT, "ENGINE", AT(engine), "builtin (sandbox) or none"},
 	[OPT_TIMEOUT] = {"timeout", 0, SECONDS, "TIME", AT(timeout),
 		"for each script: 90, 30m, 2h"},

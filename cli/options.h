@@ -24,7 +24,7 @@ struct options {
 	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell, *vault,
 		*max_size, *as;
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
-		no_compile, frozen, externally_managed, low_disk, all, dry_run, check;
+		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards;
 	unsigned verbose, jobs, level, timeout, older;
 };
 
@@ -60,6 +60,7 @@ enum option_id {
 	OPT_DRY_RUN,
 	OPT_CHECK,
 	OPT_EXPORT_FORMAT,
+	OPT_SHARDS,
 	OPT_ENGINE,
 	OPT_TIMEOUT,
 	OPT_JOBS,
