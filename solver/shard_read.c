@@ -30,6 +30,11 @@ struct field_reader {
 	const char *why; /* what is wrong with the field */
 };
 
+struct text_list {
+	struct str *v;
+	size_t n, cap;
+};
+
 /* --- fields ------------------------------------------------------------------------------- */
 
 static int wrong(struct field_reader *f, const char *why)
@@ -133,6 +138,57 @@ static int take_constrains(struct field_reader *f, void *to)
 	return take_list(f, &f->r->constrains, &f->r->n_constrains);
 }
 
+/* The rest of a list of strings, each behind `prefix`. */
+static int take_strings(struct field_reader *f, const struct msgpack_value *list, struct str prefix,
+	struct text_list *to)
+{
+	struct msgpack_value v;
+
+	if (list->type != MSGPACK_ARRAY)
+		return wrong(f, "expected a list");
+	for (uint64_t i = 0; i < list->n; i++) {
+		if (msgpack_next(f->m, &v) != MSGPACK_STR)
+			return wrong(f, "expected a list of strings");
+		if (to->n == DEPENDS_MAX)
+			return wrong(f, "more than 4096 entries");
+		*VEC_PUSH(f->a, to) =
+			arena_strf(f->a, "%.*s%.*s", STR_ARG(prefix), STR_ARG(v.text));
+	}
+	return 0;
+}
+
+/* CEP 44: {GROUP: [SPEC...]}; a group stands for itself, too, since it may be empty. */
+static int take_extra(struct field_reader *f, struct text_list *to)
+{
+	struct msgpack_value v;
+	struct str group;
+
+	if (msgpack_next(f->m, &v) != MSGPACK_STR || !extra_name_is_valid(v.text))
+		return wrong(f, "a name of a group expected");
+	group = arena_strf(f->a, "%.*s ", STR_ARG(v.text));
+	*VEC_PUSH(f->a, to) = group;
+	msgpack_next(f->m, &v);
+	return take_strings(f, &v, group, to);
+}
+
+static int take_extras(struct field_reader *f, void *to)
+{
+	struct text_list list = {0};
+	struct msgpack_value map;
+
+	(void)to;
+	if (msgpack_next(f->m, &map) == MSGPACK_NIL)
+		return 0;
+	if (map.type != MSGPACK_MAP)
+		return wrong(f, "expected a map");
+	for (uint64_t i = 0; i < map.n; i++)
+		if (take_extra(f, &list) < 0)
+			return -1;
+	f->r->extras = list.v;
+	f->r->n_extras = list.n;
+	return 0;
+}
+
 /* Bytes; also hex digits, as in a repodata.json. */
 static int take_sum(struct field_reader *f, uint8_t *to, size_t n, bool *has)
 {
@@ -219,7 +275,10 @@ static const struct field fields[] = {
 	FIELD("build_number", build_number, take_number),
 	FIELD("constrains", constrains, take_constrains),
 	FIELD("depends", depends, take_depends),
+	FIELD("extra_depends", extras, take_extras),
 	FIELD("features", features, take_words),
+	FIELD("flags", flags, take_words),
+	FIELD("indexed_timestamp", indexed, take_number),
 	FIELD("license", license, take_text),
 	FIELD("license_family", license_family, take_text),
 	FIELD("md5", md5, take_md5),
@@ -287,8 +346,10 @@ static uint64_t milliseconds(uint64_t t)
 static const char *describe(
 	struct arena *a, const struct field_reader *f, const struct field *bad, struct str fn)
 {
-	return arena_printf(a, "record of '%.*s': %.*s%s%s", STR_ARG(fn),
-		STR_ARG(bad ? bad->key : STR("")), bad ? ": " : "", f->why);
+	if (!bad)
+		return arena_printf(a, "record of '%.*s': %s", STR_ARG(fn), f->why);
+	return arena_printf(
+		a, "record of '%.*s': '%.*s': %s", STR_ARG(fn), STR_ARG(bad->key), f->why);
 }
 
 /* The record that comes next; a stop of the reader is left to the caller. */
@@ -309,22 +370,30 @@ static void read_record(struct shard_reader *s, struct str fn, struct group_reco
 	}
 	if (!str_eq(to->record.name, s->name) || to->record.version.n == 0)
 		to->error =
-			arena_printf(s->a, "the record of '%.*s' speaks of '%.*s' version '%.*s'",
+			arena_printf(s->a, "record of '%.*s': it speaks of '%.*s' version '%.*s'",
 				STR_ARG(fn), STR_ARG(to->record.name), STR_ARG(to->record.version));
 	to->record.timestamp = milliseconds(to->record.timestamp);
+	to->record.indexed = milliseconds(to->record.indexed);
 }
 
-static int read_file(struct shard_reader *s, struct err *e)
+/* The file that a key stands for.  ending: of v3, "" elsewhere. */
+static struct str file_name(struct shard_reader *s, struct str key, struct str ending)
 {
-	struct str name, version, build;
+	return ending.n ? arena_strf(s->a, "%.*s.%.*s", STR_ARG(key), STR_ARG(ending)) : key;
+}
+
+static int read_file(struct shard_reader *s, struct str ending, struct err *e)
+{
+	struct str fn, name, version, build;
 	struct msgpack_value key;
 	struct group_record *to;
 
 	if (msgpack_next(&s->m, &key) != MSGPACK_STR)
 		return msgpack_fail(&s->m, e, "a file name is a text");
-	if (key.text.n > FN_MAX || record_split_fn(key.text, &name, &version, &build) < 0) {
+	fn = file_name(s, key.text, ending);
+	if (fn.n > FN_MAX || record_split_fn(fn, &name, &version, &build) < 0) {
 		log_debug("%s: passed over '%.*s', which is no package file name", s->m.name,
-			(int)(key.text.n < 255 ? key.text.n : 255), key.text.p);
+			(int)(fn.n < 255 ? fn.n : 255), fn.p);
 		return msgpack_skip(&s->m) < 0 ? msgpack_error(&s->m, e) : 0;
 	}
 	if (!str_eq(name, s->name))
@@ -333,19 +402,39 @@ static int read_file(struct shard_reader *s, struct err *e)
 		return msgpack_fail(&s->m, e, "more than 1048576 records");
 	to = VEC_PUSH(s->a, &s->records);
 	*to = (struct group_record){.order = s->records.n};
-	read_record(s, key.text, to);
+	read_record(s, fn, to);
 	return s->m.why ? msgpack_error(&s->m, e) : 0;
 }
 
-static int read_files(struct shard_reader *s, struct err *e)
+static int read_files(struct shard_reader *s, struct str ending, struct err *e)
 {
 	struct msgpack_value v;
 
 	if (msgpack_next(&s->m, &v) != MSGPACK_MAP)
 		return msgpack_fail(&s->m, e, "the list of records is no map");
 	for (uint64_t i = 0; i < v.n; i++)
-		if (read_file(s, e) < 0)
+		if (read_file(s, ending, e) < 0)
 			return -1;
+	return 0;
+}
+
+/* CEP 48: {ENDING: {STEM: record}}.  Other kinds of files are nothing that could be installed. */
+static int read_v3(struct shard_reader *s, struct err *e)
+{
+	struct msgpack_value map, key;
+
+	if (msgpack_next(&s->m, &map) != MSGPACK_MAP)
+		return msgpack_fail(&s->m, e, "'v3' is no map");
+	for (uint64_t i = 0; i < map.n; i++) {
+		bool text = msgpack_next(&s->m, &key) == MSGPACK_STR;
+
+		if (text && (str_is(key.text, "conda") || str_is(key.text, "tar.bz2"))) {
+			if (read_files(s, key.text, e) < 0)
+				return -1;
+		} else if (msgpack_skip_rest(&s->m, &key) < 0 || msgpack_skip(&s->m) < 0) {
+			return msgpack_error(&s->m, e);
+		}
+	}
 	return 0;
 }
 
@@ -369,7 +458,9 @@ static int read_member(struct shard_reader *s, struct err *e)
 
 	if (msgpack_next(&s->m, &key) == MSGPACK_STR) {
 		if (str_is(key.text, "packages") || str_is(key.text, "packages.conda"))
-			return read_files(s, e);
+			return read_files(s, STR(""), e);
+		if (str_is(key.text, "v3"))
+			return read_v3(s, e);
 		if (str_is(key.text, "removed"))
 			return read_removed(s, e);
 	}

@@ -3,7 +3,8 @@
  *
  *	repodata_shards.msgpack    {version: 1, info: {base_url, shards_base_url, ...},
  *	                            shards: {NAME: sha256}}
- *	HEX.msgpack                {packages: {FN: record}, packages.conda: {FN: record}, removed: [FN]}
+ *	HEX.msgpack                {packages: {FN: record}, packages.conda: {FN: record},
+ *	                            v3: {ENDING: {STEM: record}} (CEP 48), removed: [FN]}
  *
  * A shard's records are those of a repodata.json, except that their sha256 and md5 are bytes.
  * Unknown keys are passed over.  No network and no files here: bytes to values, as bounded as

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "solver/index_groups.h"
 #include "solver/shard_read.h"
 #include "solver/shards_cache.h"
 
@@ -27,9 +28,8 @@ struct shards {
 	struct str mapped, bytes; /* the list's file, and the list in it or in `unpacked` */
 	struct buf unpacked;
 	struct shard_list list;
-	struct str *groups; /* of each name of the list, its bytes; p NULL: not read yet */
-	struct spec_set specs;
-	size_t n_records;
+	bool *is_read; /* of each name of the list: its shard is in the groups */
+	struct groups *groups;
 	struct zstd_reader *zstd;
 	struct buf text; /* scratch: a shard unpacked */
 };
@@ -84,7 +84,7 @@ static int open_list(struct shards *s, struct str bytes, const char *url, struct
 	rc = shard_list_parse(&s->arena, s->bytes, url, &s->list, e);
 	if (rc != 0)
 		return rc;
-	s->groups = arena_array(&s->arena, struct str, s->list.n);
+	s->is_read = arena_array(&s->arena, bool, s->list.n);
 	return take_urls(s, url, e);
 }
 
@@ -96,7 +96,7 @@ static struct shards *shards_new(
 	s->o = *options;
 	s->channel = request->channel;
 	s->subdir = arena_str(&s->arena, request->subdir);
-	s->specs.arena = s->specs.numbers.arena = &s->arena;
+	s->groups = groups_new();
 	s->zstd = zstd_reader_new();
 	return s;
 }
@@ -143,6 +143,7 @@ void shards_free(struct shards *s)
 	buf_release(&s->unpacked);
 	buf_release(&s->text);
 	zstd_reader_free(s->zstd);
+	groups_free(s->groups);
 	arena_release(&s->arena);
 	free(s);
 }
@@ -169,12 +170,12 @@ struct str shards_name_at(const struct shards *s, size_t i)
 
 size_t shards_records(const struct shards *s)
 {
-	return s->n_records;
+	return groups_records(s->groups);
 }
 
 struct str shards_spec(const struct shards *s, uint32_t number)
 {
-	return s->specs.numbers.entries[number].key;
+	return groups_spec(s->groups, number);
 }
 
 /* --- one shard ---------------------------------------------------------------------------- */
@@ -190,17 +191,15 @@ static int take_shard(struct shards *s, size_t i, struct str packed, struct err 
 {
 	const struct str name = s->list.v[i].name;
 	CLEANUP_ARENA scratch = {0};
-	CLEANUP_BUF bytes = {0};
 	struct group_record *v;
 	size_t n;
 
 	buf_clear(&s->text);
 	if (zstd_unpack(s->zstd, packed, MAX_SHARD, "it", &s->text, e) < 0 ||
 		shard_parse(&scratch, buf_view(&s->text), name, "it", &v, &n, e) < 0 ||
-		group_write(&scratch, &s->specs, name, v, n, &bytes, e) < 0)
+		(n && groups_add(s->groups, &scratch, name, v, n, e) < 0))
 		return wrap(s, name, e);
-	s->groups[i] = str_n(memcpy(arena_alloc(&s->arena, bytes.n), bytes.p, bytes.n), bytes.n);
-	s->n_records += n;
+	s->is_read[i] = true;
 	return 0;
 }
 
@@ -387,7 +386,7 @@ static int want(struct batch *b, struct shards *s, struct str name, struct err *
 	size_t i = found ? (size_t)(found - s->list.v) : 0;
 	int rc;
 
-	if (!found || s->groups[i].p)
+	if (!found || s->is_read[i])
 		return 0;
 	rc = read_kept(s, i, e);
 	if (rc != 0)
@@ -422,7 +421,7 @@ bool shards_lack(const struct shards *s, struct str name)
 {
 	const struct shard_name *found = shard_list_find(&s->list, name);
 
-	return found && !s->groups[found - s->list.v].p;
+	return found && !s->is_read[found - s->list.v];
 }
 
 static int fail_offline(const struct shards *s, struct str name, struct err *e)
@@ -435,15 +434,11 @@ static int fail_offline(const struct shards *s, struct str name, struct err *e)
 int shards_group(struct shards *s, struct str name, struct index_group *out, struct err *e)
 {
 	const struct shard_name *found = shard_list_find(&s->list, name);
-	const struct str *group = found ? &s->groups[found - s->list.v] : NULL;
+	const bool *is_read = found ? &s->is_read[found - s->list.v] : NULL;
 
-	if (!group)
+	if (!found)
 		return 0;
-	if (!group->p && shards_fetch(&s, 1, &name, 1, e) < 0)
+	if (!*is_read && shards_fetch(&s, 1, &name, 1, e) < 0)
 		return -1;
-	if (!group->p)
-		return fail_offline(s, name, e);
-	if (group_open(*group, s->specs.numbers.n, out) < 0)
-		return err_set(e, ERR_FAIL, "cannot read what was made of '%.*s'", STR_ARG(name));
-	return out->n_builds != 0;
+	return *is_read ? groups_find(s->groups, name, out, e) : fail_offline(s, name, e);
 }

@@ -57,12 +57,14 @@ $(told "$www/json/noarch/repodata.json")"
 forget
 get 0 "a channel with .zst" "$url/zst"
 right "is read"
-same "one request for each subdir" "$(log)" "/zst/linux-64/repodata.json.zst 200
-/zst/noarch/repodata.json.zst 200"
+same "and was asked for shards first" "$(log)" "/zst/linux-64/repodata.json.zst 200
+/zst/linux-64/repodata_shards.msgpack.zst 404
+/zst/noarch/repodata.json.zst 200
+/zst/noarch/repodata_shards.msgpack.zst 404"
 forget
 get 0 "again" "$url/zst"
 right "is the same"
-same "nothing is fetched twice" "$(log)" "/zst/linux-64/repodata.json.zst 304
+same "one request for each subdir, and nothing is fetched twice" "$(log)" "/zst/linux-64/repodata.json.zst 304
 /zst/noarch/repodata.json.zst 304"
 
 forget
@@ -70,8 +72,10 @@ get 0 "a channel with .bz2" "$url/bz2"
 right "is read, too"
 same "asked for .zst first" "$(log)" "/bz2/linux-64/repodata.json.bz2 200
 /bz2/linux-64/repodata.json.zst 404
+/bz2/linux-64/repodata_shards.msgpack.zst 404
 /bz2/noarch/repodata.json.bz2 200
-/bz2/noarch/repodata.json.zst 404"
+/bz2/noarch/repodata.json.zst 404
+/bz2/noarch/repodata_shards.msgpack.zst 404"
 forget
 get 0 "a channel with plain .json" "$url/json"
 right "is read as well"
@@ -136,7 +140,7 @@ same "no temporaries are left" "$(find "$T/cache" -name '.*' -type f)" ""
 
 closed=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 get 4 "a channel that cannot be reached" "http://me:secret@127.0.0.1:$closed/t/tk-1/chan"
-says "names it without credentials" "channel 'http://127.0.0.1:$closed/chan': cannot fetch 'http://127.0.0.1:$closed/chan/(linux-64|noarch)/repodata.json.zst': connection refused"
+says "names it without credentials" "channel 'http://127.0.0.1:$closed/chan': cannot fetch 'http://127.0.0.1:$closed/chan/(linux-64|noarch)/repodata_shards.msgpack.zst': connection refused"
 says "and make demo" "hint: is the network up\? .make demo. .*--offline"
 
 start_liar "$www"

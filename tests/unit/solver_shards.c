@@ -274,6 +274,31 @@ static void a_record_is_read_as_in_json(void **state)
 	assert_false(r->has_md5);
 }
 
+static void a_record_of_v3_has_more(void **state)
+{
+	struct group_record *v;
+	const struct record *r;
+
+	(void)state;
+	assert_int_equal(read_shard("{'v3':{'whl':{'y-1-0':7},7:8,'conda':{'x-1-0':{'name':'x',"
+				    "'version':'1','extra_depends':{'a':['b >=1'],'empty':[]},"
+				    "'flags':['cuda','blas:mkl'],'indexed_timestamp':1700000000}},"
+				    "'tar.bz2':{'x-0-0':{'name':'x','version':'0'}}}}",
+				 &v),
+		2);
+	assert_null(v[0].error);
+	assert_null(v[1].error);
+	r = &v[0].record;
+	assert_true(str_is(r->fn, "x-1-0.conda"));
+	assert_int_equal(r->n_extras, 3);
+	assert_true(str_is(r->extras[0], "a "));
+	assert_true(str_is(r->extras[1], "a b >=1"));
+	assert_true(str_is(r->extras[2], "empty "));
+	assert_true(str_is(r->flags, "cuda blas:mkl"));
+	assert_int_equal(r->indexed, 1700000000000);
+	assert_true(str_is(v[1].record.fn, "x-0-0.tar.bz2"));
+}
+
 static void what_was_removed_and_what_is_no_package_is_left_out(void **state)
 {
 	struct group_record *v;
@@ -294,18 +319,24 @@ static const struct {
 	const char *record, *says;
 } bad_records[] = {
 	{"7", "record of 'x-1-0.conda': a record is a map"},
-	{"{'name':7,'name':[1],'version':'1'}", "record of 'x-1-0.conda': name: expected a string"},
-	{"{'depends':{'a':[1,2]}}", "depends: expected a list"},
-	{"{'depends':['a',['b']]}", "depends: expected a list of strings"},
-	{"{'size':[1]}", "size: expected a number"},
-	{"{'size':'x'}", "size: expected a number"},
-	{"{'sha256':#00}", "sha256: a hash of 32 bytes expected"},
-	{"{'sha256':'00'}", "sha256: a hash of 32 bytes expected"},
-	{"{'md5':" SUM_A "}", "md5: a hash of 16 bytes expected"},
-	{"{'noarch':7}", "noarch: expected a string"},
-	{"{'track_features':[7]}", "track_features: expected a list of strings"},
-	{"{'name':'y','version':'1'}", "the record of 'x-1-0.conda' speaks of 'y' version '1'"},
-	{"{'name':'x'}", "the record of 'x-1-0.conda' speaks of 'x' version ''"},
+	{"{'name':7,'name':[1],'version':'1'}",
+		"record of 'x-1-0.conda': 'name': expected a string"},
+	{"{'depends':{'a':[1,2]}}", "'depends': expected a list"},
+	{"{'depends':['a',['b']]}", "'depends': expected a list of strings"},
+	{"{'size':[1]}", "'size': expected a number"},
+	{"{'size':'x'}", "'size': expected a number"},
+	{"{'sha256':#00}", "'sha256': a hash of 32 bytes expected"},
+	{"{'sha256':'00'}", "'sha256': a hash of 32 bytes expected"},
+	{"{'md5':" SUM_A "}", "'md5': a hash of 16 bytes expected"},
+	{"{'noarch':7}", "'noarch': expected a string"},
+	{"{'track_features':[7]}", "'track_features': expected a list of strings"},
+	{"{'extra_depends':['a']}", "'extra_depends': expected a map"},
+	{"{'extra_depends':{'A B':[]}}", "'extra_depends': a name of a group expected"},
+	{"{'extra_depends':{'a':7}}", "'extra_depends': expected a list"},
+	{"{'extra_depends':{'a':[7]}}", "'extra_depends': expected a list of strings"},
+	{"{'indexed_timestamp':[]}", "'indexed_timestamp': expected a number"},
+	{"{'name':'y','version':'1'}", "record of 'x-1-0.conda': it speaks of 'y' version '1'"},
+	{"{'name':'x'}", "record of 'x-1-0.conda': it speaks of 'x' version ''"},
 };
 
 static void a_wrong_record_is_its_error(void **state)
@@ -379,6 +410,7 @@ int main(void)
 		cmocka_unit_test(wrong_lists_say_why),
 		cmocka_unit_test(a_record_has_its_fields),
 		cmocka_unit_test(a_record_is_read_as_in_json),
+		cmocka_unit_test(a_record_of_v3_has_more),
 		cmocka_unit_test(what_was_removed_and_what_is_no_package_is_left_out),
 		cmocka_unit_test(a_wrong_record_is_its_error),
 		cmocka_unit_test(a_damaged_shard_is_none),
