@@ -9,7 +9,7 @@
 #include "base/msgpack.h"
 #include "base/table.h"
 
-enum { DEPENDS_MAX = 4096, FN_MAX = 1024, RECORDS_MAX = 1 << 20 };
+enum { DEPENDS_MAX = 4096, FN_MAX = 1024, RECORDS_MAX = 1 << 20, RESERVE_MAX = 1 << 14 };
 
 struct shard_reader {
 	struct arena *a;
@@ -406,12 +406,28 @@ static int read_file(struct shard_reader *s, struct str ending, struct err *e)
 	return s->m.why ? msgpack_error(&s->m, e) : 0;
 }
 
+/* Room for n more records, where that is not a lie of the shard's. */
+static void reserve(struct shard_reader *s, uint64_t n)
+{
+	size_t cap = s->records.n + (size_t)(n < RESERVE_MAX ? n : RESERVE_MAX);
+	struct group_record *v;
+
+	if (cap <= s->records.cap)
+		return;
+	v = arena_array(s->a, struct group_record, cap);
+	if (s->records.n)
+		memcpy(v, s->records.v, s->records.n * sizeof *v);
+	s->records.v = v;
+	s->records.cap = cap;
+}
+
 static int read_files(struct shard_reader *s, struct str ending, struct err *e)
 {
 	struct msgpack_value v;
 
 	if (msgpack_next(&s->m, &v) != MSGPACK_MAP)
 		return msgpack_fail(&s->m, e, "the list of records is no map");
+	reserve(s, v.n);
 	for (uint64_t i = 0; i < v.n; i++)
 		if (read_file(s, ending, e) < 0)
 			return -1;
