@@ -256,6 +256,7 @@ int shard_write_file(
 	CLEANUP_ARENA a = {0};
 	char *path = shard_path(&a, cache_dir, sha256), *tmp = path_join(&a, cache_dir, "tmp");
 
+	(void)mkdir(path_dir(&a, path), 0777); /* mostly all that may lack */
 	if (write_unsynced(path, tmp, bytes, NULL) == 0)
 		return 0;
 	if (dir_make(path_dir(&a, path), e) < 0 || dir_make(tmp, e) < 0)

@@ -197,7 +197,7 @@ same_lock "is passed over"
 
 # --- what is wrong on the server
 broken() { # broken NAME: a copy of the channel, and an empty cache
-  rm -rf "$www/$1" && cp -r "$www/shards" "$www/$1"
+  rm -rf "${www:?}/$1" && cp -r "$www/shards" "$www/$1"
   fresh
   forget
 }
@@ -210,11 +210,19 @@ broken gone && rm "$www/gone/$shard"
 lock 4 "a missing shard" "$url/gone"
 says "is named" "shard of 'l2-n3', channel '$url/gone', linux-64: cannot fetch '$url/gone/$shard'.*404"
 says "with what may help" "hint: .*running again helps"
+fresh
+lock 0 "a missing shard that a mirror has" "$url/gone" -- --mirror "$url/gone=$url/shards"
+sed "s,$url/gone,C," x.lock >x.mirror
+same "comes from there" "$(cat x.mirror)" "$(cat want)"
 broken bad && printf x >>"$www/bad/$shard"
 lock 5 "a shard that is not what the list says" "$url/bad"
 says "is named" "shard of 'l2-n3', channel '$url/bad', linux-64: .*its sha256 is not the one that the index names"
 same "and was asked for twice" "$(count "$shard")" 2
 check "and is not kept" test ! -e "$T/cache/shards/${shard:16:2}/${shard:16:64}"
+fresh
+lock 0 "one that a mirror has as it should be" "$url/bad" -- --mirror "$url/bad=$url/shards"
+sed "s,$url/bad,C," x.lock >x.mirror
+same "comes from there, too" "$(cat x.mirror)" "$(cat want)"
 broken cut && head -c 200 "$www/shards/linux-64/repodata_shards.msgpack.zst" >"$www/cut/linux-64/repodata_shards.msgpack.zst"
 lock 5 "a cut list" "$url/cut"
 says "is named" "cannot read the index of channel '$url/cut': damaged zstd file '$url/cut/linux-64/repodata_shards.msgpack.zst'"
