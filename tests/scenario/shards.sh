@@ -129,6 +129,16 @@ touch -d '1 hour ago' "$one"
 expect 0 "cache clean" "$ENVBUILD" cache clean --older 30d
 same "takes what was not used" "$(cd "$T/cache/shards" && find . -type f | sed 's,.*/,,')" "$(basename "$one")"
 
+# --- kills
+bad=
+for round in 1 2 3 4 5 6 7 8 9; do
+  fresh
+  timeout -s KILL "0.0$((round * 7 % 10))" "$ENVBUILD" lock -q -c "$url/shards" -t ./target.yml -o x.lock >/dev/null 2>&1
+  "$ENVBUILD" lock -q -c "$url/shards" -t ./target.yml -o x.lock 2>"$T/err" && [ "$(neutral x.lock)" = "$(cat want)" ] &&
+    [ -z "$(find "$T/cache/shards" -name '.*' -type f)" ] || bad="$bad round $round: $(cat "$T/err")"
+done
+same "nine killed runs harm nothing" "$bad" ""
+
 # --- changes
 fresh
 cp -r "$www/shards" "$www/newer"
