@@ -282,6 +282,16 @@ for c in plain shards; do
 done
 same "is explained as without shards" "$(cat "$T/err.shards")" "$(cat "$T/err.plain")"
 
+for spec in l7-n3 'l4-n2 <1.2' 'l4-n2 >1.9' l3-n3-extra; do
+  for c in plain shards; do
+    "$ENVBUILD" why "$spec" environment.yml -c "$url/$c" -t ./target.yml >"$T/why.$c" 2>&1
+    echo "exit $?" >>"$T/why.$c"
+    sed -i "s,/$c,/C,g" "$T/why.$c"
+  done
+  check "why $spec: says something" grep -q "${spec%% *}" "$T/why.shards"
+  same "as without shards" "$(cat "$T/why.shards")" "$(cat "$T/why.plain")"
+done
+
 # --- a folder
 fresh
 "$make_shards" "$T/first" "$T/folder" >/dev/null
