@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 export PATH=$PATH:/usr/sbin:/sbin no_proxy='*' HOME=$T/home ENVBUILD_CACHE=$T/cache
 unset XDG_CACHE_HOME NETRC
-need python3 nginx zstd
+need python3 nginx zstd openssl
 /usr/bin/python3 -c 'import msgpack' 2>/dev/null || skip_all "no python3-msgpack"
 make_shards=$ROOT/tests/tools/make_shards.py
 make_repodata=$ROOT/tests/tools/make_repodata.py
@@ -291,6 +291,20 @@ for spec in l7-n3 'l4-n2 <1.2' 'l4-n2 >1.9' l3-n3-extra; do
   check "why $spec: says something" grep -q "${spec%% *}" "$T/why.shards"
   same "as without shards" "$(cat "$T/why.shards")" "$(cat "$T/why.plain")"
 done
+
+# --- HTTP/2
+tls=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+  -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
+"$ROOT/tests/tools/nginx.sh" start "$T/nginx2" "$www" "listen 127.0.0.1:$tls ssl http2;
+  ssl_certificate $T/cert.pem; ssl_certificate_key $T/key.pem;" >/dev/null || fail "nginx starts with https"
+defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx2'"
+fresh
+export SSL_CERT_FILE=$T/cert.pem
+lock 0 "over https" "https://127.0.0.1:$tls/shards"
+sed "s,https://127.0.0.1:$tls/shards,C," x.lock >x.tls
+same "the same" "$(cat x.tls)" "$(cat want)"
+same "all on one connection" "$(cut -d' ' -f3,5,6 "$T/nginx2/access.log" | sort | uniq -c | tr -s ' ')" " 59 200 HTTP/2.0 1"
 
 # --- a folder
 fresh
