@@ -393,7 +393,6 @@ static int collect(struct fetch *f, struct err *e)
 static CURLMcode wait_for_servers(struct fetch *f)
 {
 	int timeout_ms = f->freed ? 0 : idle_time(f);
-
 	struct curl_waitfd interrupt = {.fd = interrupt_fd(), .events = CURL_WAIT_POLLIN};
 	uint64_t start = now_ns();
 	CURLMcode rc =

@@ -71,10 +71,14 @@ struct http_request {
 	void *ctx;
 	uint64_t max_bytes; /* more is ERR_INTEGRITY; 0: no limit */
 	bool allow_missing; /* 404 and 410 (file://: absent) are an answer, not an error */
-	bool allow_refused; /* so are 401 and 403: some stores have no other word for what is absent */
+	/*
+	 * So are other statuses from 400 to 499 that do not pass by themselves: some stores say 403 of
+	 * what is absent, and what they do not know.
+	 */
+	bool allow_refused;
 	/* Answers, valid after http_fetch. */
 	bool failed; /* this is the one that ended the fetch */
-	/* 200, 304, 404 (absent), 403 (refused); file:// gives 200 or 404; 0: not ended */
+	/* 200, 304, 404 (absent), 403 (otherwise refused); file:// gives 200 or 404; 0: not ended */
 	int status;
 	/* In the http's memory until http_free; NULL if not sent. */
 	char *etag, *last_modified;

@@ -458,13 +458,19 @@ static int end_well(struct transfer *t, long status, struct err *e)
 	return err_move(e, &why);
 }
 
+static bool is_refusal(long status)
+{
+	return status >= 400 && status < 500 && status != 404 && status != 410 &&
+	       !may_pass_status(status);
+}
+
 static bool is_answer(const struct transfer *t, long status)
 {
 	const struct http_request *r = t->r;
 
 	if (status == 304)
 		return !t->asked_from && (r->if_none_match || r->if_modified_since);
-	if (status == 401 || status == 403)
+	if (is_refusal(status))
 		return r->allow_refused && t->places[t->at].is_origin;
 	return r->allow_missing && t->places[t->at].is_origin && (status == 404 || status == 410);
 }
@@ -472,7 +478,7 @@ static bool is_answer(const struct transfer *t, long status)
 /* One number for each kind of answer. */
 static long answer_of(long status)
 {
-	if (status == 401 || status == 403)
+	if (is_refusal(status))
 		return 403;
 	return status == 304 ? 304 : 404;
 }

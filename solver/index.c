@@ -107,7 +107,7 @@ int index_add_shards(struct index *ix, struct shards *shards, const struct chann
 
 	if (check_room(ix, e) < 0)
 		return -1;
-	add_source(ix, &s, shards_base_url(shards));
+	add_source(ix, &s, shards_packages_url(shards));
 	return 0;
 }
 

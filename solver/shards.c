@@ -153,7 +153,7 @@ struct str shards_list_bytes(const struct shards *s)
 	return s->bytes;
 }
 
-struct str shards_base_url(const struct shards *s)
+struct str shards_packages_url(const struct shards *s)
 {
 	return s->base_url;
 }

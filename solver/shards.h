@@ -53,7 +53,7 @@ void shards_free(struct shards *s); /* NULL is allowed */
 /* The list's bytes, unpacked. */
 struct str shards_list_bytes(const struct shards *s);
 /* Of the packages' URLs, resolved; no slash at its end. */
-struct str shards_base_url(const struct shards *s);
+struct str shards_packages_url(const struct shards *s);
 size_t shards_names(const struct shards *s);
 struct str shards_name_at(const struct shards *s, size_t i);
 /* Records in the shards that were read so far. */

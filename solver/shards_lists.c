@@ -142,7 +142,7 @@ static int take_answer(
 	}
 	if (r->status != 200) {
 		j->ended = true;
-		/* Refused today may be because of a password that is there tomorrow. */
+		/* What is refused today may be there tomorrow, with a password. */
 		return r->status == 404 ? list_entry_store_missing(&j->entry, e) : 0;
 	}
 	if (take_body(j, r, &why) == 0)

@@ -23,7 +23,7 @@ port=$("$ROOT/tests/tools/nginx.sh" start "$T/nginx" "$www" "
   location /t/tk-s3cret/hidden/ { alias $www/shards/; }
   location /apart/ { if (\$http_authorization) { return 400; } }
   location /refusing/linux-64/repodata_shards.msgpack.zst { return 403; }
-  location /refusing/noarch/repodata_shards.msgpack.zst { return 401; }
+  location /refusing/noarch/repodata_shards.msgpack.zst { return 400; }
   location /refusing/ { alias $www/plain/; }
   location /portal/linux-64/repodata_shards.msgpack.zst { return 200 '<html>'; }
   location /portal/noarch/repodata_shards.msgpack.zst { return 200 '<html>'; }
