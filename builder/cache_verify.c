@@ -1,13 +1,13 @@
 /* Comparing the cache with what is known of it, byte for byte. */
 #include "base/file.h"
 #include "base/interrupt.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/work.h"
 #include "builder/bytecode_cache.h"
 #include "builder/entry.h"
 #include "builder/facts.h"
 #include "builder/take.h"
+#include "solver/channel_cache.h"
 #include "solver/shards_cache.h"
 
 #include <errno.h>
@@ -91,25 +91,13 @@ static int verify_wheel(
 	return 0;
 }
 
-/* Is the body JSON to its end?  What the channel says of it is compared whenever it is read. */
+/* An index, a list of shards, or neither: a channel that has no such subdir. */
 static int verify_index(
 	struct arena *a, struct verifier *v, const struct cache_item *item, struct err *e)
 {
-	char *path = path_join(a, path_join(a, v->cache->dir, item->rel), "repodata.json");
-	struct str text;
-	enum json_type t;
+	const char *dir = path_join(a, v->cache->dir, item->rel);
 
-	if (!path_exists(path)) /* a list of shards, or a channel that has no such subdir */
-		return list_entry_verify(path_join(a, v->cache->dir, item->rel), e);
-	if (file_map(path, &text, e) < 0)
-		return -1;
-	struct json *j = json_open_text(text, "repodata.json");
-	for (t = json_next(j); t != JSON_ERROR && t != JSON_END; t = json_next(j))
-		;
-	int rc = t == JSON_ERROR ? json_error(j, e) : 0;
-	json_close(j);
-	file_unmap(text);
-	return rc;
+	return index_entry_verify(dir, e) < 0 ? -1 : list_entry_verify(dir, e);
 }
 
 static int verify_item(

@@ -2,7 +2,7 @@
  * One channel index in the cache.
  *
  *	CACHE/index/SHA256-OF-URL/body          as the channel sent it, compressed or not
- *	CACHE/index/SHA256-OF-URL/state.json    what is known of it
+ *	CACHE/index/SHA256-OF-URL/state.json    what is known of it (cache_state.h)
  *	CACHE/index/SHA256-OF-URL/index         made of it, to be read without parsing (index.md)
  *
  * All appear by rename, the state behind the body, and it tells size and hash of the body it belongs
@@ -45,5 +45,7 @@ int index_entry_store(struct index_entry *entry, struct file_out *download, cons
 /* The entry turned out to be damaged: it is fetched anew the next time. */
 void index_entry_forget(struct index_entry *entry);
 int index_entry_store_missing(struct index_entry *entry, struct err *e);
+/* Is the body in this folder of the cache the one that its state tells, byte for byte? */
+int index_entry_verify(const char *dir, struct err *e);
 
 #endif

@@ -261,6 +261,7 @@ static const struct field fields[] = {
 	FIELD("build_number", build_number, take_number),
 	FIELD("constrains", constrains, take_constrains),
 	FIELD("depends", depends, take_depends),
+	FIELD("extra-depends", extras, take_extras),
 	FIELD("extra_depends", extras, take_extras),
 	FIELD("features", features, take_words),
 	FIELD("flags", flags, take_words),

@@ -1,10 +1,8 @@
 /*
  * Lists of shards and shards in the cache.
  *
- * A list's state.json is one flat object: version, url, and either `missing` (1: the channel has
- * none) with `asked` (seconds) or sha256 of the body, with etag and last_modified.  Body and state
- * appear by rename, the state last.  Bodies and shards are compared with their sums whenever they
- * are read, so nothing here is synced.
+ * A list lies in a folder as an index does (channel_cache.h), with a state (cache_state.h) beside it.
+ * Lists and shards are compared with their sums whenever they are read, so nothing here is synced.
  */
 #ifndef SOLVER_SHARDS_CACHE_H
 #define SOLVER_SHARDS_CACHE_H

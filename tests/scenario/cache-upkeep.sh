@@ -71,10 +71,20 @@ expect 0 "all is whole" "$ENVBUILD" cache verify
 printf nonsense >cache/md5/0123456789abcdef0123456789abcdef
 expect 5 "a note that names no package" "$ENVBUILD" cache verify
 check "is removed" test ! -e cache/md5/0123456789abcdef0123456789abcdef
-index=$(find cache/index -name repodata.json | head -n 1)
-if [ -n "$index" ]; then
-  printf '{' >"$index"
-  expect 5 "an index cut short" "$ENVBUILD" cache verify
+if port=$("$ROOT/tests/tools/nginx.sh" start "$T/nginx" "$T"); then
+  defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx'"
+  mkdir three
+  sed "s,channels:.*,channels: ['http://127.0.0.1:$port/channel']," one/environment.yml >three/environment.yml
+  check "a lock from a server" "$ENVBUILD" lock three -t host -q
+  rm three/envbuild.lock
+  index=$(find cache/index -name body | head -n 1)
+  expect 0 "its index is whole" "$ENVBUILD" cache verify
+  printf x | dd of="$index" bs=1 seek=33 conv=notrunc 2>/dev/null
+  expect 5 "an index that somebody wrote to" "$ENVBUILD" cache verify
+  says "says how it is told" "its sha256 is another"
+  check "is removed" test ! -e "$index"
+else
+  skip "an index of a server" "nginx does not start"
 fi
 
 # --- a cache that may only be read ---
