@@ -31,11 +31,11 @@ void index_free(struct index *ix)
 static void take_base_url(struct index *ix, struct index_source *source, struct str text)
 {
 	struct arena *a = &ix->arena;
-	char *given = arena_cstr(a, text);
+	const char *folder = arena_printf(a, "%.*s/", STR_ARG(source->base_url));
+	const char *given = url_resolve(a, folder, text);
 
-	if (str_find(text, STR("://")) < 0)
-		given = url_join(a, arena_cstr(a, source->base_url), given);
-	source->base_url = str_of(given);
+	if (given)
+		source->base_url = str_of(given);
 	while (str_ends(source->base_url, STR("/")))
 		source->base_url.n--;
 	source->base_url = arena_str(a, source->base_url);

@@ -287,6 +287,9 @@ static void urls_follow_base_url(void **state)
 		"https://cdn/files/a-1!2-0+x.conda");
 	solve_for_url(f, "\"info\":{\"base_url\":\"blobs\"},",
 		"https://h/main/linux-64/blobs/a-1!2-0+x.conda");
+	solve_for_url(f, "\"info\":{\"base_url\":\"../files/./x/\"},",
+		"https://h/main/files/x/a-1!2-0+x.conda");
+	solve_for_url(f, "\"info\":{\"base_url\":\"/files\"},", "https://h/files/a-1!2-0+x.conda");
 }
 
 struct counting {
