@@ -1,22 +1,29 @@
 /*
- * Improve: no package of a solution could be newer without another one being older.
+ * Improve: no package of a solution could be newer without another one being older, and what the
+ * user names comes first, in the order in which it is named.
  *
  * libsolv takes the best candidate for one package after the other and, where that leads into a
  * contradiction, gives way at a place that depends on the order of its rules: the answer can be
  * worse than need be.  So each package X of the solution that has a better candidate left is
- * tried again: X must be better, the others must not be worse.  Both are drops, so that most tries
- * end in the propagation, and the rest are small.
+ * tried again.  Both "X must be better" and "these must not be worse" are drops, so that most
+ * tries end in the propagation, and the rest are small.
  *
- * First tiers are compared (versions), then, with versions as they are, whole ranks (builds); else
- * the build number of one package could hold back the versions of many.  What the user asked for
- * by name never gets a worse build.
+ * A wish is given the best that the wishes before it leave, whatever that costs others.  Then any
+ * package is made better where no other one gets worse.  Versions are compared first, then build
+ * numbers, then whole ranks; else the build of one package could hold back the versions of many.
  */
 #include "solver/pool.h"
+
+enum level {
+	BY_TIER,
+	BY_GRADE,
+	BY_PLACE,
+};
 
 struct improving {
 	struct universe *u;
 	struct candidate_list *chosen;
-	bool by_tier;
+	enum level level;
 };
 
 struct keeping {
@@ -89,57 +96,54 @@ struct candidate_list keep_needed(struct universe *u, const struct candidate_lis
 	return k.kept;
 }
 
-static bool is_wished(const struct universe *u, const struct package *p)
+static uint32_t rank_at(const struct candidate *c, enum level level)
 {
-	for (size_t i = 0; i < u->n_wishes; i++)
-		if (u->wishes[i].requirement->package == p)
-			return true;
-	return false;
+	switch (level) {
+	case BY_TIER:
+		return c->tier;
+	case BY_GRADE:
+		return c->grade;
+	case BY_PLACE:
+		break;
+	}
+	return c->place;
 }
 
-/* <0: a is better. */
-static int compare(const struct candidate *a, const struct candidate *b, bool by_tier)
+static bool is_better(
+	const struct improving *m, const struct candidate *a, const struct candidate *b)
 {
-	if (by_tier)
-		return (a->tier > b->tier) - (a->tier < b->tier);
-	return (a->place > b->place) - (a->place < b->place);
+	return rank_at(a, m->level) < rank_at(b, m->level);
+}
+
+static void drop_worse(struct improving *m, const struct candidate *than)
+{
+	const struct drop why = {.kind = DROP_WORSE};
+	const struct candidate_list *list = &than->package->candidates;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (is_better(m, than, list->v[i]))
+			candidate_drop(m->u, list->v[i], why);
+	drops_carry_on(m->u);
 }
 
 /* Drops what is worse than the solution has. */
 static void raise_floor(struct improving *m)
 {
-	const struct drop why = {.kind = DROP_WORSE};
-
-	for (size_t i = 0; i < m->chosen->n; i++) {
-		const struct candidate *c = m->chosen->v[i];
-		const struct candidate_list *list = &c->package->candidates;
-		bool by_tier = m->by_tier && !is_wished(m->u, c->package);
-
-		for (size_t k = 0; k < list->n; k++)
-			if (compare(list->v[k], c, by_tier) > 0)
-				candidate_drop(m->u, list->v[k], why);
-	}
-	drops_carry_on(m->u);
+	for (size_t i = 0; i < m->chosen->n; i++)
+		drop_worse(m, m->chosen->v[i]);
 	prune(m->u);
 }
 
-/* Drops what is better than c (side < 0), or what is not (side > 0). */
-static size_t drop_side(struct improving *m, const struct candidate *c, int side)
+/* Drops what is better than c, or what is not. */
+static void drop_side(struct improving *m, const struct candidate *c, bool better)
 {
 	const struct drop why = {.kind = DROP_WORSE};
 	const struct candidate_list *list = &c->package->candidates;
-	size_t n = 0;
 
-	for (size_t i = 0; i < list->n; i++) {
-		bool better = compare(list->v[i], c, m->by_tier) < 0;
-
-		if (!candidate_live(list->v[i]) || better != (side < 0))
-			continue;
-		candidate_drop(m->u, list->v[i], why);
-		n++;
-	}
+	for (size_t i = 0; i < list->n; i++)
+		if (is_better(m, list->v[i], c) == better)
+			candidate_drop(m->u, list->v[i], why);
 	drops_carry_on(m->u);
-	return n;
 }
 
 static bool has_better(const struct improving *m, const struct candidate *c)
@@ -147,49 +151,62 @@ static bool has_better(const struct improving *m, const struct candidate *c)
 	const struct candidate_list *list = &c->package->candidates;
 
 	for (size_t i = 0; i < list->n; i++)
-		if (candidate_live(list->v[i]) && compare(list->v[i], c, m->by_tier) < 0)
+		if (candidate_live(list->v[i]) && is_better(m, list->v[i], c))
 			return true;
 	return false;
 }
 
-/* A solution in which the package of c is better and nothing is worse. */
-static bool try_better(struct improving *m, struct candidate *c, struct candidate_list *found)
+/*
+ * A solution in which the package of p->chosen is better.  Where there is none, nor can there be
+ * one later, when others have become better: what is better is out.
+ */
+static bool try_better(struct improving *m, struct package *p)
 {
 	struct mark mark = trail_mark(m->u);
+	struct candidate_list found = {0};
 	bool ok;
 
-	drop_side(m, c, 1);
-	package_require(m->u, c->package, NULL);
+	drop_side(m, p->chosen, false);
+	package_require(m->u, p, NULL);
 	prune(m->u);
-	ok = c->package->left && !wish_hopeless(m->u) &&
-	     pool_choose(m->u, c->package, found, NULL) == 1;
+	ok = p->left && !wish_hopeless(m->u) && pool_choose(m->u, p, &found, NULL) == 1;
 	trail_undo(m->u, mark);
-	return ok;
+	if (ok) {
+		*m->chosen = keep_needed(m->u, &found);
+		return true;
+	}
+	drop_side(m, p->chosen, true);
+	prune(m->u);
+	return false;
 }
 
-static void improve_package(struct improving *m, const struct package *p)
+/* The best for each wish in turn; what is found for one is the floor for those after it. */
+static void improve_wishes(struct improving *m, enum level level)
 {
-	while (p->chosen && has_better(m, p->chosen)) {
-		struct candidate_list found = {0};
+	m->level = level;
+	for (size_t i = 0; i < m->u->n_wishes; i++) {
+		struct package *p = m->u->wishes[i].requirement->package;
 
-		if (!try_better(m, p->chosen, &found)) {
-			/* Nor can it later, when the others have become better. */
-			drop_side(m, p->chosen, -1);
-			prune(m->u);
-			return;
-		}
-		*m->chosen = keep_needed(m->u, &found);
-		raise_floor(m);
+		if (p->is_virtual)
+			continue;
+		while (has_better(m, p->chosen) && try_better(m, p))
+			;
+		drop_worse(m, p->chosen);
+		prune(m->u);
 	}
 }
 
-static void improve_pass(struct improving *m, bool by_tier)
+static void improve_all(struct improving *m, enum level level)
 {
-	m->by_tier = by_tier;
+	m->level = level;
 	raise_floor(m);
 	/* The solution changes below; who joins it late is looked at as well. */
-	for (size_t i = 0; i < m->u->visited.n; i++)
-		improve_package(m, m->u->visited.v[i]);
+	for (size_t i = 0; i < m->u->visited.n; i++) {
+		struct package *p = m->u->visited.v[i];
+
+		while (p->chosen && has_better(m, p->chosen) && try_better(m, p))
+			raise_floor(m);
+	}
 }
 
 void improve(struct universe *u, struct candidate_list *chosen)
@@ -197,6 +214,8 @@ void improve(struct universe *u, struct candidate_list *chosen)
 	struct improving m = {.u = u, .chosen = chosen};
 
 	*chosen = keep_needed(u, chosen);
-	improve_pass(&m, true);
-	improve_pass(&m, false);
+	for (int level = BY_TIER; level <= BY_PLACE; level++)
+		improve_wishes(&m, (enum level)level);
+	for (int level = BY_TIER; level <= BY_PLACE; level++)
+		improve_all(&m, (enum level)level);
 }

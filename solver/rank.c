@@ -235,11 +235,13 @@ static void rank_package(struct universe *u, struct package *p, struct allowance
 			to++;
 		rank_group(u, v + from, to - from, list);
 	}
-	for (size_t i = 0, tier = 0; i < rest; i++) {
+	for (size_t i = 0, tier = 0, grade = 0; i < rest; i++) {
 		tier += i && cmp_tier(&v[i - 1], &v[i]) != 0;
+		grade += i && cmp_group(&v[i - 1], &v[i]) != 0;
 		p->candidates.v[i] = v[i].c;
 		v[i].c->place = (uint32_t)i;
 		v[i].c->tier = (uint32_t)tier;
+		v[i].c->grade = (uint32_t)grade;
 	}
 }
 

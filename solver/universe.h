@@ -56,8 +56,11 @@ struct candidate {
 	struct requirement **depends, **constrains;
 	uint32_t n_depends, n_constrains;
 	uint32_t at; /* its bit in requirement.bits */
-	/* 0 is the best of the package; a tier is what differs by build only. Set by rank(). */
-	uint32_t place, tier;
+	/*
+	 * 0 is the best of the package; a tier is what differs by build only, a grade what has one
+	 * build number too.  Set by rank().
+	 */
+	uint32_t place, tier, grade;
 	bool barred; /* out in every attempt, for the reason in `bar` */
 	bool features;
 	bool seen; /* scratch of blame() */
@@ -263,8 +266,9 @@ void rank(struct universe *u);
 /* Drops what a better candidate can always stand in for; after rank(). */
 void reduce(struct universe *u);
 /*
- * Makes a solution better where that makes nothing else worse (docs/design/solving.md).  The
- * universe is as rank() has left it.
+ * Makes a solution as good as can be for what the user names, in the order of the wishes, and then
+ * better where that makes nothing else worse (docs/design/solving.md).  The universe is as rank()
+ * has left it.
  */
 void improve(struct universe *u, struct candidate_list *chosen);
 /* What of a solution the wishes need, in the order of reach; what no condition asks for is not. */
