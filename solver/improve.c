@@ -196,17 +196,38 @@ static void improve_wishes(struct improving *m, enum level level)
 	}
 }
 
+/* Until nobody has anything better left: who joins the solution late has not been tried. */
 static void improve_all(struct improving *m, enum level level)
 {
+	bool again = true;
+
 	m->level = level;
 	raise_floor(m);
-	/* The solution changes below; who joins it late is looked at as well. */
-	for (size_t i = 0; i < m->u->visited.n; i++) {
-		struct package *p = m->u->visited.v[i];
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < m->u->visited.n; i++) {
+			struct package *p = m->u->visited.v[i];
 
-		while (p->chosen && has_better(m, p->chosen) && try_better(m, p))
-			raise_floor(m);
+			while (p->chosen && has_better(m, p->chosen) && try_better(m, p)) {
+				raise_floor(m);
+				again = true;
+			}
+		}
 	}
+}
+
+/* For the sake of a build nobody joins the solution: it could be with an older version. */
+static void close_set(struct improving *m)
+{
+	const struct drop why = {.kind = DROP_WORSE};
+
+	for (size_t i = 0; i < m->u->visited.n; i++) {
+		const struct package *p = m->u->visited.v[i];
+
+		for (size_t k = 0; !p->chosen && k < p->candidates.n; k++)
+			candidate_drop(m->u, p->candidates.v[k], why);
+	}
+	drops_carry_on(m->u);
 }
 
 void improve(struct universe *u, struct candidate_list *chosen)
@@ -214,8 +235,11 @@ void improve(struct universe *u, struct candidate_list *chosen)
 	struct improving m = {.u = u, .chosen = chosen};
 
 	*chosen = keep_needed(u, chosen);
-	for (int level = BY_TIER; level <= BY_PLACE; level++)
-		improve_wishes(&m, (enum level)level);
-	for (int level = BY_TIER; level <= BY_PLACE; level++)
-		improve_all(&m, (enum level)level);
+	improve_wishes(&m, BY_TIER);
+	improve_wishes(&m, BY_GRADE);
+	improve_wishes(&m, BY_PLACE);
+	improve_all(&m, BY_TIER);
+	close_set(&m);
+	improve_all(&m, BY_GRADE);
+	improve_all(&m, BY_PLACE);
 }
