@@ -11,6 +11,7 @@ static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 static atomic_int received; /* the number of the first signal */
 static atomic_int held;
+static atomic_int deaf; /* how many are in work that cannot ask */
 static int wake[2] = {-1, -1}; /* its read end becomes readable */
 
 static void die_of(int number)
@@ -24,7 +25,7 @@ static void on_signal(int number)
 	int none = 0, saved = errno;
 
 	/* A Ctrl-C often comes twice at once: to the group, and from who runs us. */
-	if (!atomic_compare_exchange_strong(&received, &none, number)) {
+	if (!atomic_compare_exchange_strong(&received, &none, number) || atomic_load(&deaf)) {
 		die_of(number);
 	} else if (write(wake[1], "", 1) < 0) {
 		die_of(number);
@@ -69,6 +70,16 @@ void interrupt_hold(void)
 void interrupt_release(void)
 {
 	atomic_fetch_sub(&held, 1);
+}
+
+void interrupt_at_once_begin(void)
+{
+	atomic_fetch_add(&deaf, 1);
+}
+
+void interrupt_at_once_end(void)
+{
+	atomic_fetch_sub(&deaf, 1);
 }
 
 void interrupt_end(void)

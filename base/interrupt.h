@@ -27,6 +27,12 @@ int interrupt_fd(void);
  */
 void interrupt_hold(void);
 void interrupt_release(void);
+/*
+ * Between these, which may be nested, already the first signal ends the program at once: for
+ * computing that can take long, is not ours to break off, and leaves nothing behind.
+ */
+void interrupt_at_once_begin(void);
+void interrupt_at_once_end(void);
 /* Dies of the signal, so that a shell knows why; returns where there was none. */
 void interrupt_end(void);
 

@@ -186,13 +186,16 @@ static void improve_wishes(struct improving *m, enum level level)
 	m->level = level;
 	for (size_t i = 0; i < m->u->n_wishes; i++) {
 		struct package *p = m->u->wishes[i].requirement->package;
+		size_t dropped;
 
 		if (p->is_virtual)
 			continue;
-		while (has_better(m, p->chosen) && try_better(m, p))
+		while (!interrupted() && has_better(m, p->chosen) && try_better(m, p))
 			;
+		dropped = m->u->drop_trail.n;
 		drop_worse(m, p->chosen);
-		prune(m->u);
+		if (m->u->drop_trail.n > dropped)
+			prune(m->u);
 	}
 }
 

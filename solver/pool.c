@@ -1,5 +1,7 @@
 #include "solver/pool.h"
 
+#include "base/interrupt.h"
+
 #include <solv/evr.h>
 #include <solv/pool.h>
 #include <solv/poolarch.h>
@@ -267,7 +269,10 @@ int pool_choose(struct universe *u, struct package *must, struct candidate_list 
 	fill_pool(&s, &jobs);
 	solver = solver_create(s.pool);
 	solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, 1);
+	/* A hard request can take for ever, and libsolv does not ask. */
+	interrupt_at_once_begin();
 	problems = solver_solve(solver, &jobs);
+	interrupt_at_once_end();
 	if (problems == 0)
 		take_solution(&s, solver, chosen);
 	else if (why)

@@ -14,14 +14,20 @@ struct reducing {
 	struct requirement_list telling;
 	uint64_t *rows; /* for each of live: which of telling match */
 	size_t n_words;
+	size_t work; /* done so far, in words compared */
 };
 
-static bool is_wish(const struct universe *u, const struct requirement *r)
+/* About a second.  What is not looked at stays, which is right as well. */
+#define MOST_WORK ((size_t)1 << 29)
+/* 256 MiB */
+#define MOST_ROWS ((size_t)1 << 25)
+
+static void note_wishes(struct universe *u)
 {
 	for (size_t i = 0; i < u->n_wishes; i++)
-		if (u->wishes[i].requirement == r && !u->wishes[i].off)
-			return true;
-	return false;
+		u->wishes[i].requirement->wished = false;
+	for (size_t i = 0; i < u->n_wishes; i++)
+		u->wishes[i].requirement->wished |= !u->wishes[i].off;
 }
 
 static bool any_live(const struct candidate_list *list)
@@ -41,7 +47,7 @@ static void find_telling(struct reducing *d, const struct package *p)
 
 		if (r->left == 0 || r->left == p->left)
 			continue;
-		if (any_live(&r->users) || any_live(&r->holders) || is_wish(d->u, r))
+		if (any_live(&r->users) || any_live(&r->holders) || r->wished)
 			*VEC_PUSH(&d->u->arena, &d->telling) = r;
 	}
 }
@@ -57,39 +63,42 @@ static void fill_rows(struct reducing *d)
 }
 
 /* Is every candidate left that b matches matched by a? */
-static bool is_within(const struct requirement *b, const struct requirement *a)
+static bool is_within(struct reducing *d, const struct requirement *b, const struct requirement *a)
 {
 	const struct package *p = a->package;
+	size_t n = (p->candidates.n + 63) / 64, w = 0;
 
 	if (a == b)
 		return true;
-	for (size_t w = 0; w < (p->candidates.n + 63) / 64; w++)
-		if (b->bits[w] & ~a->bits[w] & p->live[w])
-			return false;
-	return true;
+	while (w < n && !(b->bits[w] & ~a->bits[w] & p->live[w]))
+		w++;
+	d->work += w;
+	return w == n;
 }
 
-static bool has_within(struct requirement *const *list, size_t n, const struct requirement *of)
+static bool has_within(
+	struct reducing *d, struct requirement *const *list, size_t n, const struct requirement *of)
 {
 	for (size_t i = 0; i < n; i++)
-		if (list[i]->package == of->package && is_within(list[i], of))
+		if (list[i]->package == of->package && is_within(d, list[i], of))
 			return true;
+	d->work += n;
 	return false;
 }
 
-static bool asks_no_more(const struct candidate *a, const struct candidate *b)
+static bool asks_no_more(struct reducing *d, const struct candidate *a, const struct candidate *b)
 {
 	for (size_t i = 0; i < a->n_depends; i++)
 		if (!a->depends[i]->package->is_virtual &&
-			!has_within(b->depends, b->n_depends, a->depends[i]))
+			!has_within(d, b->depends, b->n_depends, a->depends[i]))
 			return false;
 	for (size_t i = 0; i < a->n_constrains; i++) {
 		const struct requirement *r = a->constrains[i];
 
 		if (r->package->is_virtual || !r->package->visited || r->left == r->package->left)
 			continue;
-		if (!has_within(b->constrains, b->n_constrains, r) &&
-			!has_within(b->depends, b->n_depends, r))
+		if (!has_within(d, b->constrains, b->n_constrains, r) &&
+			!has_within(d, b->depends, b->n_depends, r))
 			return false;
 	}
 	return true;
@@ -103,12 +112,14 @@ static bool matches_no_less(const struct reducing *d, size_t a, size_t b)
 	return true;
 }
 
-static bool is_dispensable(const struct reducing *d, size_t b)
+static bool is_dispensable(struct reducing *d, size_t b)
 {
-	for (size_t a = 0; a < b; a++)
+	for (size_t a = 0; a < b && d->work < MOST_WORK; a++) {
+		d->work += d->n_words + 1;
 		if (candidate_live(d->live.v[a]) && matches_no_less(d, a, b) &&
-			asks_no_more(d->live.v[a], d->live.v[b]))
+			asks_no_more(d, d->live.v[a], d->live.v[b]))
 			return true;
+	}
 	return false;
 }
 
@@ -123,6 +134,8 @@ static void reduce_package(struct reducing *d, struct package *p)
 	if (d->live.n < 2)
 		return;
 	find_telling(d, p);
+	if (d->live.n * (d->telling.n / 64 + 1) > MOST_ROWS)
+		return;
 	fill_rows(d);
 	for (size_t b = 1; b < d->live.n; b++) {
 		struct candidate *c = d->live.v[b];
@@ -150,6 +163,7 @@ void reduce(struct universe *u)
 {
 	struct reducing d = {.u = u};
 
+	note_wishes(u);
 	for (size_t i = 0; i < u->visited.n; i++)
 		note_live(u, u->visited.v[i]);
 	for (int round = 0; round < 2; round++)

@@ -2,20 +2,34 @@
 #include "solver/pool.h"
 
 #include "base/http.h"
+#include "base/interrupt.h"
 
-static const struct candidate *chosen_of(
-	const struct candidate_list *chosen, const struct package *p)
+/* libsolv has a rule for each pair of builds of a name: some 250 MiB. */
+#define MOST_RULES ((size_t)1 << 23)
+
+static int check_rules(const struct universe *u, struct err *e)
 {
-	for (size_t i = 0; i < chosen->n; i++)
-		if (chosen->v[i]->package == p)
-			return chosen->v[i];
-	return NULL;
+	size_t rules = 0;
+
+	for (size_t i = 0; i < u->visited.n; i++) {
+		const struct package *p = u->visited.v[i];
+
+		rules += p->left / 2 * p->left;
+		if (rules <= MOST_RULES)
+			continue;
+		err_set(e, ERR_INTEGRITY, "'%.*s' has %zu builds to choose from: too many",
+			STR_ARG(p->name), p->left);
+		return err_advise(e, "say which version of '%.*s' you want", STR_ARG(p->name));
+	}
+	return 0;
 }
 
 int attempt(
 	struct universe *u, struct candidate_list *chosen, struct conflict_list *why, struct err *e)
 {
 	attempt_begin(u);
+	if (interrupt_check(e) < 0)
+		return -1;
 	if (reach(u, e) < 0)
 		return -1;
 	prune(u);
@@ -23,16 +37,18 @@ int attempt(
 		return 0;
 	rank(u);
 	reduce(u);
+	if (check_rules(u, e) < 0)
+		return -1;
 	return pool_choose(u, NULL, chosen, why);
 }
 
 /* --- the answer ---------------------------------------------------------------------------- */
 
 /* Sees to it that nothing is handed out that does not hold: libsolv is trusted, our use checked. */
-static int check_requirement(const struct candidate_list *chosen, const struct requirement *r,
-	const struct candidate *of, bool needed, struct err *e)
+static int check_requirement(
+	const struct requirement *r, const struct candidate *of, bool needed, struct err *e)
 {
-	const struct candidate *c = chosen_of(chosen, r->package);
+	const struct candidate *c = r->package->chosen;
 
 	if (r->package->is_virtual)
 		c = r->package->candidates.n ? r->package->candidates.v[0] : NULL;
@@ -45,20 +61,24 @@ static int check_requirement(const struct candidate_list *chosen, const struct r
 static int check_solution(
 	const struct universe *u, const struct candidate_list *chosen, struct err *e)
 {
+	for (size_t i = 0; i < u->packages.n; i++)
+		((struct package *)u->packages.entries[i].value.ptr)->chosen = NULL;
+	for (size_t i = 0; i < chosen->n; i++)
+		chosen->v[i]->package->chosen = chosen->v[i];
 	for (size_t i = 0; i < u->n_wishes; i++)
-		if (check_requirement(chosen, u->wishes[i].requirement, NULL, true, e) < 0)
+		if (check_requirement(u->wishes[i].requirement, NULL, true, e) < 0)
 			return -1;
 	for (size_t i = 0; i < chosen->n; i++) {
 		const struct candidate *c = chosen->v[i];
 
-		if (chosen_of(chosen, c->package) != c)
+		if (c->package->chosen != c)
 			return err_set(e, ERR_FAIL, "the solver's answer holds '%.*s' twice",
 				STR_ARG(c->package->name));
 		for (size_t k = 0; k < c->n_depends; k++)
-			if (check_requirement(chosen, c->depends[k], c, true, e) < 0)
+			if (check_requirement(c->depends[k], c, true, e) < 0)
 				return -1;
 		for (size_t k = 0; k < c->n_constrains; k++)
-			if (check_requirement(chosen, c->constrains[k], c, false, e) < 0)
+			if (check_requirement(c->constrains[k], c, false, e) < 0)
 				return -1;
 	}
 	return 0;
@@ -106,6 +126,8 @@ static int solve_universe(struct arena *a, struct universe *u, struct solution *
 	if (rc == 0)
 		return explain(a, u, &out->unsat, e);
 	improve(u, &chosen);
+	if (interrupt_check(e) < 0)
+		return -1;
 	if (check_solution(u, &chosen, e) < 0)
 		return -1;
 	return hand_out(a, u, &chosen, out, e);

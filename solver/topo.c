@@ -7,8 +7,9 @@
 /* Nodes stand in the order of record_cmp_name(), so a lower index is an earlier name. */
 struct node {
 	struct record *record;
-	uint32_t *needs; /* indexes of nodes */
-	size_t n_needs;
+	uint32_t *needs, *needed_by; /* indexes of nodes */
+	size_t n_needs, n_needed_by;
+	size_t waits; /* for how many of needs; those that are done do not count */
 	bool done;
 	uint32_t seen; /* by which walk */
 };
@@ -19,6 +20,7 @@ struct sorting {
 	size_t n;
 	uint32_t walks; /* begins at 1: no node has been seen by that */
 	uint32_t *stack;
+	uint64_t *ready; /* a bit for each node that waits for nothing and is not done */
 };
 
 static int cmp_record(const void *a, const void *b)
@@ -56,23 +58,53 @@ static void find_needs(struct sorting *s, const struct table *by_name, size_t at
 	}
 }
 
-static size_t waits_for(const struct sorting *s, const struct node *node)
+/* The other way round, and who can go at once. */
+static void link_nodes(struct sorting *s)
 {
-	size_t n = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		s->v[i].waits = s->v[i].n_needs;
+		for (size_t k = 0; k < s->v[i].n_needs; k++)
+			s->v[s->v[i].needs[k]].n_needed_by++;
+		if (s->v[i].waits == 0)
+			s->ready[i / 64] |= UINT64_C(1) << i % 64;
+	}
+	for (size_t i = 0; i < s->n; i++) {
+		s->v[i].needed_by = arena_array(&s->arena, uint32_t, s->v[i].n_needed_by);
+		s->v[i].n_needed_by = 0;
+	}
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t k = 0; k < s->v[i].n_needs; k++) {
+			struct node *need = &s->v[s->v[i].needs[k]];
 
-	for (size_t i = 0; i < node->n_needs; i++)
-		n += !s->v[node->needs[i]].done;
-	return n;
+			need->needed_by[need->n_needed_by++] = (uint32_t)i;
+		}
 }
 
-/* How many nodes that are not done it waits for, at any distance, itself included. */
-static size_t walk(struct sorting *s, uint32_t from)
+static void put(struct sorting *s, struct node *node)
+{
+	size_t at = (size_t)(node - s->v);
+
+	node->done = true;
+	s->ready[at / 64] &= ~(UINT64_C(1) << at % 64);
+	for (size_t i = 0; i < node->n_needed_by; i++) {
+		uint32_t by = node->needed_by[i];
+
+		if (--s->v[by].waits == 0 && !s->v[by].done)
+			s->ready[by / 64] |= UINT64_C(1) << by % 64;
+	}
+}
+
+/*
+ * How many nodes that are not done it waits for, at any distance, itself included; no more than
+ * `most` are looked at.
+ */
+static size_t walk(struct sorting *s, uint32_t from, size_t most)
 {
 	size_t n = 0, depth = 0;
 
 	s->v[from].seen = ++s->walks;
 	s->stack[depth++] = from;
-	while (depth) {
+	while (depth && n < most) {
 		const struct node *node = &s->v[s->stack[--depth]];
 
 		n++;
@@ -98,14 +130,14 @@ static void find_cycle(struct sorting *s)
 	uint32_t in = 0;
 
 	for (uint32_t i = 0; i < s->n; i++) {
-		size_t n = s->v[i].done ? SIZE_MAX : walk(s, i);
+		size_t n = s->v[i].done ? SIZE_MAX : walk(s, i, fewest);
 
 		if (n < fewest) {
 			fewest = n;
 			in = i;
 		}
 	}
-	walk(s, in);
+	walk(s, in, SIZE_MAX);
 }
 
 /* The member that waits for fewest of the others, then by name; NULL: all are done. */
@@ -117,9 +149,9 @@ static struct node *next_of_cycle(struct sorting *s)
 	for (size_t i = 0; i < s->n; i++) {
 		struct node *node = &s->v[i];
 
-		if (node->done || node->seen != s->walks || waits_for(s, node) >= fewest)
+		if (node->done || node->seen != s->walks || node->waits >= fewest)
 			continue;
-		fewest = waits_for(s, node);
+		fewest = node->waits;
 		best = node;
 	}
 	return best;
@@ -127,9 +159,9 @@ static struct node *next_of_cycle(struct sorting *s)
 
 static struct node *next_ready(struct sorting *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (!s->v[i].done && waits_for(s, &s->v[i]) == 0)
-			return &s->v[i];
+	for (size_t w = 0; w < (s->n + 63) / 64; w++)
+		if (s->ready[w])
+			return &s->v[w * 64 + (size_t)__builtin_ctzll(s->ready[w])];
 	return NULL;
 }
 
@@ -140,11 +172,15 @@ static void put_in_order(struct sorting *s, struct record **records)
 	while (n < s->n) {
 		struct node *node = next_ready(s);
 
-		if (!node)
-			find_cycle(s);
+		if (node) {
+			put(s, node);
+			records[n++] = node->record;
+			continue;
+		}
 		/* A cycle goes as a whole, before what hangs on one of its members. */
-		for (node = node ? node : next_of_cycle(s); node; node = next_of_cycle(s)) {
-			node->done = true;
+		find_cycle(s);
+		while ((node = next_of_cycle(s))) {
+			put(s, node);
 			records[n++] = node->record;
 		}
 	}
@@ -160,12 +196,14 @@ void records_topological(struct record **records, size_t n)
 	qsort(records, n, sizeof *records, cmp_record);
 	s.v = arena_array(&s.arena, struct node, n);
 	s.stack = arena_array(&s.arena, uint32_t, n);
+	s.ready = arena_array(&s.arena, uint64_t, n / 64 + 1);
 	for (size_t i = 0; i < n; i++) {
 		s.v[i].record = records[i];
 		table_put(&by_name, records[i]->name)->num = i;
 	}
 	for (size_t i = 0; i < n; i++)
 		find_needs(&s, &by_name, i);
+	link_nodes(&s);
 	put_in_order(&s, records);
 	arena_release(&s.arena);
 }

@@ -47,6 +47,21 @@ static bool candidate_matches(struct universe *u, const struct matchspec *spec, 
 	return matchspec_match(spec, candidate_record(u, c, false, NULL), c->version);
 }
 
+/*
+ * Requirements times candidates, a bit each: 64 MiB.  Requests for hundreds of packages of conda-forge
+ * come to a thousandth of it.
+ */
+#define MOST_PAIRS ((size_t)1 << 29)
+
+static int check_pairs(const struct universe *u, const struct package *p, struct err *e)
+{
+	if (u->pairs <= MOST_PAIRS)
+		return 0;
+	return err_set(e, ERR_INTEGRITY,
+		"'%.*s' has %zu builds and %zu different requirements on them: too many to compare",
+		STR_ARG(p->name), p->candidates.n, p->requirements.n);
+}
+
 static bool requirement_takes(struct universe *u, const struct requirement *r, struct candidate *c)
 {
 	if (r->any)
@@ -60,6 +75,9 @@ void requirement_match(struct universe *u, struct requirement *r)
 {
 	const struct candidate_list *list = &r->package->candidates;
 
+	u->pairs += list->n;
+	if (u->pairs > MOST_PAIRS)
+		return; /* whoever brought this about fails */
 	r->bits = arena_array(&u->arena, uint64_t, words(r->package) + 1);
 	r->matches = r->left = r->base = 0;
 	if (r->spec.version)
@@ -278,6 +296,8 @@ static int find_needs(struct universe *u, const struct candidate *c, struct grou
 		if (requirement_by_number(
 			    u, c->source->number, c->group->specs[list.at + i], &r, e) < 0)
 			return -1;
+		if (r->valid && check_pairs(u, r->package, e) < 0)
+			return -1;
 		if (!r->valid && !out->invalid)
 			out->invalid = r;
 		else if (r->valid && !r->idle && limits)
@@ -469,25 +489,13 @@ static int read_candidates(struct universe *u, struct package *p, struct err *e)
 	return 0;
 }
 
-/* Does the user ask for this package from a channel of his choice? */
-static const struct requirement *wish_for_channel(const struct universe *u, const struct package *p)
-{
-	for (size_t i = 0; i < u->n_wishes; i++) {
-		const struct requirement *r = u->wishes[i].requirement;
-
-		if (r->package == p && r->spec.channel.n)
-			return r;
-	}
-	return NULL;
-}
-
 /*
  * Strict priority: only the first channel that has the name counts; where the user named a channel
  * ("bioconda::samtools"), the first that fits what he named.
  */
 static void keep_first_channel(struct universe *u, struct package *p)
 {
-	const struct requirement *asked = wish_for_channel(u, p);
+	const struct requirement *asked = p->asked;
 	unsigned first = UINT_MAX;
 	struct matchspec any = {0};
 
@@ -533,7 +541,7 @@ int universe_load(struct universe *u, struct package *p, struct err *e)
 	p->left = p->base;
 	for (size_t i = 0; i < p->requirements.n; i++)
 		requirement_match(u, p->requirements.v[i]);
-	return 0;
+	return check_pairs(u, p, e);
 }
 
 /* --- the target and the user --------------------------------------------------------------- */
@@ -603,6 +611,8 @@ static int add_wish(
 		*VEC_PUSH(&u->arena, to) = (struct wish){
 			.line = line, .requirement = r->also[i], .number = u->n_lines};
 	u->n_lines++;
+	if (r->spec.channel.n && !r->package->asked)
+		r->package->asked = r;
 	return 0;
 }
 

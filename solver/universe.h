@@ -77,7 +77,8 @@ struct requirement {
 	struct str text;
 	struct matchspec spec;
 	bool valid;
-	bool idle; /* its condition (CEP 43) does not hold: it asks for nothing */
+	bool wished; /* by a line that is not off; scratch of reduce() */
+	bool idle;   /* its condition (CEP 43) does not hold: it asks for nothing */
 	/* What it matches is not what its spec does but: */
 	bool any;                      /* all that the package has */
 	bool negated;                  /* what the spec does not match */
@@ -113,6 +114,7 @@ struct package {
 	size_t n_versions;
 	struct candidate_list candidates; /* in the order of rank once ranked */
 	struct requirement_list requirements;
+	const struct requirement *asked; /* the user's that names a channel; NULL: none */
 	/* The current attempt: */
 	bool queued, visited, required, changed, active, touched;
 	size_t left, base;                 /* base: left at its beginning */
@@ -158,6 +160,7 @@ struct universe {
 	size_t n_hits;
 	bool conditional;            /* some requirement has a condition (CEP 43) */
 	struct package_list touched; /* by the current attempt: to be reset before the next */
+	size_t pairs;                /* of requirement and candidate, compared so far */
 	struct package_list visited; /* of the current attempt, in the order of reach */
 	struct wish *wishes;
 	size_t n_wishes;
@@ -231,7 +234,10 @@ struct requirement *universe_requirement(struct universe *u, struct str text, st
  * a universe that is `conditional`: what conditions took out stays out.  ERR_INPUT.
  */
 int universe_set_virtual(struct universe *u, struct package *p, struct str text, struct err *e);
-/* Loads a package's candidates, unless that was done. */
+/*
+ * Loads a package's candidates, unless that was done.  ERR_INTEGRITY: the index file is damaged, or
+ * there is more to compare than any real channel asks for.
+ */
 int universe_load(struct universe *u, struct package *p, struct err *e);
 /*
  * All of a candidate's record but its url, in the universe's arena.  `depends` and `constrains` are
