@@ -99,21 +99,21 @@ char *url_join(struct arena *a, const char *base, const char *rel)
 	return arena_printf(a, "%.*s/%s", (int)n, base, rel);
 }
 
-/* Copies the path less the first "/t/TOKEN", as anaconda.org, quetz and artifactory have it. */
-static void add_without_token(struct buf *to, struct str path)
+/*
+ * Copies the path less every "/t/TOKEN", as anaconda.org, quetz and artifactory have it: what was
+ * redacted stays the same when it is redacted again.
+ */
+static void add_without_tokens(struct buf *to, struct str path)
 {
-	ptrdiff_t at = str_find(path, STR("/t/"));
-	struct str rest;
+	ptrdiff_t at;
 
-	if (at < 0) {
-		buf_str(to, path);
-		return;
+	while ((at = str_find(path, STR("/t/"))) >= 0) {
+		buf_str(to, str_sub(path, 0, (size_t)at));
+		path = str_sub(path, (size_t)at + 3, path.n);
+		at = str_chr(path, '/');
+		path = str_sub(path, at < 0 ? path.n : (size_t)at, path.n);
 	}
-	buf_str(to, str_sub(path, 0, (size_t)at));
-	rest = str_sub(path, (size_t)at + 3, path.n);
-	at = str_chr(rest, '/');
-	if (at >= 0)
-		buf_str(to, str_sub(rest, (size_t)at, rest.n));
+	buf_str(to, path);
 }
 
 char *http_redact(struct arena *a, const char *url)
@@ -134,7 +134,7 @@ char *http_redact(struct arena *a, const char *url)
 	rest = at < 0 ? STR("") : str_sub(rest, (size_t)at, rest.n);
 	at = str_rchr(authority, '@');
 	buf_str(&b, str_sub(authority, (size_t)(at + 1), authority.n));
-	add_without_token(&b, rest);
+	add_without_tokens(&b, rest);
 	return finish(a, &b);
 }
 

@@ -184,8 +184,6 @@ static int get_extras(
 static int get_rest(
 	const struct lock_reader *r, const struct yaml *y, struct record *out, struct err *e)
 {
-	enum { LAST_SECOND = 253402300799 }; /* the year 9999: what is later counts milliseconds */
-
 	if (lock_field_hash(r, y, "sha256", out->sha256, SHA256_LEN, &out->has_sha256, e) < 0 ||
 		lock_field_hash(r, y, "md5", out->md5, MD5_LEN, &out->has_md5, e) < 0 ||
 		lock_field_texts(r, y, "depends", &out->depends, &out->n_depends, e) < 0 ||
@@ -201,8 +199,7 @@ static int get_rest(
 		lock_field_text(
 			r, y, "python_site_packages_path", &out->python_site_packages_path, e) < 0)
 		return -1;
-	if (out->timestamp <= LAST_SECOND)
-		out->timestamp *= 1000;
+	out->timestamp = record_milliseconds(out->timestamp);
 	return 0;
 }
 

@@ -103,6 +103,13 @@ static struct str next_word(struct str *rest)
 	return word;
 }
 
+uint64_t record_milliseconds(uint64_t t)
+{
+	const uint64_t last_second = UINT64_C(253402300799);
+
+	return t <= last_second && t * 1000 > last_second ? t * 1000 : t;
+}
+
 int virtual_package_parse(struct arena *a, struct str text, struct record *out, struct err *e)
 {
 	struct str rest = str_trim(text), whole = rest;

@@ -54,6 +54,11 @@ bool extra_name_is_valid(struct str name);
 int record_cmp_name(const struct record *a, const struct record *b);
 /* The day (UTC) of a timestamp in milliseconds: "2024-06-17", "" for 0. */
 const char *record_date(uint64_t timestamp, char out[16]);
+/*
+ * A time stamp in milliseconds.  Old indexes hold seconds; as conda does, what is before the year
+ * 10000 in seconds is taken so, unless it would look like seconds again.
+ */
+uint64_t record_milliseconds(uint64_t t);
 /* Is it a subdir of conda's (CEP 26), such as "linux-64" or "noarch"? */
 bool subdir_is_known(struct str s);
 /*

@@ -259,12 +259,6 @@ static int take_fields(struct parse *p, struct err *e)
 	return t == JSON_OBJECT_END ? 0 : json_error(p->json, e);
 }
 
-/* Old indexes hold seconds; as conda does, what is before the year 10000 in seconds is taken so. */
-static uint64_t milliseconds(uint64_t t)
-{
-	return t <= UINT64_C(253402300799) ? t * 1000 : t;
-}
-
 static int check_name(const struct record *r, struct err *e)
 {
 	struct str name, version, build;
@@ -286,7 +280,7 @@ int record_parse(struct json *j, struct arena *a, struct str fn, struct record *
 		json_leave(j, depth);
 		return err_wrap(e, "record of '%.*s'", (int)(fn.n < 255 ? fn.n : 255), fn.p);
 	}
-	out->timestamp = milliseconds(out->timestamp);
-	out->indexed = milliseconds(out->indexed);
+	out->timestamp = record_milliseconds(out->timestamp);
+	out->indexed = record_milliseconds(out->indexed);
 	return 0;
 }

@@ -31,6 +31,8 @@ static void a_redacted_url_has_no_credentials(void **state)
 		{"https://host/t/tk-123", "https://host"},
 		{"https://host/t/tk-123/", "https://host/"},
 		{"https://host/a/t/tk/b", "https://host/a/b"},
+		{"https://host/t/tk/t/tk2/b", "https://host/b"},
+		{"https://host/t/t/t/tk/b", "https://host/b"},
 		{"https://host/x?sig=abc", "https://host/x"},
 		{"https://host/x#frag", "https://host/x"},
 		{"https://host?x=user:pw@y", "https://host"},

@@ -102,6 +102,20 @@ static void subdirs(void **state)
 	assert_false(subdir_is_known(STR("linux-XX")) || subdir_is_known(STR("")));
 }
 
+/* What was once made milliseconds stays so. */
+static void time_stamps(void **state)
+{
+	(void)state;
+	assert_int_equal(record_milliseconds(1686421555), 1686421555000);
+	assert_int_equal(record_milliseconds(1686421555777), 1686421555777);
+	assert_int_equal(record_milliseconds(253402300799), 253402300799000);
+	assert_int_equal(record_milliseconds(253402300800), 253402300800);
+	assert_int_equal(record_milliseconds(0), 0);
+	for (uint64_t t = 1; t < UINT64_C(1) << 60; t += t / 3 + 1)
+		assert_int_equal(
+			record_milliseconds(record_milliseconds(t)), record_milliseconds(t));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +123,7 @@ int main(void)
 		cmocka_unit_test(dist_and_order),
 		cmocka_unit_test(virtual_packages),
 		cmocka_unit_test(subdirs),
+		cmocka_unit_test(time_stamps),
 	};
 	int rc = cmocka_run_group_tests_name("solver_record", tests, NULL, NULL);
 
