@@ -88,11 +88,15 @@ int lock_field_hash(const struct lock_reader *r, const struct yaml *map, const c
 	return 0;
 }
 
-/* These become parts of file names. */
+/* These become parts of file names, and are written again: a URL can hide any bytes. */
 bool lock_file_word(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] == '/' || (unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
+	for (size_t i = 0; i < s.n;) {
+		size_t n = utf8_sequence(str_sub(s, i, s.n));
+
+		if (n == 0 || s.p[i] == '/' || (unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
 			return false;
+		i += n;
+	}
 	return s.n > 0 && s.n < 255 && s.p[0] != '.';
 }
