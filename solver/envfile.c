@@ -234,14 +234,13 @@ static int read_name(struct reader *r, const struct yaml *value, struct err *e)
 		return 0;
 	if (value->kind != YAML_SCALAR)
 		return fail(r, value, e, "'name' is not a text");
-	/* It becomes a file's name. */
+	/* CEP 24 and conda refuse a space, too; mamba takes it, and files have it. */
 	for (size_t i = 0; i < value->text.n; i++) {
 		char c = value->text.p[i];
 
-		if (c == '/' || c == ' ' || c == ':' || c == '#' || (unsigned char)c < ' ')
+		if (c == '/' || c == ':' || c == '#' || (unsigned char)c < ' ')
 			return fail(r, value, e,
-				"'name' holds '/', ':', '#', a space or a control character (CEP "
-				"24)");
+				"'name' holds '/', ':', '#' or a control character (CEP 24)");
 	}
 	if (str_is(value->text, ".") || str_is(value->text, ".."))
 		return fail(r, value, e, "'name' is not a name");

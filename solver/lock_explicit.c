@@ -99,11 +99,13 @@ static int take_location(struct explicit *x, struct str text, struct record *out
 {
 	struct arena *a = x->r->a;
 
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f) {
+	for (size_t i = 0, n; i < text.n; i += n) {
+		n = utf8_sequence(str_sub(text, i, text.n));
+		if (n == 0 || (unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f) {
 			x->column += (int)i;
 			return refuse(x, e, "neither a URL nor a path");
 		}
+	}
 	if (str_find(text, STR("://")) > 0)
 		out->url = lock_public_url(x->r, text);
 	else

@@ -75,7 +75,7 @@ static void put_conda_depends(struct arena *a, struct buf *to, const struct reco
 
 	for (size_t i = 0; i < r->n_depends; i++) {
 		struct str text = str_trim(r->depends[i]), name = matchspec_name(text);
-		size_t end = name.n ? (size_t)(name.p - text.p) + name.n : 0;
+		size_t end = name.n ? (size_t)(name.p - text.p) + name.n : text.n;
 
 		/* Of "channel::name >=1" the channel goes. */
 		v[i] = (struct depend){name.n ? name : text, str_trim(str_sub(text, end, text.n))};

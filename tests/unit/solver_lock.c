@@ -56,6 +56,20 @@ static void check_real(const char *dir, const char *name, size_t targets, size_t
 	check_same(write_lock(&arena, &again), text);
 }
 
+/* So that none is forgotten above. */
+static size_t count_files(const char *dir)
+{
+	struct dirent *entry;
+	DIR *d = opendir(dir);
+	size_t n = 0;
+
+	assert_non_null(d);
+	while ((entry = readdir(d)))
+		n += entry->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
 static void real_locks(void **state)
 {
 	char *dir = shared("locks/rattler-v7", "real_locks");
@@ -69,6 +83,7 @@ static void real_locks(void **state)
 	check_real(dir, "numpy-as-pypi-lock.yml", 1, 19, 1, 0);
 	check_real(dir, "options-lock.yml", 0, 0, 0, 0);
 	check_real(dir, "python-from-conda-only-lock.yml", 1, 19, 0, 0);
+	assert_int_equal(count_files(dir), 6);
 }
 
 /* The lines of a block that we do not keep: those of other environments and these keys. */
@@ -138,9 +153,9 @@ static void as_rattler(void **state)
 static void invalid_locks(void **state)
 {
 	static const char *const files[][2] = {
-		{"duplicate_platform.yml", "DUPLICATE"},
+		{"duplicate_platform.yml", ":14:7: duplicate key 'DUPLICATE'"},
 		{"duplicate_platform_definition.yml", "platform 'DUPLICATE' is defined twice"},
-		{"duplicate_platform_use.yml", "DUPLICATE"},
+		{"duplicate_platform_use.yml", ":14:7: duplicate key 'DUPLICATE'"},
 		{"invalid_platform_name.yml", "'linux 64 foobar' is not a platform's name"},
 		{"invalid_platform_subdir.yml", "'linux-XX' is not a known subdir"},
 		{"missing_platform.yml", "platform 'UNKNOWN' is not defined"},
@@ -157,6 +172,7 @@ static void invalid_locks(void **state)
 			0);
 		check_refused(text, files[i][1]);
 	}
+	assert_int_equal(count_files(dir), sizeof files / sizeof *files);
 }
 
 /* --- our own ------------------------------------------------------------------------------ */
