@@ -2,16 +2,17 @@
 
 struct derived derive_from_url(struct str url)
 {
-	ptrdiff_t slash = str_rchr(url, '/'), before;
+	ptrdiff_t slash = str_rchr(url, '/'), scheme = str_find(url, STR("://")), before;
 	struct derived d = {.fn = str_sub(url, (size_t)(slash + 1), url.n)};
 
 	record_split_fn(d.fn, &d.name, &d.version, &d.build);
 	/* Of a path nothing more is derived. */
-	if (slash <= 0 || str_find(url, STR("://")) < 0)
+	if (slash <= 0 || scheme < 0)
 		return d;
 	url = str_sub(url, 0, (size_t)slash);
 	before = str_rchr(url, '/');
-	if (before <= 0)
+	/* Nor of what lies in no folder of a host, or in none of the root's. */
+	if (before <= scheme + 3)
 		return d;
 	d.channel = str_sub(url, 0, (size_t)before);
 	if (subdir_is_known(str_sub(url, (size_t)before + 1, url.n)))

@@ -178,6 +178,23 @@ static const char explicit[] = "# platform: linux-64\n"
 			       "@EXPLICIT\n" TZDATA "#" MD5 "\n" BZIP2 "#sha256:" SHA256 "\n"
 			       "# pip six-two @ " WHEEL "#sha256=" SHA256 "\n";
 
+/* A package in no folder has no channel that could be named; bytes that are no text are refused. */
+static void explicit_odd(void **state)
+{
+	struct lock lock = parse(STR("@EXPLICIT\nhttps://h/x-1-0.conda\nfile:///y-1-0.conda\n"
+				     "file:///a/z-1-0.conda\nhttps://h/c/w-1-0.conda\n"));
+
+	(void)state;
+	assert_int_equal(lock.n_channels, 1);
+	assert_true(str_is(lock.channels[0], "https://h"));
+	check_same(write_lock(&arena, &lock),
+		write_lock(&arena, (struct lock[]){parse(write_lock(&arena, &lock))}));
+	check_refused(STR("@EXPLICIT\nhttps://h/c/noarch/\xff-1-0.conda\n"),
+		"test.lock:2:20: neither a URL nor a path");
+	check_refused(STR("@EXPLICIT\nhttps://h/c/noarch/%FF-1-0.conda\n"),
+		"is not a package: NAME-VERSION-BUILD.conda or .tar.bz2");
+}
+
 static void explicit_file(void **state)
 {
 	struct lock lock = parse(str_of(explicit));
@@ -536,6 +553,7 @@ int main(void)
 		cmocka_unit_test(real_explicit),
 		cmocka_unit_test(real_conda_lock),
 		cmocka_unit_test(explicit_file),
+		cmocka_unit_test(explicit_odd),
 		cmocka_unit_test(explicit_forms),
 		cmocka_unit_test(explicit_credentials),
 		cmocka_unit_test(explicit_refused),
