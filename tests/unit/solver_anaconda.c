@@ -132,16 +132,14 @@ static void check_as_pinned(struct arena *a, const struct solution *s)
 	assert_int_equal(s->n, meta->n_depends + 1 + is_short);
 }
 
-static bool has_file(const struct index *ix, struct str name, struct str stem)
+static bool has_build(struct arena *a, const struct index *ix, const struct words *pin)
 {
-	for (const struct index_place *p = index_first(ix, name); p; p = index_next(ix, p)) {
-		struct record r;
-		struct str fn = place_fn(p);
+	struct record *all;
+	size_t n = records_of(a, ix, pin->v[0], &all);
 
-		if (record_split_fn(fn, &r.name, &r.version, &r.build) == 0 &&
-			str_starts(fn, stem) && r.build.p + r.build.n == fn.p + stem.n)
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(all[i].version, pin->v[1]) && str_eq(all[i].build, pin->v[2]))
 			return true;
-	}
 	return false;
 }
 
@@ -151,36 +149,31 @@ static struct str missing_pin(struct arena *a, const struct index *ix, const str
 	for (size_t i = 0; i < meta->n_depends; i++) {
 		struct words w = split_words(a, meta->depends[i]);
 
-		if (!has_file(ix, w.v[0],
-			    arena_strf(a, "%.*s-%.*s-%.*s", STR_ARG(w.v[0]), STR_ARG(w.v[1]),
-				    STR_ARG(w.v[2]))))
+		if (!has_build(a, ix, &w))
 			return w.v[0];
 	}
 	return (struct str){0};
 }
 
-static bool solve_meta(const struct data *d, const struct index *ix, const struct index_place *p)
+static bool solve_meta(const struct data *d, const struct index *ix, const struct record *meta)
 {
 	struct arena a = {0};
 	struct words wants = {0};
-	struct record meta;
 	struct solution s;
 	struct err e = {0};
-	struct str missing;
+	struct str missing = missing_pin(&a, ix, meta);
 	bool solved;
 
-	assert_int_equal(record_parse(&a, ix, p, &meta, &e), 0);
-	missing = missing_pin(&a, ix, &meta);
-	*VEC_PUSH(&a, &wants) =
-		arena_strf(&a, "anaconda ==%.*s %.*s", STR_ARG(meta.version), STR_ARG(meta.build));
+	*VEC_PUSH(&a, &wants) = arena_strf(
+		&a, "anaconda ==%.*s %.*s", STR_ARG(meta->version), STR_ARG(meta->build));
 	solved = solve_lines(&a, d, ix, PRIORITY_FLEXIBLE, &wants, &s, &e) == 0;
 	if (solved == (missing.n > 0))
-		fail_msg("%.*s: %s, missing is '%.*s'", STR_ARG(meta.fn),
+		fail_msg("%.*s: %s, missing is '%.*s'", STR_ARG(meta->fn),
 			solved ? "solved" : e.text, STR_ARG(missing));
 	if (solved)
 		check_as_pinned(&a, &s);
 	else if (e.code != ERR_UNSAT || !strstr(e.text, arena_cstr(&a, missing)))
-		fail_msg("%.*s: %s", STR_ARG(meta.fn), e.text);
+		fail_msg("%.*s: %s", STR_ARG(meta->fn), e.text);
 	err_release(&e);
 	arena_release(&a);
 	return solved;
@@ -189,18 +182,21 @@ static bool solve_meta(const struct data *d, const struct index *ix, const struc
 /* Every release: as pinned, or refused for the package that its channel no longer has. */
 static void check_all(const struct data *d, struct index *ix, size_t at_least)
 {
+	struct arena a = {0};
 	size_t solved = 0, all = 0;
+	struct record *v;
+	size_t n = records_of(&a, ix, STR("anaconda"), &v);
 
-	for (const struct index_place *p = index_first(ix, STR("anaconda")); p;
-		p = index_next(ix, p)) {
-		if (str_starts(place_fn(p), STR("anaconda-custom-")))
+	for (size_t i = 0; i < n; i++) {
+		if (str_is(v[i].version, "custom"))
 			continue;
 		all++;
-		solved += solve_meta(d, ix, p);
+		solved += solve_meta(d, ix, &v[i]);
 	}
 	print_message("%zu of %zu have all they pin\n", solved, all);
 	assert_true(solved >= at_least);
 	index_free(ix);
+	arena_release(&a);
 }
 
 static void releases_solve_as_pinned(void **state)

@@ -71,6 +71,37 @@ UNUSED static int add_text(struct index *ix, const char *dir, struct str text,
 	return rc;
 }
 
+/* All that an index has of a name, with depends. */
+UNUSED static size_t records_of(
+	struct arena *a, const struct index *ix, struct str name, struct record **out)
+{
+	struct {
+		struct record *v;
+		size_t n, cap;
+	} all = {0};
+	struct err e = {0};
+
+	for (size_t s = 0; s < ix->sources.n; s++) {
+		struct index_group g;
+
+		if (index_group(ix, s, name, &g, &e) != 1)
+			continue;
+		for (size_t i = 0; i < g.n_builds; i++) {
+			const struct group_needs list = g.builds[i].depends;
+			struct record *r = VEC_PUSH(a, &all);
+
+			group_record(&g, i, r);
+			r->n_depends = list.n;
+			r->depends = arena_array(a, struct str, list.n);
+			for (size_t k = 0; k < list.n; k++)
+				if (index_spec(ix, s, g.specs[list.at + k], &r->depends[k], &e) < 0)
+					fail_msg("%s", e.text);
+		}
+	}
+	*out = all.v;
+	return all.n;
+}
+
 /* The words of a text, split at white space. */
 struct words {
 	struct str *v;

@@ -168,15 +168,14 @@ static bool is_same(const struct record *x, const struct record *y)
 /* The build number, as the index has it; of some of these records it is not the builder's. */
 static uint64_t number_in_index(struct arena *a, const struct data *d, const struct record *r)
 {
-	const struct index_place *p = index_first(d->index, r->name);
-	struct record found;
-	struct err e = {0};
+	struct record *all;
+	size_t n = records_of(a, d->index, r->name, &all);
 
-	while (p && !str_eq(place_fn(p), r->fn))
-		p = index_next(d->index, p);
-	if (!p || record_parse(a, d->index, p, &found, &e) < 0)
-		fail_msg("no '%.*s' in the index", STR_ARG(r->fn));
-	return found.build_number;
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(all[i].fn, r->fn))
+			return all[i].build_number;
+	fail_msg("no '%.*s' in the index", STR_ARG(r->fn));
+	return 0;
 }
 
 /* <0: x is older than y. */
@@ -201,7 +200,7 @@ static struct words joined(struct arena *a, const struct words *x, const struct 
 }
 
 /* The request and more lines; false where that has no solution. */
-static bool solve_with(struct arena *a, const struct data *d, const struct reference *r,
+static bool solve_more(struct arena *a, const struct data *d, const struct reference *r,
 	const struct words *more, struct solution *out)
 {
 	struct reference with = *r;
@@ -285,7 +284,7 @@ static void check_age(struct arena *a, const struct data *d, const char *file,
 	for (size_t i = 0; i < s->n; i++)
 		*VEC_PUSH(a, &more) = arena_strf(a, "%.*s >=%.*s", STR_ARG(s->records[i]->name),
 			STR_ARG(s->records[i]->version));
-	if (solve_with(a, d, r, &more, &with) && !costs_another(a, d, s, &with))
+	if (solve_more(a, d, r, &more, &with) && !costs_another(a, d, s, &with))
 		fail_msg("%s: '%.*s' could be '%.*s'", file, STR_ARG(got->fn), STR_ARG(want->fn));
 	print_message("  %.*s: %s is older with %.*s\n", STR_ARG(got->fn),
 		with.n ? "another build" : "another version", STR_ARG(want->build));
@@ -341,7 +340,7 @@ static void check_answer(struct arena *a, const struct data *d, const char *file
 	assert_true(cmp_versions(a, find(s, want->name)->version, want->version) > 0);
 	*VEC_PUSH(a, &more) = pinned(a, want);
 	*VEC_PUSH(a, &more) = STR("pip");
-	assert_true(solve_with(a, d, r, &more, &with));
+	assert_true(solve_more(a, d, r, &more, &with));
 	pin.specs = joined(a, &r->specs, &more);
 	check_like(a, d, file, &pin, &with);
 }
