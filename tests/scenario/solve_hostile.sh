@@ -3,7 +3,7 @@
 # Requests and channels made to be hard: a right answer or a clear error, in bounded memory, and one
 # signal ends what would take for ever.
 . "$(dirname "$0")/../lib.sh"
-need python3
+need python3 zstd
 export ENVBUILD_NO_FSYNC=1 ENVBUILD_CACHE=$T/cache
 cd "$T" || exit 1
 check "the channels are made" python3 "$ROOT/tests/tools/hostile_indexes.py" "$T"
@@ -39,14 +39,14 @@ $(head -c 600 err)"
 packages() { grep -c '^- conda:' "$1.lock"; }
 
 # 200,000 builds of one name.  The first run also makes the index file.
-try versions 0 1200
+try versions 0 800
 same "the newest of 200,000 versions" "$(grep -c big-1.199999-0.conda versions.lock)" 2
 try versions 0 250
 try versions-none 3 250 "nothing provides 'big <1', there is big 1.0 to 1.199999"
 try versions-against 3 250 "versions-against.yml:4: dep7 3"
-try builds 0 1200
+try builds 0 800
 same "the highest of 200,000 build numbers" "$(grep -c big-1.0-h199999_199999.conda builds.lock)" 2
-try each 5 1200 "too many to compare"
+try each 5 800 "too many to compare"
 
 try cycle 0 100
 same "all of a cycle" "$(packages cycle)" 1000
@@ -85,6 +85,13 @@ try long-ok 0 100
 try deps 5 150 "more than 4096 entries"
 try deps-ok 0 150
 try deep 5 100 "nested too deep"
+try cut 5 100 "the text ends within an object or array"
+try lie 5 100 "record of 'a-1-0.conda': it speaks of 'b' version '1'"
+try types 5 100 "record of 'a-1-0.conda': 'build': .*expected a string"
+try list 5 100 "not an index"
+try string 5 150 "string or number too long"
+try spaces 0 100
+same "what stands before 2 GiB of spaces" "$(packages spaces)" 1
 try yaml-deep 2 100 "yaml-deep.yml:1:"
 try yaml-bomb 2 100 "yaml-bomb.yml:"
 try yaml-huge 2 150 "yaml-huge.yml"

@@ -8,6 +8,7 @@ NAME/linux-64/repodata.json and NAME.yml, which asks it for something; see CASES
 import json
 import os
 import random
+import subprocess
 import sys
 
 top = sys.argv[1]
@@ -25,6 +26,20 @@ def text_channel(name, text):
     with open(path, 'w') as file:
         file.write(text)
     os.utime(path, (1, 1))
+
+
+def large_channel(name, before, fill, after):
+    folder = '%s/%s/linux-64' % (top, name)
+    os.makedirs(folder)
+    with open(folder + '/repodata.json.zst', 'wb') as file:
+        run = subprocess.Popen(['zstd', '-q', '-1'], stdin=subprocess.PIPE, stdout=file)
+        run.stdin.write(before.encode())
+        for _ in range(2048):
+            run.stdin.write(fill * (1 << 20))
+        run.stdin.write(after.encode())
+        run.stdin.close()
+        if run.wait():
+            sys.exit('zstd failed')
 
 
 def channel(name, records):
@@ -100,6 +115,16 @@ def texts():
     text_channel('deep', '{"packages.conda":{"a-1-0.conda":{"name":"a","x":%s%s}}}' %
                  ('[' * 100000, ']' * 100000))
     environment('deep', ['a'])
+    one = '{"packages.conda":{"a-1-0.conda":{"name":"a","version":"1","build":"0","depends":[]'
+    text_channel('cut', one)
+    text_channel('lie', one.replace('"name":"a"', '"name":"b"') + '}}}')
+    text_channel('types', one.replace('"0"', '["0"]') + '}}}')
+    text_channel('list', '[' + one + '}}}]')
+    for name in ('cut', 'lie', 'types', 'list', 'string', 'spaces'):
+        environment(name, ['a'])
+    # 2 GiB each, of which one is a single text.
+    large_channel('string', one + ',"license":"', b'x', '"}}}')
+    large_channel('spaces', one, b' ', '}}}')
     with open(top + '/yaml-deep.yml', 'w') as file:
         file.write('dependencies: ' + '[' * 100000)
     with open(top + '/yaml-bomb.yml', 'w') as file:
