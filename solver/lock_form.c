@@ -4,6 +4,7 @@ struct derived derive_from_url(struct str url)
 {
 	ptrdiff_t slash = str_rchr(url, '/'), scheme = str_find(url, STR("://")), before;
 	struct derived d = {.fn = str_sub(url, (size_t)(slash + 1), url.n)};
+	struct str last;
 
 	record_split_fn(d.fn, &d.name, &d.version, &d.build);
 	/* Of a path nothing more is derived. */
@@ -11,12 +12,15 @@ struct derived derive_from_url(struct str url)
 		return d;
 	url = str_sub(url, 0, (size_t)slash);
 	before = str_rchr(url, '/');
+	last = str_sub(url, (size_t)(before + 1), url.n);
+	while (before > 0 && url.p[before - 1] == '/')
+		before--;
 	/* Nor of what lies in no folder of a host, or in none of the root's. */
 	if (before <= scheme + 3)
 		return d;
 	d.channel = str_sub(url, 0, (size_t)before);
-	if (subdir_is_known(str_sub(url, (size_t)before + 1, url.n)))
-		d.subdir = str_sub(url, (size_t)before + 1, url.n);
+	if (subdir_is_known(last))
+		d.subdir = last;
 	return d;
 }
 
