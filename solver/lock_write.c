@@ -40,6 +40,16 @@ static struct str clean_url(struct arena *a, struct str url)
 	return str_of(http_redact(a, arena_cstr(a, url)));
 }
 
+/* A channel's, which ends in no slash, also where what was behind it had to go. */
+static struct str clean_channel(struct arena *a, struct str url)
+{
+	struct str clean = clean_url(a, url);
+
+	while (clean.n && clean.p[clean.n - 1] == '/')
+		clean.n--;
+	return clean;
+}
+
 /* --- one package -------------------------------------------------------------------------- */
 
 struct entry {
@@ -186,7 +196,7 @@ static void put_package(struct arena *a, struct buf *to, const struct entry *ent
 	put_list(to, "  depends", r->depends, r->n_depends);
 	put_list(to, "  constrains", r->constrains, r->n_constrains);
 	put_extras(to, r);
-	put_different(to, "  channel", clean_url(a, r->channel), d.channel);
+	put_different(to, "  channel", clean_channel(a, r->channel), d.channel);
 	put_key(to, "  features", r->features);
 	put_words(to, "  track_features", r->track_features);
 	put_different(to, "  file_name", r->fn, d.fn);
@@ -362,7 +372,7 @@ static void put_channels(struct arena *a, struct buf *to, const struct lock *loc
 	buf_puts(to, lock->n_channels ? "    channels:\n" : "    channels: []\n");
 	for (size_t i = 0; i < lock->n_channels; i++)
 		put_key(to, "    - url",
-			arena_strf(a, "%.*s/", STR_ARG(clean_url(a, lock->channels[i]))));
+			arena_strf(a, "%.*s/", STR_ARG(clean_channel(a, lock->channels[i]))));
 }
 
 static void put_indexes(struct arena *a, struct buf *to, const struct lock *lock)
