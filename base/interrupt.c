@@ -11,7 +11,7 @@ static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 static atomic_int received; /* the number of the first signal */
 static atomic_int held;
-static atomic_int deaf; /* how many are in work that cannot ask */
+static atomic_int deaf;        /* how many are in work that cannot ask */
 static int wake[2] = {-1, -1}; /* its read end becomes readable */
 
 static void die_of(int number)
