@@ -14,6 +14,8 @@
  */
 #include "solver/pool.h"
 
+#include "base/interrupt.h"
+
 enum level {
 	BY_TIER,
 	BY_GRADE,
@@ -211,7 +213,8 @@ static void improve_all(struct improving *m, enum level level)
 		for (size_t i = 0; i < m->u->visited.n; i++) {
 			struct package *p = m->u->visited.v[i];
 
-			while (p->chosen && has_better(m, p->chosen) && try_better(m, p)) {
+			while (!interrupted() && p->chosen && has_better(m, p->chosen) &&
+				try_better(m, p)) {
 				raise_floor(m);
 				again = true;
 			}

@@ -1,4 +1,5 @@
 #include "solver/universe.h"
+#include "base/interrupt.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static bool candidate_matches(struct universe *u, const struct matchspec *spec, 
 static int check_pairs(const struct universe *u, const struct package *p, struct err *e)
 {
 	if (u->pairs <= MOST_PAIRS)
-		return 0;
+		return interrupt_check(e);
 	return err_set(e, ERR_INTEGRITY,
 		"'%.*s' has %zu builds and %zu different requirements on them: too many to compare",
 		STR_ARG(p->name), p->candidates.n, p->requirements.n);
