@@ -1,5 +1,5 @@
 #!/bin/bash
-# timeout: 400
+# timeout: 240
 # Requests and channels made to be hard: a right answer or a clear error, in bounded memory, and one
 # signal ends what would take for ever.
 . "$(dirname "$0")/../lib.sh"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# timeout: 240
+# timeout: 150
 # The same records in any order, file form and cache, on one core or eight: the same lock to the byte.
 . "$(dirname "$0")/../lib.sh"
 need python3 zstd bzip2
