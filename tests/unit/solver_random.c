@@ -237,11 +237,12 @@ static bool is_better(
 
 static void mark_needed(const struct world *w, const unsigned *pick, unsigned n, bool *needed)
 {
-	const struct build *b = &w->builds[n][pick[n]];
+	const struct build *b;
 
 	if (n == TARGET || needed[n])
 		return;
 	needed[n] = true;
+	b = &w->builds[n][pick[n]];
 	for (size_t i = 0; i < b->n_asks; i++)
 		if (b->asks[i].needed)
 			mark_needed(w, pick, b->asks[i].name, needed);
