@@ -110,15 +110,19 @@ static void open_image(const struct opening *o, struct source *source)
 	err_release(&why);
 }
 
+static bool needs_reading(const struct source *source)
+{
+	const struct index_file *file = &source->from->file;
+
+	return !source->image && !file->groups && !file->shards;
+}
+
 /* A file of the channel, or the cache's copy, where there is no index file of it. */
 static int read_file(void *ctx, size_t i, struct err *e)
 {
-	struct opening *o = ctx;
-	struct source *source = &o->sources[i];
+	struct source *source = ((struct source **)ctx)[i];
 	struct index_file *file = &source->from->file;
 
-	if (source->image || file->groups || file->shards)
-		return 0;
 	file->groups =
 		groups_read_file(file->path, file->name, file->kept ? file->sha256 : NULL, e);
 	if (file->groups)
@@ -149,11 +153,17 @@ static int add_source(struct opening *o, struct source *source, struct err *e)
 
 static int open_sources(struct opening *o, struct err *e)
 {
+	struct source **to_read = arena_array(&o->arena, struct source *, o->n_requests);
+	size_t n_to_read = 0;
+
 	if (list_sources(o, e) < 0)
 		return -1;
 	for (size_t i = 0; i < o->n_sources; i++)
 		open_image(o, &o->sources[i]);
-	if (work_run(work_cores(), o->n_sources, read_file, o, e) < 0)
+	for (size_t i = 0; i < o->n_sources; i++)
+		if (needs_reading(&o->sources[i]))
+			to_read[n_to_read++] = &o->sources[i];
+	if (work_run(work_cores(), n_to_read, read_file, to_read, e) < 0)
 		return -1;
 	for (size_t i = 0; i < o->n_sources; i++)
 		if (add_source(o, &o->sources[i], e) < 0)

@@ -402,10 +402,8 @@ static int enter_requirements(struct universe *u, struct package *p, struct err 
 	return 0;
 }
 
-static int cmp_place(const void *va, const void *vb)
+static int cmp_place(const struct candidate *a, const struct candidate *b)
 {
-	const struct candidate *a = *(struct candidate *const *)va;
-	const struct candidate *b = *(struct candidate *const *)vb;
 	int c = str_cmp(a->fn, b->fn);
 
 	if (c == 0 && a->source != b->source) {
@@ -415,6 +413,21 @@ static int cmp_place(const void *va, const void *vb)
 			c = str_cmp(a->source->subdir, b->source->subdir);
 	}
 	return c;
+}
+
+/* Merges the candidates from `middle` on, which are sorted as those before it are. */
+static void merge_candidates(struct universe *u, struct candidate_list *list, size_t middle)
+{
+	struct candidate **merged = arena_array(&u->arena, struct candidate *, list->n);
+	size_t a = 0, b = middle;
+
+	for (size_t i = 0; i < list->n; i++) {
+		bool first = b == list->n || (a < middle && cmp_place(list->v[a], list->v[b]) <= 0);
+
+		merged[i] = first ? list->v[a++] : list->v[b++];
+	}
+	list->v = merged;
+	list->cap = list->n;
 }
 
 static void read_versions(struct universe *u, struct package *p, const struct index_group *g)
@@ -475,18 +488,16 @@ static int read_group(struct universe *u, struct package *p, const struct index_
 /* Sorted by file name, then channel and subdir. */
 static int read_candidates(struct universe *u, struct package *p, struct err *e)
 {
-	size_t n_groups = 0;
-
 	for (size_t i = 0; i < u->index->sources.n; i++) {
 		struct index_group *g = arena_new(&u->arena, struct index_group);
+		size_t before = p->candidates.n;
 		int rc = index_group(u->index, i, p->name, g, e);
 
 		if (rc < 0 || (rc && read_group(u, p, u->index->sources.v[i], g, e) < 0))
 			return -1;
-		n_groups += rc == 1;
+		if (before && p->candidates.n > before)
+			merge_candidates(u, &p->candidates, before);
 	}
-	if (n_groups > 1)
-		qsort(p->candidates.v, p->candidates.n, sizeof *p->candidates.v, cmp_place);
 	return 0;
 }
 
