@@ -107,6 +107,7 @@ static void blame_drop(struct blaming *b, const struct drop *d)
 		break;
 	case DROP_NOT:
 	case DROP_PRIORITY:
+	case DROP_NEWER:
 	case DROP_INVALID:
 	case DROP_WORSE:
 		break;

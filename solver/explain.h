@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "solver/pool.h"
+#include "solver/similar.h"
 
 /*
  * To be called for the universe as the attempt without a solution has left it.  Sets ERR_UNSAT, one
@@ -101,9 +102,5 @@ void tell_wish(struct telling *t, const struct wish *w);
 void tell_conflicts(struct telling *t, const struct conflict_list *list);
 /* What would help, a line each. */
 void tell_remedies(struct telling *t, const struct unsat *unsat);
-
-/* Names of the index that look like this one, the best first: at most max of them. */
-size_t similar_names(
-	struct arena *a, const struct index *ix, struct str name, struct str *out, size_t max);
 
 #endif

@@ -1,5 +1,7 @@
 #include "solver/explain.h"
 
+#include "base/date.h"
+
 #include <stdlib.h>
 
 enum { DEPTH_MAX = 6, GROUPS_MAX = 5, TEXTS_MAX = 3, CONFLICTS_MAX = 16 };
@@ -259,7 +261,8 @@ static void tell_asked(struct telling *t, const struct package *m, const struct 
 	for (size_t i = 0; i < m->candidates.n; i++) {
 		const struct candidate *c = m->candidates.v[i];
 
-		if (c->drop.kind == DROP_REQUEST || c->drop.kind == DROP_PRIORITY)
+		if (c->drop.kind == DROP_REQUEST || c->drop.kind == DROP_PRIORITY ||
+			c->drop.kind == DROP_NEWER)
 			continue;
 		for (size_t k = 0; k < c->n_depends; k++)
 			if (c->depends[k]->package == n)
@@ -274,7 +277,8 @@ static void tell_asked(struct telling *t, const struct package *m, const struct 
 static void tell_first_channel(struct telling *t, const struct package *p)
 {
 	for (size_t i = 0; i < p->candidates.n; i++)
-		if (p->candidates.v[i]->bar.kind != DROP_PRIORITY) {
+		if (p->candidates.v[i]->bar.kind != DROP_PRIORITY &&
+			p->candidates.v[i]->bar.kind != DROP_NEWER) {
 			buf_printf(t->to, "'%.*s'",
 				STR_ARG(p->candidates.v[i]->source->channel->name));
 			return;
@@ -318,6 +322,26 @@ static void tell_both(
 	buf_puts(t->to, " and ");
 	tell_what_it_has(t, other, true);
 	buf_puts(t->to, "\n");
+}
+
+/* " is of 2024-08-18, newer than --as-of 2024-01-01" */
+static void tell_newer(struct telling *t, const struct group *g, bool many)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+	char from[DATE_DAY], to[DATE_DAY];
+
+	for (size_t i = 0; i < g->members.n; i++) {
+		uint64_t time = candidate_time(g->members.v[i]);
+
+		first = time < first ? time : first;
+		last = time > last ? time : last;
+	}
+	date_day(first, from);
+	date_day(last, to);
+	buf_printf(t->to, " %s of %s", many ? "are" : "is", from);
+	if (strcmp(from, to) != 0)
+		buf_printf(t->to, " to %s", to);
+	buf_printf(t->to, ", newer than --as-of %s\n", t->u->request->as_of_text);
 }
 
 /* The last words of a line: what a requirement fails by, or the lines below it. */
@@ -384,6 +408,9 @@ static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 			STR_ARG(c->source->channel->name), STR_ARG(c->package->name));
 		tell_first_channel(t, c->package);
 		buf_puts(t->to, "\n");
+		break;
+	case DROP_NEWER:
+		tell_newer(t, g, many);
 		break;
 	case DROP_WORSE:
 		buf_puts(t->to,

@@ -30,6 +30,7 @@ struct lock {
 	struct str *indexes; /* of Python packages, URLs as written; kept, and none is fine */
 	size_t n_indexes;
 	enum channel_priority priority;
+	uint64_t as_of; /* milliseconds: what was newer was passed over; 0: nothing was */
 	/* What URLs of the file had of user names and tokens: for http_add_credentials() alone. */
 	struct channel_list credentials;
 	struct lock_target *targets; /* sorted by name */

@@ -1,5 +1,6 @@
 #include "solver/lock.h"
 
+#include "base/date.h"
 #include "base/table.h"
 #include "solver/lock_pip.h"
 #include "solver/matchspec.h"
@@ -105,6 +106,23 @@ static bool same_virtual_packages(struct check *c)
 	if (!all_among(c->a, t->virtual_packages, t->n_virtual_packages, r->virtual_packages,
 		    r->n_virtual_packages, &which))
 		return no(c, "it was made with the virtual package '%.*s'", STR_ARG(which));
+	return true;
+}
+
+/* A date given now binds a lock that was made without it, too. */
+static bool old_enough(struct check *c)
+{
+	const uint64_t as_of = c->request->as_of;
+	char day[DATE_DAY];
+
+	for (size_t i = 0; as_of && i < c->target->n_records; i++) {
+		const struct record *r = c->target->records[i];
+
+		date_day(r->timestamp, day);
+		if (r->timestamp > as_of)
+			return no(c, "%.*s %.*s is of %s, newer than --as-of %s", STR_ARG(r->name),
+				STR_ARG(r->version), day, c->request->as_of_text);
+	}
 	return true;
 }
 
@@ -319,7 +337,7 @@ int lock_current(
 		current = no(
 			&c, "it has %zu packages that are built from source", c.target->n_skipped);
 	else
-		current = same_channels(&c, lock) && same_virtual_packages(&c) &&
+		current = same_channels(&c, lock) && same_virtual_packages(&c) && old_enough(&c) &&
 			  check_packages(&c) && lock_pip_current(a, c.target, r, &c.reason);
 	if (!current)
 		*reason = c.reason;

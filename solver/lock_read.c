@@ -1,5 +1,6 @@
 #include "solver/lock.h"
 
+#include "base/date.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/table.h"
@@ -355,6 +356,17 @@ static int read_channels(struct lock_reader *r, const struct yaml *list, struct 
 	return 0;
 }
 
+static int read_as_of(struct lock_reader *r, const struct yaml *options, struct err *e)
+{
+	const struct yaml *as_of = yaml_get(options, "exclude-newer");
+
+	if (yaml_is_null(as_of) ||
+		(as_of->kind == YAML_SCALAR && date_parse(as_of->text, &r->out->as_of) == 0))
+		return 0;
+	return lock_field_fail(
+		r, as_of, e, "'exclude-newer' is not a time such as 2024-01-31T12:00:00Z");
+}
+
 static int read_options(struct lock_reader *r, const struct yaml *environment, struct err *e)
 {
 	const struct yaml *options = yaml_get(environment, "options");
@@ -363,7 +375,8 @@ static int read_options(struct lock_reader *r, const struct yaml *environment, s
 	if (yaml_is_null(options))
 		return 0;
 	if (lock_field_is(r, options, YAML_MAP, "'options'", e) < 0 ||
-		lock_field_text(r, options, "channel-priority", &priority, e) < 0)
+		lock_field_text(r, options, "channel-priority", &priority, e) < 0 ||
+		read_as_of(r, options, e) < 0)
 		return -1;
 	if (str_is(priority, "strict"))
 		r->out->priority = PRIORITY_STRICT;

@@ -1,5 +1,6 @@
 #include "solver/lock.h"
 
+#include "base/date.h"
 #include "base/hash.h"
 #include "base/http.h"
 #include "base/yaml.h"
@@ -389,12 +390,26 @@ static void put_priority(struct buf *to, enum channel_priority priority)
 	case PRIORITY_STRICT:
 		return;
 	case PRIORITY_FLEXIBLE:
-		buf_puts(to, "    options:\n      channel-priority: flexible\n");
+		buf_puts(to, "      channel-priority: flexible\n");
 		return;
 	case PRIORITY_DISABLED:
-		buf_puts(to, "    options:\n      channel-priority: disabled\n");
+		buf_puts(to, "      channel-priority: disabled\n");
 		return;
 	}
+}
+
+static void put_options(struct buf *to, const struct lock *lock)
+{
+	char time[DATE_TIME];
+
+	if (lock->priority == PRIORITY_STRICT && !lock->as_of)
+		return;
+	buf_puts(to, "    options:\n");
+	put_priority(to, lock->priority);
+	if (!lock->as_of)
+		return;
+	date_time(lock->as_of, time);
+	put_key(to, "      exclude-newer", str_of(time));
 }
 
 static void put_selected_pypi(
@@ -417,7 +432,7 @@ static void put_environment(
 	buf_puts(to, "environments:\n  default:\n");
 	put_channels(a, to, lock);
 	put_indexes(a, to, lock);
-	put_priority(to, lock->priority);
+	put_options(to, lock);
 	buf_puts(to, s->n_targets ? "    packages:\n" : "    packages: {}\n");
 	for (size_t i = 0; i < s->n_targets; i++) {
 		const struct lock_target *t = s->targets[i];

@@ -1,5 +1,5 @@
 /* "Did you mean": names at a small edit distance, or that differ by a usual prefix. */
-#include "solver/explain.h"
+#include "solver/similar.h"
 
 #include <ctype.h>
 
@@ -100,16 +100,38 @@ static void consider(void *ctx, struct str other)
 		keep_best(s->best, &s->n, s->max, (struct similar){other, d});
 }
 
+static void begin(struct search *s, struct str name, size_t max)
+{
+	*s = (struct search){.name = name, .limit = name.n <= 3 ? 1 : 2, .max = max};
+	s->best = arena_array(&s->scratch, struct similar, max + 1);
+	s->wanted = plain(&s->scratch, name);
+}
+
+static size_t end(struct search *s, struct arena *a, struct str *out)
+{
+	for (size_t i = 0; i < s->n; i++)
+		out[i] = arena_str(a, s->best[i].name);
+	arena_release(&s->scratch);
+	return s->n;
+}
+
 size_t similar_names(
 	struct arena *a, const struct index *ix, struct str name, struct str *out, size_t max)
 {
-	struct search s = {.name = name, .limit = name.n <= 3 ? 1 : 2, .max = max};
+	struct search s;
 
-	s.best = arena_array(&s.scratch, struct similar, max + 1);
-	s.wanted = plain(&s.scratch, name);
+	begin(&s, name, max);
 	index_each_name(ix, consider, &s);
-	for (size_t i = 0; i < s.n; i++)
-		out[i] = arena_str(a, s.best[i].name);
-	arena_release(&s.scratch);
-	return s.n;
+	return end(&s, a, out);
+}
+
+size_t similar_among(struct arena *a, const struct str *names, size_t n, struct str name,
+	struct str *out, size_t max)
+{
+	struct search s;
+
+	begin(&s, name, max);
+	for (size_t i = 0; i < n; i++)
+		consider(&s, names[i]);
+	return end(&s, a, out);
 }

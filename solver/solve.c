@@ -119,7 +119,7 @@ static int hand_out(struct arena *a, struct universe *u, const struct candidate_
 static int solve_universe(struct arena *a, struct universe *u, struct solution *out, struct err *e)
 {
 	struct candidate_list chosen = {0};
-	int rc = attempt(u, &chosen, NULL, e);
+	int rc = u->request->locked ? update(u, &chosen, e) : attempt(u, &chosen, NULL, e);
 
 	if (rc < 0)
 		return -1;

@@ -24,6 +24,17 @@ struct solve_request {
 	const char *cache_dir;
 	struct http *http;
 	bool offline;
+	/* Milliseconds: what is newer is passed over; 0: nothing is.  And as the user wrote it. */
+	uint64_t as_of;
+	const char *as_of_text;
+	/*
+	 * Keep these packages, but make the ones named by `updates` as new as can be, the first before
+	 * the next (docs/design/solving.md, "Update").  NULL: everything is chosen anew.
+	 */
+	struct record *const *locked;
+	size_t n_locked;
+	const struct str *updates;
+	size_t n_updates;
 	bool no_deps; /* the best record for each spec alone; dependencies are not looked at */
 	/* What lock_current asks besides; solve() does not look at it. */
 	const struct spec_line *pip;

@@ -519,6 +519,8 @@ static void keep_first_channel(struct universe *u, struct package *p)
 	for (size_t i = 0; i < p->candidates.n; i++) {
 		struct candidate *c = p->candidates.v[i];
 
+		if (c->bar.kind == DROP_NEWER)
+			continue;
 		if (asked &&
 			(!c->version || !matchspec_match(&any, candidate_record(u, c, false, NULL),
 						c->version)))
@@ -531,6 +533,14 @@ static void keep_first_channel(struct universe *u, struct package *p)
 			bar(p->candidates.v[i], DROP_PRIORITY, NULL);
 }
 
+/* What has no time is from before records had one. */
+static void bar_newer(const struct universe *u, const struct package *p)
+{
+	for (size_t i = 0; i < p->candidates.n; i++)
+		if (candidate_time(p->candidates.v[i]) > u->request->as_of)
+			bar(p->candidates.v[i], DROP_NEWER, NULL);
+}
+
 int universe_load(struct universe *u, struct package *p, struct err *e)
 {
 	struct candidate_list *list = &p->candidates;
@@ -541,6 +551,8 @@ int universe_load(struct universe *u, struct package *p, struct err *e)
 		return standin_load(u, p, e);
 	if (read_candidates(u, p, e) < 0)
 		return -1;
+	if (u->request->as_of)
+		bar_newer(u, p);
 	if (u->request->priority == PRIORITY_STRICT)
 		keep_first_channel(u, p);
 	for (size_t i = 0; i < list->n; i++)

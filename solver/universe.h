@@ -31,6 +31,7 @@ enum drop_kind {
 	DROP_CONFLICT, /* its constraint excludes all that is left of a name that must be there */
 	DROP_NARROWED, /* each candidate left of a package that must be there asks for others */
 	DROP_PRIORITY, /* strict channel priority: a channel before this one has the name */
+	DROP_NEWER,    /* it is newer than the request's date */
 	DROP_INVALID,  /* its version or a dependency cannot be read */
 	DROP_WORSE,    /* not impossible, but a better one does as well */
 };
@@ -277,6 +278,11 @@ void reduce(struct universe *u);
  * has left it.
  */
 void improve(struct universe *u, struct candidate_list *chosen);
+/*
+ * One attempt that keeps what is locked (solve_request.locked) as far as can be: 1 solved, 0 there is
+ * no solution, -1 error.  solver/update.c says how.
+ */
+int update(struct universe *u, struct candidate_list *chosen, struct err *e);
 /* What of a solution the wishes need, in the order of reach; what no condition asks for is not. */
 struct candidate_list keep_needed(struct universe *u, const struct candidate_list *chosen);
 /* solve() with an index that is already there. */
@@ -286,6 +292,12 @@ int solve_index(struct arena *a, const struct solve_request *r, const struct ind
 static inline bool requirement_matches(const struct requirement *r, const struct candidate *c)
 {
 	return r->bits && (r->bits[c->at / 64] >> c->at % 64 & 1);
+}
+
+/* When it came into the channel, in milliseconds; 0: not known. */
+static inline uint64_t candidate_time(const struct candidate *c)
+{
+	return c->timestamp;
 }
 
 static inline bool candidate_live(const struct candidate *c)

@@ -9,6 +9,9 @@
  *	                                        a record: name version build, fields, depends,
  *	                                        constrains; number=N features=A,B noarch bz2;
  *	                                        behind another ; a group: "; test: pytest, b 1"
+ *	as-of 2024-01-31                        date=2023-05-01 or ms=MILLISECONDS in a record
+ *	locked b-1.0-0 a-2.0-0                  the lock has these of the first channel ...
+ *	update a                                ... and these are to be as new as can be
  *	removed numpy-1.0-h1_0.conda            the channel has taken it back
  *	want numpy                              line N of the user, N counted from 1
  *	expect python-3.9-0 numpy-1.0-h0_py39   the whole answer in order ("channel::" may precede)
@@ -18,6 +21,7 @@
  *
  * Each case is solved with the records in the order of the file, backwards and in a mixed order.
  */
+#include "base/date.h"
 #include "tests/unit/solver_helper.h"
 
 #include <dirent.h>
@@ -42,6 +46,8 @@ struct scenario {
 		size_t n, cap;
 	} records;
 	struct text_list removed, wants, says, omits, advises;
+	struct words locked, updates;
+	struct str as_of;
 	struct str expect;
 	bool has_expect;
 };
@@ -85,6 +91,12 @@ static void read_line(struct arena *a, struct scenario *s, struct str line)
 						      : PRIORITY_FLEXIBLE;
 	} else if (str_starts(line, STR("target "))) {
 		s->virtual_packages = split_words(a, after(line, "target "));
+	} else if (str_starts(line, STR("as-of "))) {
+		s->as_of = after(line, "as-of ");
+	} else if (str_starts(line, STR("locked "))) {
+		s->locked = split_words(a, after(line, "locked "));
+	} else if (str_starts(line, STR("update "))) {
+		s->updates = split_words(a, after(line, "update "));
 	} else if (str_starts(line, STR("removed "))) {
 		*VEC_PUSH(a, &s->removed) = after(line, "removed ");
 	} else if (str_starts(line, STR("want "))) {
@@ -177,6 +189,14 @@ static void write_fields(struct json_out *w, const struct words *f)
 			str_u64(value, 1 << 20, &time);
 			jw_key(w, "timestamp");
 			jw_int(w, (int64_t)(UINT64_C(1500000000000) + time));
+		}
+		if (str_is(key, "date") || str_is(key, "ms")) {
+			uint64_t time;
+
+			if (str_u64(value, INT64_MAX, &time) < 0)
+				assert_int_equal(date_parse(value, &time), 0);
+			jw_key(w, "timestamp");
+			jw_int(w, (int64_t)time);
 		}
 	}
 	jw_key(w, "build_number");
@@ -326,6 +346,22 @@ static void check_answer(
 			STR_ARG(s->expect), STR_ARG(buf_view(&answer)));
 }
 
+/* As a lock has them, without sums. */
+static struct record **locked_records(struct arena *a, const struct scenario *s)
+{
+	struct record **v = arena_array(a, struct record *, s->locked.n);
+
+	for (size_t i = 0; i < s->locked.n; i++) {
+		struct record *r = v[i] = arena_new(a, struct record);
+
+		r->fn = arena_strf(a, "%.*s.conda", STR_ARG(s->locked.v[i]));
+		assert_int_equal(record_split_fn(r->fn, &r->name, &r->version, &r->build), 0);
+		r->subdir = STR("linux-64");
+		r->channel = s->channels.v[0].url;
+	}
+	return v;
+}
+
 /* What is said does not depend on the order of records either: *first is what was said before. */
 static void check_same_words(
 	const struct scenario *s, struct str *first, struct arena *a, const char *text)
@@ -343,7 +379,7 @@ static void solve_once(
 	struct arena a = {0};
 	struct index *ix = make_index(&a, s, dir, order);
 	struct words wants = {.v = s->wants.v, .n = s->wants.n};
-	const struct solve_request request = {.channels = s->channels.v,
+	struct solve_request request = {.channels = s->channels.v,
 		.n_channels = s->channels.n,
 		.priority = s->priority,
 		.subdir = STR("linux-64"),
@@ -355,7 +391,19 @@ static void solve_once(
 		.target = "box"};
 	struct solution got = {0};
 	struct err e = {0};
-	int rc = solve_index(&a, &request, ix, &got, &e);
+	int rc;
+
+	if (s->as_of.n) {
+		request.as_of_text = arena_cstr(&a, s->as_of);
+		assert_int_equal(date_parse(s->as_of, &request.as_of), 0);
+	}
+	if (s->locked.n) {
+		request.locked = locked_records(&a, s);
+		request.n_locked = s->locked.n;
+		request.updates = s->updates.v;
+		request.n_updates = s->updates.n;
+	}
+	rc = solve_index(&a, &request, ix, &got, &e);
 
 	check_answer(s, rc, &got, &e);
 	if (rc < 0)
