@@ -46,6 +46,13 @@ struct install_request {
 	 * the request has a pip section: what was resolved and installed, in the arena.
 	 */
 	struct pypi_set *pypi;
+	/*
+	 * What a lock had: where pypi is to be resolved, these versions and commits are kept as far as
+	 * the lines allow it, but for the names of `unkept`.  NULL: everything is chosen anew.
+	 */
+	const struct pypi_set *keep;
+	const struct str *unkept;
+	size_t n_unkept;
 	const char *pip_file;     /* what the lines of `pip` belong to, for messages */
 	struct http *http;        /* for wheels, source distributions and index pages */
 	struct str subdir, glibc; /* of the target: "linux-64", "2.17" */

@@ -184,9 +184,14 @@ struct package_list {
 	size_t n, cap;
 };
 int pip_resolve(struct pip_work *w, struct pypi_set *out, struct err *e);
-/* Lets pip choose and download what the lines and the given ones still miss. */
+/* What install_request.keep has of that name and is to stay; NULL: nothing. */
+const struct pypi_package *pip_kept(struct pip_work *w, struct str name);
+/*
+ * Lets pip choose and download what the lines and the given ones still miss; keep: in the versions
+ * that pip_kept() has, unless a line asks for another.
+ */
 int pip_download(struct pip_work *w, const struct pip_givens *given,
-	const struct requirement *const *lines, size_t n_lines, struct package_list *out,
+	const struct requirement *const *lines, size_t n_lines, bool keep, struct package_list *out,
 	struct err *e);
 /* Where a downloaded file came from: its URL, without credentials. */
 int pip_locate(struct pip_work *w, struct str name, struct str file, const uint8_t sha256[32],

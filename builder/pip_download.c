@@ -136,11 +136,45 @@ static int write_lines(struct download *d, const struct requirement *const *line
 		buf_view(&d->lines), 0600, e);
 }
 
+static bool is_allowed(struct arena *a, const struct pypi_package *p,
+	const struct requirement *const *lines, size_t n_lines)
+{
+	const struct pep440 *version;
+
+	if (p->version.n == 0 || pep440_parse(a, p->version, &version, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n_lines; i++)
+		if (lines[i]->spec.versions.n && str_eq(lines[i]->spec.name, p->name) &&
+			!pep440_set_has(&lines[i]->spec.versions, version, PEP440_PRE_YES))
+			return false;
+	return true;
+}
+
+/* What comes of git or a folder is no matter of versions, and given already. */
+static void write_kept(
+	struct download *d, const struct requirement *const *lines, size_t n_lines, struct buf *to)
+{
+	const struct pypi_set *keep = d->w->request->keep;
+
+	for (size_t i = 0; keep && i < keep->n; i++) {
+		const struct pypi_package *p = &keep->v[i];
+
+		if (pip_kept(d->w, p->name) && !pip_given_find(d->given, p->name) &&
+			str_find(p->url, STR("://")) > 0 && !str_starts(p->url, STR("git+")) &&
+			is_allowed(d->w->arena, p, lines, n_lines))
+			buf_printf(to, "%.*s==%.*s\n", STR_ARG(p->name), STR_ARG(p->version));
+	}
+}
+
 /* Those of what is given were looked at already, and old pips refuse them beside a path. */
-static int write_constraints(struct download *d, struct err *e)
+static int write_constraints(struct download *d, const struct requirement *const *lines,
+	size_t n_lines, bool keep, struct err *e)
 {
 	const struct requirements *r = &d->w->requirements;
 	CLEANUP_BUF text = {0};
+
+	if (keep)
+		write_kept(d, lines, n_lines, &text);
 
 	for (size_t i = 0; i < r->n_constraints; i++)
 		if (!pip_given_find(d->given, r->constraints[i].spec.name))
@@ -228,7 +262,7 @@ static int take_files(struct download *d, struct package_list *out, struct err *
 }
 
 int pip_download(struct pip_work *w, const struct pip_givens *given,
-	const struct requirement *const *lines, size_t n_lines, struct package_list *out,
+	const struct requirement *const *lines, size_t n_lines, bool keep, struct package_list *out,
 	struct err *e)
 {
 	struct download d = {.w = w, .given = given, .stub_names.arena = w->arena};
@@ -246,7 +280,7 @@ int pip_download(struct pip_work *w, const struct pip_givens *given,
 	if (rc == 0)
 		rc = write_lines(&d, lines, n_lines, &binds, e);
 	if (rc == 0)
-		rc = write_constraints(&d, e);
+		rc = write_constraints(&d, lines, keep ? n_lines : 0, keep, e);
 	if (rc == 0)
 		rc = run(&d, &binds, e);
 	buf_release(&d.lines);

@@ -13,6 +13,19 @@ struct line_list {
 	size_t n, cap;
 };
 
+const struct pypi_package *pip_kept(struct pip_work *w, struct str name)
+{
+	const struct install_request *r = w->request;
+
+	for (size_t i = 0; i < r->n_unkept; i++)
+		if (str_eq(pypi_normal_name(w->arena, r->unkept[i]), name))
+			return NULL;
+	for (size_t i = 0; r->keep && i < r->keep->n; i++)
+		if (str_eq(r->keep->v[i].name, name))
+			return &r->keep->v[i];
+	return NULL;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return str_cmp(
@@ -105,6 +118,26 @@ static void give_chosen(
 				.n_requires_dist = package->n_requires_dist}});
 }
 
+/* As locked if that goes; else all is chosen anew: pip does not say what would have to give way. */
+static int download(struct pip_work *w, struct pip_givens *all, const struct line_list *open,
+	struct package_list *out, struct err *e)
+{
+	struct err why = {0};
+
+	if (w->request->keep) {
+		if (pip_download(w, all, open->v, open->n, true, out, &why) == 0)
+			return 0;
+		if (why.code != ERR_UNSAT)
+			return err_move(e, &why);
+		log_note("pip finds nothing that keeps the locked versions: "
+			 "the pip section is resolved anew");
+		log_debug("%s", why.text);
+		err_release(&why);
+		out->n = 0;
+	}
+	return pip_download(w, all, open->v, open->n, false, out, e);
+}
+
 /* pip chose among all there is; that it all fits is looked at here, as old pips do not. */
 static int choose(struct pip_work *w, struct pip_givens *all, const struct line_list *lines,
 	struct package_list *out, struct err *e)
@@ -113,7 +146,7 @@ static int choose(struct pip_work *w, struct pip_givens *all, const struct line_
 	int rc;
 
 	still_open(w, all, lines, &open);
-	if (pip_download(w, all, open.v, open.n, out, e) < 0)
+	if (download(w, all, &open, out, e) < 0)
 		return -1;
 	for (size_t i = 0; i < out->n; i++)
 		give_chosen(w, all, &out->v[i]);

@@ -259,13 +259,36 @@ static int take_url(struct pip_work *w, struct pip_source *s, struct err *e)
 	return take_file(w, place.path, name, s, e);
 }
 
+/* The commit that the lock has for what is asked for, if that is to stay. */
+static bool kept_commit(
+	struct pip_work *w, const struct requirement *r, char commit[GIT_COMMIT_MAX + 1])
+{
+	const struct install_request *q = w->request;
+	struct str asked = requirement_lock_url(w->arena, r, (struct str){0});
+
+	for (size_t i = 0; q->keep && i < q->keep->n; i++) {
+		const struct pypi_package *p = &q->keep->v[i];
+		struct pypi_git git;
+
+		if (!str_starts(p->url, asked) || p->url.n == asked.n || p->url.p[asked.n] != '#' ||
+			!pip_kept(w, p->name) || pypi_git_split(w->arena, p->url, &git) < 0 ||
+			git.commit.n > GIT_COMMIT_MAX)
+			continue;
+		memcpy(commit, git.commit.p, git.commit.n);
+		commit[git.commit.n] = '\0';
+		return true;
+	}
+	return false;
+}
+
 static int take_git(struct pip_work *w, struct pip_source *s, struct err *e)
 {
 	const struct requirement *r = &s->requirement;
 	struct git_source git = {r->url, r->rev, !w->request->network, w->request->timeout_s};
 	char commit[GIT_COMMIT_MAX + 1];
 
-	if (git_resolve(w->arena, w->request->cache, &git, commit, e) < 0)
+	if (!kept_commit(w, r, commit) &&
+		git_resolve(w->arena, w->request->cache, &git, commit, e) < 0)
 		return -1;
 	s->package.url = requirement_lock_url(w->arena, r, str_of(commit));
 	return pip_build_git(w, r, commit, &s->package, &s->wheel, e);

@@ -1,11 +1,14 @@
 /* envbuild lock: solve for each target and write the lock. */
+#include "base/date.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/environment.h"
 #include "cli/output.h"
+#include "cli/update.h"
 
-static void json_target(struct json_out *w, const struct plan *plan)
+static void json_target(
+	struct session *s, const struct project *p, struct json_out *w, const struct plan *plan)
 {
 	jw_object(w);
 	jw_key(w, "target");
@@ -19,6 +22,7 @@ static void json_target(struct json_out *w, const struct plan *plan)
 	for (size_t i = 0; i < plan->pypi->n; i++)
 		jw_str(w, plan->pypi->v[i].url);
 	jw_array_end(w);
+	update_tell(s, p, plan, w);
 	jw_object_end(w);
 }
 
@@ -30,6 +34,8 @@ static int resolve_in(struct session *s, struct project *p, struct plan *plan,
 	struct engine *engine, struct err *e)
 {
 	const struct options *o = &s->line.options;
+	const struct lock_target *was =
+		p->n_updates ? lock_find(&p->lock, plan->profile.name) : NULL;
 	char *prefix = path_join(&s->arena, s->work, "lock");
 	struct install_request r = {
 		.cache = &s->cache,
@@ -49,6 +55,11 @@ static int resolve_in(struct session *s, struct project *p, struct plan *plan,
 	int rc;
 
 	plan_fill_pip(s, p, plan, &r);
+	if (was) {
+		r.keep = &was->pypi;
+		r.unkept = p->updates;
+		r.n_unkept = p->n_updates;
+	}
 	if (engine_kind(engine) == ENGINE_NONE) {
 		r.prefix = output_padded_prefix(&s->arena, prefix, strlen(BUILD_PREFIX));
 		r.prefix_inside = r.prefix;
@@ -63,7 +74,7 @@ static int resolve_pip(struct session *s, struct project *p, struct plan *plan, 
 	struct engine *engine = NULL;
 	int rc;
 
-	if (plan->env.n_pip == 0)
+	if (plan->env.n_pip == 0 || plan->pypi->settled)
 		return 0;
 	rc = session_work(s, e);
 	if (rc == 0)
@@ -139,6 +150,17 @@ static int check_lock(struct session *s, const struct project *p, struct err *e)
 	return 0;
 }
 
+/* A lock that was made as of a date is asked for anew without it. */
+static void warn_of_date(const struct session *s, const struct project *p)
+{
+	char day[DATE_DAY];
+
+	if (!p->lock.as_of || s->line.options.as_of)
+		return;
+	date_day(p->lock.as_of, day);
+	log_warn("the lock was made as of %s and will be of now; --as-of %s keeps it so", day, day);
+}
+
 int command_lock(struct session *s, struct err *e)
 {
 	CLEANUP_BUF text = {0};
@@ -155,8 +177,14 @@ int command_lock(struct session *s, struct err *e)
 			p.path);
 	if (s->line.options.check && s->line.options.output)
 		return err_set(e, ERR_USAGE, "--check writes nothing: -o does not go with it");
+	if (s->line.options.check && s->line.options.update.n)
+		return err_set(
+			e, ERR_USAGE, "--check changes nothing: --update does not go with it");
 	if (s->line.options.check)
 		return check_lock(s, &p, e);
+	if (update_begin(s, &p, e) < 0)
+		return -1;
+	warn_of_date(s, &p);
 	path = s->line.options.output ? s->line.options.output : p.lock_path;
 	jw_object(&w);
 	jw_key(&w, "lock");
@@ -167,10 +195,10 @@ int command_lock(struct session *s, struct err *e)
 		struct plan plan;
 
 		if (plan_target(s, &p, p.targets[i], true, &plan, e) < 0 ||
-			resolve_pip(s, &p, &plan, e) < 0)
+			update_keep(s, &p, &plan, e) < 0 || resolve_pip(s, &p, &plan, e) < 0)
 			return -1;
+		json_target(s, &p, &w, &plan);
 		plan_enter_lock(s, &p, &plan);
-		json_target(&w, &plan);
 	}
 	jw_array_end(&w);
 	if (project_write_lock(s, &p, path, &changed, e) < 0)

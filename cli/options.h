@@ -19,10 +19,10 @@ struct text_list {
 };
 
 struct options {
-	struct text_list channels, targets, allow_clobber, mirrors;
+	struct text_list channels, targets, allow_clobber, mirrors, update;
 	const char *channel_alias, *channel_priority;
 	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell, *vault,
-		*max_size, *as;
+		*max_size, *as, *as_of;
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
 		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards;
 	unsigned verbose, jobs, level, timeout, older;
@@ -59,6 +59,8 @@ enum option_id {
 	OPT_ALL,
 	OPT_DRY_RUN,
 	OPT_CHECK,
+	OPT_UPDATE,
+	OPT_AS_OF,
 	OPT_EXPORT_FORMAT,
 	OPT_SHARDS,
 	OPT_ENGINE,

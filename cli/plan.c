@@ -1,5 +1,6 @@
 #include "cli/plan.h"
 
+#include "base/date.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "builder/upkeep.h"
@@ -199,10 +200,19 @@ static int ask_for_pip(
 
 static void fill_request(struct session *s, const struct project *p, struct plan *plan)
 {
+	const struct lock_target *kept =
+		p->n_updates ? lock_find(&p->lock, plan->profile.name) : NULL;
+
 	plan->request = (struct solve_request){
 		.channels = plan->channels.v,
 		.n_channels = plan->channels.n,
 		.priority = plan->request.priority,
+		.as_of = plan->request.as_of,
+		.as_of_text = s->line.options.as_of,
+		.locked = kept ? kept->records : NULL,
+		.n_locked = kept ? kept->n_records : 0,
+		.updates = p->updates,
+		.n_updates = p->n_updates,
 		.subdir = plan->profile.subdir,
 		.virtual_packages = plan->profile.virtual_packages,
 		.n_virtual_packages = plan->profile.n_virtual_packages,
@@ -352,6 +362,15 @@ static int plan_from_lock(struct session *s, struct project *p, struct plan *pla
 	return 0;
 }
 
+static int parse_as_of(const char *text, uint64_t *out, struct err *e)
+{
+	*out = 0;
+	if (!text || date_parse(str_of(text), out) == 0)
+		return 0;
+	err_set(e, ERR_USAGE, "--as-of takes a day or a time, not '%s'", text);
+	return err_advise(e, "for example 2024-01-31 (to its end, UTC) or 2024-01-31T12:00:00Z");
+}
+
 /* What the environment file and the command line ask for. */
 static int read_request(struct session *s, const struct project *p, struct plan *out, struct err *e)
 {
@@ -364,6 +383,7 @@ static int read_request(struct session *s, const struct project *p, struct plan 
 		return -1;
 	out->name = o->name ? str_of(o->name) : out->env.name;
 	if (parse_priority(o->channel_priority, &priority, e) < 0 ||
+		parse_as_of(o->as_of, &out->request.as_of, e) < 0 ||
 		collect_channels(s, p, out, e) < 0)
 		return -1;
 	lend_credentials(s, out);
@@ -445,6 +465,7 @@ int plan_check(struct session *s, const struct project *p, const char *target, s
 static void set_channels(struct arena *a, struct lock *lock, const struct plan *plan)
 {
 	lock->priority = plan->request.priority;
+	lock->as_of = plan->request.as_of;
 	lock->n_channels = plan->channels.n;
 	lock->channels = arena_array(a, struct str, plan->channels.n);
 	for (size_t i = 0; i < plan->channels.n; i++)

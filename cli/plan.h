@@ -21,6 +21,8 @@ struct project {
 	struct settings settings;
 	struct lock lock; /* empty where there was none */
 	bool has_lock;
+	const struct str *updates; /* names of --update; NULL: everything is chosen anew */
+	size_t n_updates;
 	const char **targets; /* those to work for: -t, else envbuild.yml, else host */
 	size_t n_targets;
 };

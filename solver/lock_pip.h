@@ -1,4 +1,4 @@
-/* Private to solver/lock_*.c: the pip section's part of lock_current. */
+/* The pip section's part of lock_current and lock_fits. */
 #ifndef SOLVER_LOCK_PIP_H
 #define SOLVER_LOCK_PIP_H
 
