@@ -1,6 +1,7 @@
 #include "base/http.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/http_file.h"
 #include "base/http_transfer.h"
 #include "base/interrupt.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { POLL_MS = 1000 };
+enum { POLL_MS = 1000, AUTH_MAX = 4 << 20 };
 
 /* --- set-up -------------------------------------------------------------------------------- */
 
@@ -71,6 +72,10 @@ struct http *http_new(const struct http_options *options)
 		h->options.per_host = 6;
 	if (!h->options.retries)
 		h->options.retries = 3;
+	if (h->options.no_retries)
+		h->options.retries = 0;
+	if (!h->options.connect_s)
+		h->options.connect_s = 20;
 	if (!h->options.pause_ms)
 		h->options.pause_ms = 300;
 	if (!h->options.stall_s)
@@ -121,6 +126,30 @@ void http_free(struct http *h)
 void http_add_credentials(struct http *h, const char *url, const char *fetch_url)
 {
 	credentials_add(&h->arena, &h->credentials, url, fetch_url);
+}
+
+int http_read_auth(struct http *h, const char *path, struct err *e)
+{
+	struct str text;
+
+	if (file_read(&h->arena, path, AUTH_MAX, &text, e) < 0)
+		return err_wrap(e, "cannot read the credentials '%s'", path);
+	return auths_parse(&h->arena, path, text, &h->auths, e);
+}
+
+void http_add_proxy(struct http *h, const char *beginning, const char *proxy)
+{
+	struct proxy_rule *rule = VEC_PUSH(&h->arena, &h->proxies);
+
+	rule->beginning = str_of(arena_strdup(&h->arena, beginning));
+	rule->proxy = arena_strdup(&h->arena, proxy);
+}
+
+void http_only_mirrors(struct http *h, const char *url)
+{
+	CLEANUP_ARENA scratch = {0};
+
+	mirrors_only(&h->mirrors, http_redact(&scratch, url));
 }
 
 void http_add_mirror(struct http *h, const char *url, const char *mirror)

@@ -22,8 +22,9 @@
  * A URL with mirrors is asked for at one place after the other, until one has given it whole and
  * its writer has accepted it; docs/design/download.md has the rules.
  *
- * Credentials come from the URL, http_add_credentials() or netrc ($NETRC, else ~/.netrc); proxies
- * from the usual variables; certificates from $SSL_CERT_FILE, $CURL_CA_BUNDLE or
+ * Credentials come from the URL, http_add_credentials(), http_read_auth() or netrc ($NETRC, else
+ * ~/.netrc), the first of these that has some.  A redirect to another host takes none along.  Proxies
+ * come from http_add_proxy(), else from the usual variables; certificates from $SSL_CERT_FILE, $CURL_CA_BUNDLE or
  * $REQUESTS_CA_BUNDLE, else the system's.  One thread at a time, but for http_wake().
  */
 #ifndef BASE_HTTP_H
@@ -39,9 +40,11 @@ struct http_options {
 	unsigned jobs;     /* 0: 8 */
 	unsigned per_host; /* 0: 6 */
 	unsigned retries;  /* 0: 3 */
-	unsigned stall_s;  /* less than a kilobyte in so long: dropped; 0: 30 */
-	unsigned pause_ms; /* before the first retry; 0: 300 */
-	bool offline;      /* anything but file:// fails at once with ERR_NETWORK */
+	bool no_retries;
+	unsigned stall_s;   /* less than a kilobyte in so long: dropped; 0: 30 */
+	unsigned connect_s; /* until a connection stands; 0: 20 */
+	unsigned pause_ms;  /* before the first retry; 0: 300 */
+	bool offline;       /* anything but file:// fails at once with ERR_NETWORK */
 };
 
 enum { HTTP_FULL = 1 };
@@ -95,10 +98,21 @@ const char *http_ca_variable(void);
  */
 void http_add_credentials(struct http *h, const char *url, const char *fetch_url);
 /*
+ * Reads a file of credentials by host (http_auth.h).  ERR_INPUT; what it holds is in no message.
+ */
+int http_read_auth(struct http *h, const char *path, struct err *e);
+/*
+ * What begins with "http://HOST" or "https://HOST" is asked for over this proxy ("": none), unless
+ * no_proxy has the host.
+ */
+void http_add_proxy(struct http *h, const char *beginning, const char *proxy);
+/*
  * What lies below url may be fetched below mirror (http, https or file; with its own credentials),
  * too.  Several are asked in the order in which they were added, the url itself first.
  */
 void http_add_mirror(struct http *h, const char *url, const char *mirror);
+/* The url itself is not asked, only its mirrors, unless it is among them: add it before or after. */
+void http_only_mirrors(struct http *h, const char *url);
 /* What `from` gave was wrong: later requests ask it last. */
 void http_distrust(struct http *h, const char *from);
 /* How many transfers may run at once from now on; returns what was so far. */

@@ -33,6 +33,15 @@ void mirrors_add(struct arena *a, struct mirrors *list, const char *url, const c
 	add(a, list, origin, without_slash(str_of(at)));
 }
 
+void mirrors_only(struct mirrors *list, const char *url)
+{
+	struct str origin = without_slash(str_of(url));
+
+	for (size_t i = 0; i < list->n; i++)
+		if (str_eq(list->v[i]->url, origin) && str_eq(list->v[i]->at, origin))
+			list->v[i]->passed_over = true;
+}
+
 /* Few and nearly sorted: an insertion sort keeps the order of equals. */
 static void insert(struct place *places, size_t n, struct place p)
 {
@@ -57,7 +66,7 @@ struct place *mirrors_places(
 		struct mirror *m = list->v[i];
 		struct place p = {.mirror = m, .is_origin = str_eq(m->at, m->url)};
 
-		if (!str_eq(m->url, origin))
+		if (!str_eq(m->url, origin) || m->passed_over)
 			continue;
 		p.url = p.is_origin ? url
 				    : arena_printf(a, "%.*s%s", STR_ARG(m->at), bare.p + origin.n);

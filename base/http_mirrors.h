@@ -5,9 +5,10 @@
 #include "base/arena.h"
 
 struct mirror {
-	struct str url;  /* what is below it ... */
-	struct str at;   /* ... is below this, too; equal to url: the origin itself */
-	unsigned failed; /* 0: never; else rising with the time of its latest failure */
+	struct str url;   /* what is below it ... */
+	struct str at;    /* ... is below this, too; equal to url: the origin itself */
+	bool passed_over; /* the origin, where only mirrors are to be asked */
+	unsigned failed;  /* 0: never; else rising with the time of its latest failure */
 };
 
 struct mirrors {
@@ -24,6 +25,8 @@ struct place {
 
 /* Both without credentials.  A mirror that is known already is not added again. */
 void mirrors_add(struct arena *a, struct mirrors *list, const char *url, const char *at);
+/* Passes the origin over from now on, as long as there is a mirror. */
+void mirrors_only(struct mirrors *list, const char *url);
 /*
  * The places of a URL, at least one: those of the longest `url` above it, the origin first, then
  * its mirrors as they were added, then those of either that have failed, the earliest first.

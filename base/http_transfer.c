@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-enum { CONNECT_TIMEOUT_S = 20, MAX_REDIRECTS = 10, MAX_RETRY_AFTER_S = 60 };
+enum { MAX_REDIRECTS = 10, MAX_RETRY_AFTER_S = 60 };
 enum { PAUSE_FACTOR = 3, PATIENCE_S = 5 };
 /* An attempt that kept as much is not counted: so a large file ends on any line that does. */
 enum { PROGRESS_BYTES = 64 << 10 };
@@ -276,7 +276,50 @@ static void set_limits(struct transfer *t)
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
 	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L << 10);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)t->h->options.connect_s);
+}
+
+/*
+ * A header of our own, since libcurl's way would hand the token to a host of a redirect that netrc
+ * knows.  Our own is for the first host alone.
+ */
+static void add_bearer(struct transfer *t, const struct auth *auth)
+{
+	CLEANUP_BUF b = {0};
+
+	if (!auth || auth->kind != AUTH_BEARER)
+		return;
+	buf_printf(&b, "Bearer %.*s", STR_ARG(auth->token));
+	add_header(t, "Authorization", b.p);
+}
+
+/* The longest beginning counts. */
+static void set_proxy(struct transfer *t)
+{
+	CLEANUP_ARENA scratch = {0};
+	struct str url = str_of(http_redact(&scratch, transfer_url(t)));
+	const struct proxy_rule *best = NULL;
+
+	for (size_t i = 0; i < t->h->proxies.n; i++) {
+		const struct proxy_rule *r = &t->h->proxies.v[i];
+
+		if (str_starts(url, r->beginning) && url.n > r->beginning.n &&
+			strchr(":/", url.p[r->beginning.n]) &&
+			(!best || r->beginning.n > best->beginning.n))
+			best = r;
+	}
+	if (best)
+		curl_easy_setopt(t->easy, CURLOPT_PROXY, best->proxy);
+}
+
+/* The URL with what is known of who we are there. */
+static const char *url_with_credentials(struct transfer *t, struct arena *a)
+{
+	const char *url = credentials_apply(a, &t->h->credentials, transfer_url(t));
+	const struct auth *auth = auths_find(&t->h->auths, url);
+
+	add_bearer(t, auth);
+	return auth_apply(a, auth, url);
 }
 
 void transfer_start(struct transfer *t)
@@ -293,8 +336,7 @@ void transfer_start(struct transfer *t)
 	t->paused = t->asked = false;
 	t->detail[0] = '\0';
 	add_headers(t);
-	curl_easy_setopt(
-		c, CURLOPT_URL, credentials_apply(&scratch, &t->h->credentials, transfer_url(t)));
+	curl_easy_setopt(c, CURLOPT_URL, url_with_credentials(t, &scratch));
 	curl_easy_setopt(c, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "envbuild/" ENVBUILD_VERSION);
@@ -308,6 +350,7 @@ void transfer_start(struct transfer *t)
 	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	set_limits(t);
 	set_security(t);
+	set_proxy(t);
 	curl_multi_add_handle(t->h->multi, c);
 }
 

@@ -8,6 +8,7 @@
 #define BASE_HTTP_TRANSFER_H
 
 #include "base/http.h"
+#include "base/http_auth.h"
 #include "base/http_credentials.h"
 #include "base/http_mirrors.h"
 
@@ -21,6 +22,14 @@ struct http {
 	struct arena arena; /* the requests' etags, the credentials, the mirrors */
 	struct credentials credentials;
 	struct mirrors mirrors;
+	struct auths auths;
+	struct {
+		struct proxy_rule {
+			struct str beginning; /* "https://host" */
+			const char *proxy;
+		} * v;
+		size_t n, cap;
+	} proxies;
 	const char *ca_file; /* NULL: libcurl's own */
 	bool answered;       /* some server has answered: the network is there */
 	atomic_bool woken;

@@ -44,6 +44,14 @@ int cache_add_vault(struct arena *a, struct cache *c, const char *dir, struct er
 	return 0;
 }
 
+bool cache_add_layer(struct arena *a, struct cache *c, const char *dir)
+{
+	if (!is_dir(dir))
+		return false;
+	add(a, c, dir, false);
+	return true;
+}
+
 void cache_add_lower(struct arena *a, struct cache *c, const char *list)
 {
 	struct str rest = str_of(list);

@@ -19,6 +19,8 @@
 
 /* Puts one folder in front of the layers (a vault); it must be there: ERR_USAGE. */
 int cache_add_vault(struct arena *a, struct cache *c, const char *dir, struct err *e);
+/* Appends one folder to the layers; false where there is none. */
+bool cache_add_layer(struct arena *a, struct cache *c, const char *dir);
 /* Appends the folders of "DIR:DIR..."; one that is not there is a warning.  NULL: none. */
 void cache_add_lower(struct arena *a, struct cache *c, const char *list);
 

@@ -118,42 +118,52 @@ static void give_chosen(
 				.n_requires_dist = package->n_requires_dist}});
 }
 
+/* The whole set, of its own: a try that fails leaves nothing in it. */
+static struct pip_givens copy_of(struct arena *a, const struct pip_givens *all)
+{
+	struct pip_givens copy = {0};
+
+	for (size_t i = 0; i < all->n; i++)
+		pip_given_add(a, &copy, &all->v[i]);
+	return copy;
+}
+
+/* pip chose among all there is; that it all fits is looked at here, as old pips do not. */
+static int choose_once(struct pip_work *w, const struct pip_givens *given,
+	const struct line_list *lines, bool keep, struct package_list *out, struct err *e)
+{
+	struct pip_givens all = copy_of(w->arena, given);
+	struct line_list open = {0};
+	int rc;
+
+	still_open(w, &all, lines, &open);
+	if (pip_download(w, &all, open.v, open.n, keep, out, e) < 0)
+		return -1;
+	for (size_t i = 0; i < out->n; i++)
+		give_chosen(w, &all, &out->v[i]);
+	rc = pip_given_check(w, &all, lines->v, lines->n, e);
+	if (rc == 0)
+		return err_set(e, ERR_UNSAT, "pip left something out of what is required");
+	return rc < 0 ? -1 : 0;
+}
+
 /* As locked if that goes; else all is chosen anew: pip does not say what would have to give way. */
-static int download(struct pip_work *w, struct pip_givens *all, const struct line_list *open,
+static int choose(struct pip_work *w, const struct pip_givens *all, const struct line_list *lines,
 	struct package_list *out, struct err *e)
 {
 	struct err why = {0};
 
-	if (w->request->keep) {
-		if (pip_download(w, all, open->v, open->n, true, out, &why) == 0)
-			return 0;
-		if (why.code != ERR_UNSAT)
-			return err_move(e, &why);
-		log_note("pip finds nothing that keeps the locked versions: "
-			 "the pip section is resolved anew");
-		log_debug("%s", why.text);
-		err_release(&why);
-		out->n = 0;
-	}
-	return pip_download(w, all, open->v, open->n, false, out, e);
-}
-
-/* pip chose among all there is; that it all fits is looked at here, as old pips do not. */
-static int choose(struct pip_work *w, struct pip_givens *all, const struct line_list *lines,
-	struct package_list *out, struct err *e)
-{
-	struct line_list open = {0};
-	int rc;
-
-	still_open(w, all, lines, &open);
-	if (download(w, all, &open, out, e) < 0)
-		return -1;
-	for (size_t i = 0; i < out->n; i++)
-		give_chosen(w, all, &out->v[i]);
-	rc = pip_given_check(w, all, lines->v, lines->n, e);
-	if (rc == 0)
-		return err_set(e, ERR_UNSAT, "pip left something out of what is required");
-	return rc < 0 ? -1 : 0;
+	if (!w->request->keep)
+		return choose_once(w, all, lines, false, out, e);
+	if (choose_once(w, all, lines, true, out, &why) == 0)
+		return 0;
+	if (why.code != ERR_UNSAT)
+		return err_move(e, &why);
+	log_note("pip finds nothing that keeps the locked versions: its packages are chosen anew");
+	log_debug("%s", why.text);
+	err_release(&why);
+	*out = (struct package_list){0};
+	return choose_once(w, all, lines, false, out, e);
 }
 
 static void settle(struct pip_work *w, const struct pip_sources *sources,

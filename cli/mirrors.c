@@ -31,8 +31,8 @@ static int split(struct arena *a, const char *word, struct mirror_setting *out, 
 	return err_advise(e, "for example --mirror conda-forge=https://mirror.example/conda-forge");
 }
 
-static int declare(struct session *s, const struct mirror_setting *m, const char *dir,
-	const char *alias, struct err *e)
+static int declare(
+	struct session *s, const struct mirror_setting *m, const char *dir, struct err *e)
 {
 	struct arena *a = &s->arena;
 	struct channel_list channel = {0}, mirror = {0};
@@ -42,8 +42,8 @@ static int declare(struct session *s, const struct mirror_setting *m, const char
 			http_redact(a, arena_cstr(a, m->mirror)));
 		return err_advise(e, "a folder begins with / or ./ or ../");
 	}
-	if (channel_add(a, &channel, m->channel, alias, dir, e) < 0 ||
-		channel_add(a, &mirror, m->mirror, alias, dir, e) < 0)
+	if (channel_add(a, &channel, m->channel, &s->rules, dir, e) < 0 ||
+		channel_add(a, &mirror, m->mirror, &s->rules, dir, e) < 0)
 		return -1;
 	if (channel.n != 1) {
 		err_set(e, ERR_INPUT, "a mirror of '%s', which is not one channel",
@@ -52,6 +52,29 @@ static int declare(struct session *s, const struct mirror_setting *m, const char
 				     "https://repo.anaconda.com/pkgs/main");
 	}
 	http_add_mirror(s->http, arena_cstr(a, channel.v[0].url), mirror.v[0].fetch_url);
+	return 0;
+}
+
+/* condarc's: the channel is asked for there and nowhere else, in that order. */
+static int declare_only(struct session *s, const struct channel_group *g, struct err *e)
+{
+	struct arena *a = &s->arena;
+	struct channel_list channel = {0};
+	bool itself = false;
+
+	if (channel_add(a, &channel, g->name, &s->rules, s->condarc.dir, e) < 0)
+		return -1;
+	if (channel.n != 1)
+		return err_set(e, ERR_INPUT, "'%.*s' is not one channel", STR_ARG(g->name));
+	for (size_t i = 0; i < g->n; i++) {
+		struct mirror_setting m = {g->name, g->members[i], NULL};
+
+		itself |= str_eq(str_of(http_redact(a, arena_cstr(a, m.mirror))), channel.v[0].url);
+		if (declare(s, &m, s->condarc.dir, e) < 0)
+			return -1;
+	}
+	if (!itself)
+		http_only_mirrors(s->http, arena_cstr(a, channel.v[0].url));
 	return 0;
 }
 
@@ -65,11 +88,14 @@ int mirrors_declare(
 
 		if (split(&s->arena, o->mirrors.v[i], &m, e) < 0)
 			return -1;
-		if (declare(s, &m, ".", o->channel_alias, e) < 0)
+		if (declare(s, &m, ".", e) < 0)
 			return err_wrap(e, "--mirror");
 	}
 	for (size_t i = 0; settings && i < settings->n_mirrors; i++)
-		if (declare(s, &settings->mirrors[i], dir, o->channel_alias, e) < 0)
+		if (declare(s, &settings->mirrors[i], dir, e) < 0)
 			return err_wrap(e, "%s", settings->mirrors[i].place);
+	for (size_t i = 0; i < s->condarc.n_mirrored; i++)
+		if (declare_only(s, &s->condarc.mirrored[i], e) < 0)
+			return err_wrap(e, "%s: mirrored_channels", s->condarc.path);
 	return 0;
 }

@@ -7,7 +7,7 @@
 
 /*
  * Tells s->http the mirrors of --mirror, then those of the settings (NULL: none), whose relative
- * folders are below dir.  CHANNEL is resolved as channels are, a mirror is a URL or a folder.  May
+ * folders are below dir, then those of --condarc.  CHANNEL is resolved as channels are, a mirror is a URL or a folder.  May
  * be called again.
  */
 int mirrors_declare(

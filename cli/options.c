@@ -65,6 +65,8 @@ static const struct option_info infos[OPT_COUNT] = {
 	[OPT_UPDATE] = {"update", 0, LIST, "NAME", AT(update),
 		"move only these and what they force (repeatable)"},
 	[OPT_AS_OF] = {"as-of", 0, TEXT, "DATE", AT(as_of), "pass over packages newer than that"},
+	[OPT_CONDARC] = {"condarc", 0, TEXT, "FILE", AT(condarc),
+		"a configuration file of conda to heed"},
 	[OPT_EXPORT_FORMAT] = {"format", 0, TEXT, "FORMAT", AT(as),
 		"explicit, conda-lock or environment"},
 	[OPT_SHARDS] = {"shards", 0, FLAG, NULL, AT(shards), "also in shards, one for each name"},

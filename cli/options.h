@@ -22,7 +22,7 @@ struct options {
 	struct text_list channels, targets, allow_clobber, mirrors, update;
 	const char *channel_alias, *channel_priority;
 	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell, *vault,
-		*max_size, *as, *as_of;
+		*max_size, *as, *as_of, *condarc;
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
 		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards;
 	unsigned verbose, jobs, level, timeout, older;
@@ -61,6 +61,7 @@ enum option_id {
 	OPT_CHECK,
 	OPT_UPDATE,
 	OPT_AS_OF,
+	OPT_CONDARC,
 	OPT_EXPORT_FORMAT,
 	OPT_SHARDS,
 	OPT_ENGINE,

@@ -14,6 +14,7 @@
 #include "builder/install.h"
 #include "builder/test.h"
 #include "builder/upkeep.h"
+#include "cli/condarc.h"
 #include "cli/environment.h"
 #include "cli/output.h"
 #include "cli/plan.h"
@@ -310,6 +311,7 @@ static void json_run(struct json_out *w, const struct pack_run *run)
 	const char *const *warnings;
 	size_t n;
 
+	condarc_tell(run->s, w);
 	jw_key(w, "started");
 	jw_int(w, run->started);
 	jw_key(w, "engine");

@@ -123,8 +123,8 @@ static int add_given_channels(struct session *s, struct plan *plan, struct err *
 	const struct options *o = &s->line.options;
 
 	for (size_t i = 0; i < o->channels.n; i++)
-		if (channel_add(&s->arena, &plan->channels, str_of(o->channels.v[i]),
-			    o->channel_alias, ".", e) < 0)
+		if (channel_add(&s->arena, &plan->channels, str_of(o->channels.v[i]), &s->rules,
+			    ".", e) < 0)
 			return -1;
 	return 0;
 }
@@ -140,14 +140,31 @@ static void lend_credentials(struct session *s, const struct plan *plan)
 	}
 }
 
-/* -c first, then the environment file's, then envbuild.yml's; conda-forge where there is none. */
+/* As conda does, not where the environment file has "nodefaults" among its channels. */
+static int add_condarc_channels(struct session *s, struct plan *plan, struct err *e)
+{
+	const struct condarc *c = &s->condarc;
+
+	for (size_t i = 0; i < plan->env.n_channels; i++)
+		if (str_is(plan->env.channels[i].text, "nodefaults"))
+			return 0;
+	for (size_t i = 0; i < c->n_channels; i++)
+		if (channel_add(&s->arena, &plan->channels, c->channels[i], &s->rules, c->dir, e) <
+			0)
+			return err_wrap(e, "%s", c->path);
+	return 0;
+}
+
+/*
+ * -c first, then the environment file's, then envbuild.yml's, then condarc's; conda-forge where there
+ * is none.
+ */
 static int collect_channels(
 	struct session *s, const struct project *p, struct plan *plan, struct err *e)
 {
 	static bool said;
 	struct arena *a = &s->arena;
 	const struct options *o = &s->line.options;
-	const char *alias = o->channel_alias;
 
 	if (add_given_channels(s, plan, e) < 0)
 		return -1;
@@ -156,18 +173,21 @@ static int collect_channels(
 	for (size_t i = 0; !o->override_channels && i < plan->env.n_channels; i++) {
 		const struct spec_line *c = &plan->env.channels[i];
 
-		if (channel_add(a, &plan->channels, c->text, alias, p->dir, e) < 0)
+		if (channel_add(a, &plan->channels, c->text, &s->rules, p->dir, e) < 0)
 			return err_wrap(e, "%s:%d:%d", p->path, c->line, c->column);
 	}
 	for (size_t i = 0; !o->override_channels && i < p->settings.n_channels; i++)
-		if (channel_add(a, &plan->channels, p->settings.channels[i], alias, p->dir, e) < 0)
+		if (channel_add(a, &plan->channels, p->settings.channels[i], &s->rules, p->dir, e) <
+			0)
 			return err_wrap(e, "%s", p->settings.path);
+	if (!o->override_channels && add_condarc_channels(s, plan, e) < 0)
+		return -1;
 	if (plan->channels.n)
 		return 0;
 	if (!said)
 		log_note("no channel given, 'conda-forge' is used");
 	said = true;
-	return channel_add(a, &plan->channels, STR("conda-forge"), alias, ".", e);
+	return channel_add(a, &plan->channels, STR("conda-forge"), &s->rules, ".", e);
 }
 
 /* As conda does: a pip section asks for pip, though it would be better said. */
@@ -387,6 +407,8 @@ static int read_request(struct session *s, const struct project *p, struct plan 
 		collect_channels(s, p, out, e) < 0)
 		return -1;
 	lend_credentials(s, out);
+	if (!o->channel_priority && s->condarc.has_priority)
+		priority = s->condarc.priority;
 	out->request.priority = priority;
 	fill_request(s, p, out);
 	return 0;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/work.h"
 #include "builder/layer.h"
+#include "cli/condarc.h"
 #include "images/engine.h"
 
 #include <dirent.h>
@@ -64,6 +65,28 @@ static int number_from(const char *variable, uint64_t max, unsigned *out, struct
 	return 0;
 }
 
+/*
+ * Who one is at which host: $ENVBUILD_AUTH_FILE, $RATTLER_AUTH_FILE, else what `pixi auth login` has
+ * left, if anything.
+ */
+static int read_credentials(struct session *s, struct err *e)
+{
+	static const char *const variables[] = {"ENVBUILD_AUTH_FILE", "RATTLER_AUTH_FILE"};
+	const char *home = getenv("HOME"), *path;
+
+	for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+		path = getenv(variables[i]);
+		if (!path || !*path)
+			continue;
+		if (path_exists(path))
+			return http_read_auth(s->http, path, e);
+		return err_set(
+			e, ERR_USAGE, "%s names '%s', which is not there", variables[i], path);
+	}
+	path = home ? path_join(&s->arena, home, ".rattler/credentials.json") : NULL;
+	return path && path_exists(path) ? http_read_auth(s->http, path, e) : 0;
+}
+
 static int open_network(struct session *s, struct err *e)
 {
 	struct http_options o = {.offline = s->line.options.offline};
@@ -71,8 +94,10 @@ static int open_network(struct session *s, struct err *e)
 	if (number_from("ENVBUILD_NET_TIMEOUT", 3600, &o.stall_s, e) < 0 ||
 		number_from("ENVBUILD_NET_RETRIES", 100, &o.retries, e) < 0)
 		return -1;
+	condarc_limits(s, &o);
 	s->http = http_new(&o);
-	return 0;
+	condarc_lend(s);
+	return read_credentials(s, e);
 }
 
 int session_open(struct session *s, struct err *e)
@@ -81,6 +106,8 @@ int session_open(struct session *s, struct err *e)
 
 	s->jobs = o->jobs ? o->jobs : work_cores();
 	s->work_lock = -1;
+	if (condarc_open(s, e) < 0)
+		return -1;
 	s->cache_dir = cache_place(&s->arena, e);
 	if (!s->cache_dir)
 		return -1;

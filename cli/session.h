@@ -8,6 +8,7 @@
 #include "base/http.h"
 #include "builder/package.h"
 #include "cli/options.h"
+#include "solver/condarc.h"
 
 struct unsat;
 
@@ -16,6 +17,8 @@ struct session {
 	struct command_line line;
 	char *cache_dir; /* $ENVBUILD_CACHE, $XDG_CACHE_HOME/envbuild, ~/.cache/envbuild */
 	struct cache cache;
+	struct condarc condarc;     /* of --condarc; zeroed: none */
+	struct channel_rules rules; /* of --condarc and --channel-alias */
 	struct http *http;
 	char *work; /* empty folder on the cache's file system; NULL until session_work */
 	int work_lock;

@@ -18,8 +18,7 @@ static int lend_credentials(struct session *s, const struct lock *lock, struct e
 	struct channel_list list = {0};
 
 	for (size_t i = 0; i < o->channels.n; i++)
-		if (channel_add(&s->arena, &list, str_of(o->channels.v[i]), o->channel_alias, ".",
-			    e) < 0)
+		if (channel_add(&s->arena, &list, str_of(o->channels.v[i]), &s->rules, ".", e) < 0)
 			return -1;
 	for (size_t i = 0; i < list.n; i++)
 		if (!str_is(list.v[i].url, list.v[i].fetch_url))

@@ -27,16 +27,34 @@ struct channel_list {
 	size_t n, cap;
 };
 
+/* A name and what it stands for. */
+struct channel_group {
+	struct str name;
+	struct str *members;
+	size_t n;
+};
+
+/* How names become URLs where that is not as conda comes (conda's keys of the same names). */
+struct channel_rules {
+	const char *alias;    /* NULL: https://conda.anaconda.org */
+	struct str *defaults; /* what "defaults" means; none: pkgs/main and pkgs/r */
+	size_t n_defaults;
+	struct channel_group *custom; /* NAME and NAME/LABEL lie at MEMBER/NAME, not at the alias */
+	size_t n_custom;
+	struct channel_group *multi; /* several channels by one name */
+	size_t n_multi;
+};
+
 /*
  * Resolves one name and appends it (several for "defaults": pkgs/main and pkgs/r).  A name
- * ("conda-forge", "bioconda/label/x") is put behind the alias (NULL: https://conda.anaconda.org); a
+ * ("conda-forge", "bioconda/label/x") is put behind the alias of the rules (NULL: conda's own); a
  * URL is taken as it is; "file://", an absolute path, or a path that starts with "~/", "./" or
  * "../" is a folder, relative to base_dir.  A platform at the end ("conda-forge/linux-64") is
  * dropped, as conda does.  "nodefaults" adds nothing.  A channel that is already in the list is not
  * added again.  What is none of these is ERR_INPUT.
  */
-int channel_add(struct arena *a, struct channel_list *list, struct str name, const char *alias,
-	const char *base_dir, struct err *e);
+int channel_add(struct arena *a, struct channel_list *list, struct str name,
+	const struct channel_rules *rules, const char *base_dir, struct err *e);
 
 /*
  * The index of channel/subdir: the cache's copy, or in place the newest file of a file:// channel,

@@ -45,7 +45,7 @@ same "moves it alone" "$(versions)" "${first/"'liar', '1.0'"/"'liar', '1.1'"}"
 same "the branch stays where it was" "$(commit)" "$was"
 says "it is said" "host: liar 1.0 -> 1.1"
 expect 0 "one that its dependencies do not allow" "$ENVBUILD" lock --update Alpha
-says "makes pip choose all anew, which is said" "resolved anew"
+says "makes pip choose all anew, which is said" "chosen anew"
 same "the newest, and what it forces" "$(versions | tr ')' '\n' | grep -E 'alpha|beta')" "('alpha', '1.1'
  ('beta', '3.0'"
 expect 0 "update the branch" "$ENVBUILD" lock --update repo

@@ -93,8 +93,10 @@ static void the_alias_stands_before_names_alone(void **state)
 	struct err e = {0};
 
 	(void)state;
-	channel_add(&a, &list, STR("x"), "https://me:pw@mirror/conda/", ".", &e);
-	channel_add(&a, &list, STR("https://y/x"), "https://mirror", ".", &e);
+	channel_add(&a, &list, STR("x"),
+		&(struct channel_rules){.alias = "https://me:pw@mirror/conda/"}, ".", &e);
+	channel_add(&a, &list, STR("https://y/x"),
+		&(struct channel_rules){.alias = "https://mirror"}, ".", &e);
 	assert_int_equal(list.n, 2);
 	assert_true(str_is(list.v[0].url, "https://mirror/conda/x"));
 	assert_string_equal(list.v[0].fetch_url, "https://me:pw@mirror/conda/x");
