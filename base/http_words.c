@@ -29,8 +29,8 @@ int http_fail_status(const char *url, long status, unsigned attempts, struct err
 	err_set(e, ERR_NETWORK, "cannot fetch '%s': HTTP %ld %s", url, status, status_name(status));
 	if (status == 401 || status == 403)
 		err_advise(e, "if this server asks who you are, put the credentials into ~/.netrc, "
-			      "the file that ENVBUILD_AUTH_FILE names, or the URL "
-			      "(https://USER:PASSWORD@... or .../t/TOKEN/...)");
+			      "the file that ENVBUILD_AUTH_FILE names, or the URL (USER:PASSWORD@ "
+			      "before the host, or /t/TOKEN/ before the path)");
 	if (attempts > 1)
 		err_advise(e, "it was tried %u times; try again later", attempts);
 	return -1;
