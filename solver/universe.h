@@ -297,7 +297,7 @@ static inline bool requirement_matches(const struct requirement *r, const struct
 /* When it came into the channel, in milliseconds; 0: not known. */
 static inline uint64_t candidate_time(const struct candidate *c)
 {
-	return c->timestamp;
+	return c->indexed ? c->indexed : c->timestamp;
 }
 
 static inline bool candidate_live(const struct candidate *c)

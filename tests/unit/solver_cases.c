@@ -9,7 +9,7 @@
  *	                                        a record: name version build, fields, depends,
  *	                                        constrains; number=N features=A,B noarch bz2;
  *	                                        behind another ; a group: "; test: pytest, b 1"
- *	as-of 2024-01-31                        date=2023-05-01 or ms=MILLISECONDS in a record
+ *	as-of 2024-01-31                        date=2023-05-01, ms=MILLISECONDS, indexed=DAY in a record
  *	locked b-1.0-0 a-2.0-0                  the lock has these of the first channel ...
  *	update a                                ... and these are to be as new as can be
  *	removed numpy-1.0-h1_0.conda            the channel has taken it back
@@ -190,12 +190,12 @@ static void write_fields(struct json_out *w, const struct words *f)
 			jw_key(w, "timestamp");
 			jw_int(w, (int64_t)(UINT64_C(1500000000000) + time));
 		}
-		if (str_is(key, "date") || str_is(key, "ms")) {
+		if (str_is(key, "date") || str_is(key, "ms") || str_is(key, "indexed")) {
 			uint64_t time;
 
 			if (str_u64(value, INT64_MAX, &time) < 0)
 				assert_int_equal(date_parse(value, &time), 0);
-			jw_key(w, "timestamp");
+			jw_key(w, str_is(key, "indexed") ? "indexed_timestamp" : "timestamp");
 			jw_int(w, (int64_t)time);
 		}
 	}
