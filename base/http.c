@@ -130,11 +130,14 @@ void http_add_credentials(struct http *h, const char *url, const char *fetch_url
 
 int http_read_auth(struct http *h, const char *path, struct err *e)
 {
+	struct auths auths;
 	struct str text;
 
-	if (file_read(&h->arena, path, AUTH_MAX, &text, e) < 0)
-		return err_wrap(e, "cannot read the credentials '%s'", path);
-	return auths_parse(&h->arena, path, text, &h->auths, e);
+	if (file_read(&h->arena, path, AUTH_MAX, &text, e) < 0 ||
+		auths_parse(&h->arena, path, text, &auths, e) < 0)
+		return err_wrap(e, "cannot read the credentials");
+	h->auths = auths;
+	return 0;
 }
 
 void http_add_proxy(struct http *h, const char *beginning, const char *proxy)

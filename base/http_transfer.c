@@ -279,10 +279,7 @@ static void set_limits(struct transfer *t)
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)t->h->options.connect_s);
 }
 
-/*
- * A header of our own, since libcurl's way would hand the token to a host of a redirect that netrc
- * knows.  Our own is for the first host alone.
- */
+/* Libcurl sends a header of this name to the first host alone (and port, and protocol). */
 static void add_bearer(struct transfer *t, const struct auth *auth)
 {
 	CLEANUP_BUF b = {0};

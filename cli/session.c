@@ -65,17 +65,26 @@ static int number_from(const char *variable, uint64_t max, unsigned *out, struct
 	return 0;
 }
 
-/*
- * Who one is at which host: $ENVBUILD_AUTH_FILE, $RATTLER_AUTH_FILE, else what `pixi auth login` has
- * left, if anything.
- */
+/* What `pixi auth login` has left, if anything; nobody has asked for it, so it stops nobody. */
+static void read_usual_credentials(struct session *s)
+{
+	const char *home = getenv("HOME");
+	const char *path = home ? path_join(&s->arena, home, ".rattler/credentials.json") : NULL;
+	struct err why = {0};
+
+	if (path && path_exists(path) && http_read_auth(s->http, path, &why) < 0)
+		log_warn("%s", why.text);
+	err_release(&why);
+}
+
+/* Who one is at which host. */
 static int read_credentials(struct session *s, struct err *e)
 {
 	static const char *const variables[] = {"ENVBUILD_AUTH_FILE", "RATTLER_AUTH_FILE"};
-	const char *home = getenv("HOME"), *path;
 
 	for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-		path = getenv(variables[i]);
+		const char *path = getenv(variables[i]);
+
 		if (!path || !*path)
 			continue;
 		if (path_exists(path))
@@ -83,8 +92,8 @@ static int read_credentials(struct session *s, struct err *e)
 		return err_set(
 			e, ERR_USAGE, "%s names '%s', which is not there", variables[i], path);
 	}
-	path = home ? path_join(&s->arena, home, ".rattler/credentials.json") : NULL;
-	return path && path_exists(path) ? http_read_auth(s->http, path, e) : 0;
+	read_usual_credentials(s);
+	return 0;
 }
 
 static int open_network(struct session *s, struct err *e)

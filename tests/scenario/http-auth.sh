@@ -65,16 +65,19 @@ check "do not, either" sh -c "grep -q '^localhost' '$T/port.log' && ! grep '^loc
 rm "$HOME/.netrc"
 
 # --- which file, which host ---
+echo '{"127.0.0.1": {"BearerToken": "b-s3cret"' >"$T/broken.json"
 unset ENVBUILD_AUTH_FILE
 RATTLER_AUTH_FILE=$T/credentials.json run 0 "RATTLER_AUTH_FILE" "http://$host/bearer/chan"
 mkdir "$HOME/.rattler" && cp "$T/credentials.json" "$HOME/.rattler/credentials.json"
 run 0 "what pixi auth login leaves" "http://$host/bearer/chan"
 echo '{"127.0.0.1": {"BearerToken": "other-s3cret"}}' >"$T/other.json"
 ENVBUILD_AUTH_FILE=$T/other.json run 4 "ENVBUILD_AUTH_FILE counts before it" "http://$host/bearer/chan"
+cp "$T/broken.json" "$HOME/.rattler/credentials.json"
+run 0 "a damaged one, where none is needed" "http://$host/open/chan"
+says "is a warning" "warning: cannot read the credentials: .*credentials.json:[0-9]+:[0-9]+"
 rm -r "$HOME/.rattler"
 ENVBUILD_AUTH_FILE=$T/none.json run 2 "a file that is not there" "http://$host/bearer/chan"
 says "is named" "ENVBUILD_AUTH_FILE names '$T/none.json'"
-echo '{"127.0.0.1": {"BearerToken": "b-s3cret"' >"$T/broken.json"
 ENVBUILD_AUTH_FILE=$T/broken.json run 2 "a file that ends too early" "http://$host/bearer/chan"
 says "has line and column" "broken.json:[0-9]+:[0-9]+: "
 check "nothing of it is said" no_secret "$T/said"
