@@ -81,7 +81,7 @@ static struct package *visited_package(const struct universe *u, struct str name
 	union table_value *v = table_get(&u->packages, name);
 	struct package *p = v ? v->ptr : NULL;
 
-	return p && p->visited && !p->is_virtual ? p : NULL;
+	return p && p->visited && !p->is_virtual && !p->standin ? p : NULL;
 }
 
 static bool is_wished(const struct universe *u, const struct package *p)
