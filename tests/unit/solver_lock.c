@@ -195,6 +195,7 @@ static const char good[] =
 	"    - url: file:///srv/my%20channel/\n"
 	"    options:\n"
 	"      channel-priority: flexible\n"
+	"      exclude-newer: '2024-01-31T23:59:59.999Z'\n"
 	"    packages:\n"
 	"      debian12:\n"
 	"      - conda: file:///srv/my%20channel/noarch/tool-1.0-0.conda\n"
@@ -233,6 +234,7 @@ static void round_trip(void **state)
 	(void)state;
 	check_same(write_lock(&arena, &lock), str_of(good));
 	assert_int_equal(lock.priority, PRIORITY_FLEXIBLE);
+	assert_int_equal(lock.as_of, UINT64_C(1706745599999));
 	assert_true(str_is(lock.channels[1], "file:///srv/my%20channel"));
 	r = lock_find(&lock, STR("debian12"))->records[1];
 	assert_true(str_is(r->name, "tool") && str_is(r->version, "1.0") && str_is(r->build, "0"));
@@ -385,6 +387,8 @@ static void hostile(void **state)
 		{"e3b0c44298", "e3b0c4429", "'sha256' is not 64 hexadecimal digits"},
 		{"d41d8cd98f", "d41d8cd98g", "'md5' is not 32 hexadecimal digits"},
 		{"  - python >=3.8", "  - [python]", "depends is not a text"},
+		{"'2024-01-31T23:59:59.999Z'", "soon", "'exclude-newer' is not a time"},
+		{"'2024-01-31T23:59:59.999Z'", "[2024-01-31]", "'exclude-newer' is not a time"},
 		{"channel-priority: flexible", "channel-priority: loose",
 			"'channel-priority' is not"},
 		{"- conda: file:///srv/my%20channel/noarch/tool-1.0-0.conda\n  build",
@@ -475,6 +479,14 @@ static void current_frame(void **state)
 	s.virtual_packages[0] = STR("__glibc=2.36");
 	s.request.n_virtual_packages = 1;
 	check_current(&lock, &s, "made with the virtual package '__unix=0=0'");
+	/* A date given now binds, the lock's own does not. */
+	scene_init(&s);
+	s.request.as_of_text = "2023-06-10";
+	s.request.as_of = UINT64_C(1686421555776);
+	check_current(&lock, &s, "python 3.11.4 is of 2023-06-10, newer than --as-of 2023-06-10");
+	s.request.as_of++;
+	check_current(&lock, &s, NULL);
+	s.request.n_virtual_packages = 2;
 	lock.targets[0].n_skipped = 2;
 	check_current(&lock, &s, "2 packages that are built from source");
 }
