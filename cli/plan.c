@@ -484,10 +484,12 @@ int plan_check(struct session *s, const struct project *p, const char *target, s
 
 /* --- the lock file -------------------------------------------------------------------------- */
 
-static void set_channels(struct arena *a, struct lock *lock, const struct plan *plan)
+/* What the whole lock says of how its targets were solved. */
+static void set_frame(
+	struct arena *a, struct lock *lock, const struct project *p, const struct plan *plan)
 {
 	lock->priority = plan->request.priority;
-	lock->as_of = plan->request.as_of;
+	lock->as_of = plan->from_lock ? p->lock.as_of : plan->request.as_of;
 	lock->n_channels = plan->channels.n;
 	lock->channels = arena_array(a, struct str, plan->channels.n);
 	for (size_t i = 0; i < plan->channels.n; i++)
@@ -535,7 +537,7 @@ void plan_enter_lock(struct session *s, struct project *p, const struct plan *pl
 	if (p->lock_is_input)
 		return;
 	say_all_moved(&s->arena, lock_find(&p->lock, target.name), &target);
-	set_channels(&s->arena, &p->lock, plan);
+	set_frame(&s->arena, &p->lock, p, plan);
 	lock_put(&s->arena, &p->lock, &target);
 }
 
@@ -571,7 +573,7 @@ struct str plan_lock_text(struct session *s, const struct project *p, const stru
 		one.targets = NULL;
 		one.n_targets = one.cap_targets = 0;
 	} else {
-		set_channels(&s->arena, &one, plan);
+		set_frame(&s->arena, &one, p, plan);
 	}
 	lock_put(&s->arena, &one, &target);
 	lock_write(&one, &text);

@@ -121,6 +121,20 @@ for wrong in yesterday 2024-02-30 2024-13-01 2024-1-1 2024-01-01T25:00:00Z 2024-
   expect 2 "'$wrong' is no date" "$ENVBUILD" lock --as-of "$wrong"
 done
 
+# What takes the lock leaves its date in it, and in the archive.
+mkdir dated && cd dated || exit 1
+python3 "$ROOT/tests/tools/small_channel.py" "$T/small" && "$ENVBUILD" channel index -q "$T/small" || exit 1
+printf 'name: dated\nchannels: [%s/small]\ndependencies: [alpha]\n' "$T" >environment.yml
+expect 0 "a lock of a day" "$ENVBUILD" lock -t host --as-of 2030-01-01
+cp envbuild.lock first.lock
+expect 0 "installed" "$ENVBUILD" install -t host -p env
+expect 0 "packed" "$ENVBUILD" pack -t host --no-test
+check "keeps its date" cmp first.lock envbuild.lock
+same "also in the archive" "$(tar xOf dated.tar.gz --wildcards '*/envbuild.lock' | grep -c "exclude-newer: '2030-01-01")" 1
+expect 0 "a new target without it" "$ENVBUILD" lock -t rhel7
+check "makes it one of now" sh -c "! grep -q exclude-newer envbuild.lock"
+cd "$T" || exit 1
+
 # --- the real thing ---
 if [ -n "$ENVBUILD_SHARED_DATA" ]; then
   solve=$ENVBUILD_SHARED_DATA/solves/sci.txt
