@@ -87,6 +87,21 @@ run 4 "a token for another host" "http://$host/bearer/chan"
 check "is not sent" no_secret "$T/port.log"
 run 0 "a token for this one" "http://localhost:$port/bearer/chan"
 
+# --- mirrors ---
+away=http://127.0.0.1:1/chan
+rm -rf "$T/cache" envbuild.lock
+expect 0 "a mirror has its own token" \
+  "$ENVBUILD" lock -vv -t host -c "$away" --mirror "$away=http://localhost:$port/bearer/chan"
+cat "$T/out" "$T/err" >>"$T/said"
+check "which is written nowhere" no_secret . "$T/said" "$T/cache"
+echo '{"127.0.0.1": {"BearerToken": "b-s3cret"}}' >"$T/credentials.json"
+rm -rf "$T/cache" envbuild.lock
+: >"$T/port.log"
+expect 4 "the channel's is not for its mirror" \
+  "$ENVBUILD" lock -t host -c "$away" --mirror "$away=http://localhost:$port/bearer/chan"
+check "it is asked without" grep -q '^localhost.* - 401' "$T/port.log"
+check "nothing is sent to it" no_secret "$T/port.log"
+
 # --- the other kinds ---
 echo '{"127.0.0.1": {"BasicHTTP": {"username": "me", "password": "p-s3cret"}}}' >"$T/credentials.json"
 run 0 "a name and a password" "http://$host/basic/chan"
