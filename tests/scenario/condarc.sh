@@ -147,7 +147,7 @@ lock 2 "a value that is none"
 says "has its line and column" "rc:1:19: 'channel_priority'"
 expect 2 "a file that is not there" "$ENVBUILD" lock -t rhel7 --condarc none
 says "is named" "no file 'none'"
-for command in "pack --no-test -n x" "install -p $T/e" "run . -t host" "vault $T/l $T/v"; do
+for command in "pack --no-test -n x" "install -p $T/e" "run . -t host" "why a" "vault $T/l $T/v"; do
   # shellcheck disable=SC2086
   expect 2 "${command%% *} reads it" "$ENVBUILD" $command --condarc rc
   says "${command%% *}: with the same words" "rc:1:19: "

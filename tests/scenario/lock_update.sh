@@ -112,7 +112,7 @@ expect 0 "a lock of now" "$ENVBUILD" lock -t rhel7
 says "says that it no longer is of then" "as of 2024-03-04 and will be of now"
 check "and does not" sh -c "! grep -q exclude-newer envbuild.lock"
 rm envbuild.lock
-for command in "pack --no-test -n x" "install -p $T/env" "run . -t host"; do
+for command in "pack --no-test -n x" "install -p $T/env" "run . -t host" "why numpy"; do
   # shellcheck disable=SC2086
   expect 3 "${command%% *} --as-of" "$ENVBUILD" $command --as-of 2022-01-01
   says "${command%% *}: has its reason" "newer than --as-of 2022-01-01"
