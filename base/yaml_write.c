@@ -79,7 +79,7 @@ static bool needs_double_quotes(struct str s)
 {
 	for (size_t i = 0, n; i < s.n; i += n) {
 		n = utf8_sequence(str_sub(s, i, s.n));
-		if (n == 0 || needs_escape(str_sub(s, i, i + n)))
+		if (needs_escape(str_sub(s, i, i + n)))
 			return true;
 	}
 	return false;
@@ -135,7 +135,6 @@ static void write_escape(struct buf *to, struct str c)
 		buf_printf(to, "\\u%04X", decode(c));
 }
 
-/* Bytes that are not UTF-8 cannot be written in YAML: they become U+FFFD. */
 static void write_double(struct buf *to, struct str s)
 {
 	buf_putc(to, '"');
@@ -144,10 +143,7 @@ static void write_double(struct buf *to, struct str s)
 
 		n = utf8_sequence(str_sub(s, i, s.n));
 		c = str_sub(s, i, i + n);
-		if (n == 0) {
-			buf_puts(to, "\xef\xbf\xbd");
-			n = 1;
-		} else if (needs_escape(c) || c.p[0] == '"' || c.p[0] == '\\') {
+		if (needs_escape(c) || c.p[0] == '"' || c.p[0] == '\\') {
 			write_escape(to, c);
 		} else {
 			buf_str(to, c);
@@ -156,8 +152,36 @@ static void write_double(struct buf *to, struct str s)
 	buf_putc(to, '"');
 }
 
+static bool is_utf8(struct str s)
+{
+	for (size_t i = 0, n; i < s.n; i += n) {
+		n = utf8_sequence(str_sub(s, i, s.n));
+		if (n == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Bytes that are not UTF-8 cannot be written in YAML: they become U+FFFD, in *clean. */
+static struct str only_utf8(struct str s, struct buf *clean)
+{
+	if (is_utf8(s))
+		return s;
+	for (size_t i = 0, n; i < s.n; i += n ? n : 1) {
+		n = utf8_sequence(str_sub(s, i, s.n));
+		if (n == 0)
+			buf_puts(clean, "\xef\xbf\xbd");
+		else
+			buf_str(clean, str_sub(s, i, i + n));
+	}
+	return buf_view(clean);
+}
+
 void yaml_write_scalar(struct buf *to, struct str s)
 {
+	CLEANUP_BUF clean = {0};
+
+	s = only_utf8(s, &clean);
 	switch (quoting_for(s)) {
 	case PLAIN:
 		buf_str(to, s);
