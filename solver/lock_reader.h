@@ -35,7 +35,7 @@ int lock_field_number(const struct lock_reader *r, const struct yaml *map, const
 	uint64_t *out, struct err *e);
 int lock_field_hash(const struct lock_reader *r, const struct yaml *map, const char *key,
 	uint8_t *out, size_t n, bool *given, struct err *e);
-/* May it become a part of a file's name? */
+/* May it become a part of a file's name, and stand in a lock as it is?  UTF-8 without spaces. */
 bool lock_file_word(struct str s);
 
 /* --- what a URL tells ----------------------------------------------------------------------- */

@@ -47,7 +47,7 @@ static bool random_solution(const struct world *w, unsigned *pick)
 	return seen;
 }
 
-static struct record **records_of(struct arena *a, const unsigned *pick, size_t *n)
+static struct record **locked_of(struct arena *a, const unsigned *pick, size_t *n)
 {
 	struct record **v = arena_array(a, struct record *, NAMES);
 
@@ -144,7 +144,7 @@ static void run_round(unsigned round, const char *dir, size_t *moved)
 		do
 			named = dice(NAMES);
 		while (!locked[named]);
-		r.locked = records_of(&a, locked, &r.n_locked);
+		r.locked = locked_of(&a, locked, &r.n_locked);
 		if (dice(3) == 0)
 			w.wishes[0] = random_ask(false);
 		((struct str *)r.updates)[0] = str_of(arena_printf(&a, "n%u", named));
