@@ -46,6 +46,15 @@ echo '{"127.0.0.1": {"BearerToken": "wrong-s3cret"}}' >"$T/credentials.json"
 run 4 "a wrong token" "http://$host/bearer/chan"
 check "it is not in the message" no_secret "$T/said"
 
+# --- a channel in shards ---
+"$ENVBUILD" channel index -q --shards "$T/www/chan" || exit 1
+echo '{"127.0.0.1": {"BearerToken": "b-s3cret"}}' >"$T/credentials.json"
+run 0 "shards" "http://$host/bearer/chan"
+check "they were asked for with the token" grep -q "/noarch/.*shards.* Bearer b-s3cret 200" "$T/port.log"
+ENVBUILD_AUTH_FILE='' run 0 "shards, by a token in the URL" "http://$host/t/c-s3cret/conda/chan"
+check "they were asked for with that" grep -q "/t/c-s3cret/conda/chan/noarch/.*shards.* 200" "$T/port.log"
+find "$T/www/chan" -name '*shards*' -prune -exec rm -r {} +
+
 # --- redirects ---
 echo '{"127.0.0.1": {"BearerToken": "b-s3cret"}}' >"$T/credentials.json"
 run 0 "redirected within the host" "http://$host/near/chan"
