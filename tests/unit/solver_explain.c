@@ -2,53 +2,24 @@
  * What is said where there is no solution: small random universes against brute force, and real
  * requests for a real target.
  */
-#include "tests/unit/solver_helper.h"
+#include "tests/unit/solver_world.h"
 
-enum { NAMES = 6, VERSIONS = 3, WISHES = 6, LEVELS = 4, ROUNDS = 2500, NONE = 0 };
-
-/* What one build or wish asks of another name: the versions 1..VERSIONS it allows, as bits. */
-struct ask {
-	unsigned name, allowed;
-	bool needed;
-};
-
-struct build {
-	bool exists;
-	unsigned level; /* of __level that it needs; 0: none */
-	struct ask asks[3];
-	size_t n_asks;
-};
-
-struct world {
-	struct build builds[NAMES][VERSIONS + 1]; /* version 0: not installed */
-	struct ask wishes[WISHES];
-	size_t n_wishes;
-};
-
-static uint64_t seed;
-
-/* xorshift64*: the same rounds everywhere. */
-static unsigned dice(unsigned n)
-{
-	seed ^= seed >> 12;
-	seed ^= seed << 25;
-	seed ^= seed >> 27;
-	return (unsigned)((seed * UINT64_C(2685821657736338717) >> 33) % n);
-}
-
-static const unsigned any_version = (1U << (VERSIONS + 1)) - 2;
+enum { NAMES = MOST_NAMES, WISHES = MOST_WISHES, LEVELS = 4, ROUNDS = 2500 };
 
 /* Two of three more often than one. */
 static unsigned some_versions(void)
 {
+	const unsigned all = (1U << (VERSIONS + 1)) - 2;
 	unsigned v = 2 + 2 * dice(7);
 
-	return dice(2) ? v | 2U << dice(VERSIONS) : v;
+	if (dice(2))
+		v |= 2U << dice(VERSIONS);
+	return v == all ? any_version : v;
 }
 
 static void make_world(struct world *w)
 {
-	memset(w, 0, sizeof *w);
+	*w = (struct world){.n_names = NAMES};
 	for (unsigned n = 0; n < NAMES; n++)
 		for (unsigned v = 1; v <= VERSIONS; v++) {
 			struct build *b = &w->builds[n][v];
@@ -67,41 +38,6 @@ static void make_world(struct world *w)
 }
 
 /* --- brute force ----------------------------------------------------------------------------- */
-
-static bool is_met(const struct ask *a, const unsigned *pick, unsigned self)
-{
-	if (pick[a->name] == NONE)
-		return !a->needed;
-	if (!a->needed && a->name == self)
-		return true; /* a package does not constrain itself */
-	return a->allowed >> pick[a->name] & 1;
-}
-
-static bool goes_together(const struct world *w, const unsigned *pick, unsigned level)
-{
-	for (unsigned n = 0; n < NAMES; n++) {
-		const struct build *b = &w->builds[n][pick[n]];
-
-		if (pick[n] == NONE)
-			continue;
-		if (!b->exists || b->level > level)
-			return false;
-		for (size_t i = 0; i < b->n_asks; i++)
-			if (!is_met(&b->asks[i], pick, n))
-				return false;
-	}
-	return true;
-}
-
-static bool next_pick(unsigned *pick)
-{
-	for (unsigned n = 0; n < NAMES; n++) {
-		if (++pick[n] <= VERSIONS)
-			return true;
-		pick[n] = NONE;
-	}
-	return false;
-}
 
 /*
  * Have the wishes of the mask a solution where the target has this level?  If so, the newest version
@@ -124,7 +60,7 @@ static unsigned best_version(
 		}
 		if (ok && pick[name] > best && goes_together(w, pick, level))
 			best = pick[name];
-	} while (next_pick(pick));
+	} while (next_pick(w, pick));
 	return best;
 }
 
@@ -158,95 +94,6 @@ static unsigned smallest_contradiction(const struct world *w)
 		if (count_bits(mask) < best && !is_solvable(w, mask, 1))
 			best = count_bits(mask);
 	return best;
-}
-
-/* --- the same for the solver ------------------------------------------------------------------ */
-
-static struct str spec_of(struct arena *a, const struct ask *ask)
-{
-	CLEANUP_BUF to = {0};
-	bool first = true;
-
-	buf_printf(&to, "n%u", ask->name);
-	for (unsigned v = 1; v <= VERSIONS && ask->allowed != any_version; v++)
-		if (ask->allowed >> v & 1) {
-			buf_printf(&to, "%s%u.*", first ? " " : "|", v);
-			first = false;
-		}
-	return arena_str(a, buf_view(&to));
-}
-
-static void write_asks(
-	struct arena *a, struct json_out *w, const char *key, const struct build *b, bool needed)
-{
-	jw_key(w, key);
-	jw_array(w);
-	for (size_t i = 0; i < b->n_asks; i++)
-		if (b->asks[i].needed == needed)
-			jw_str(w, spec_of(a, &b->asks[i]));
-	if (needed && b->level)
-		jw_cstr(w, arena_printf(a, "__level >=%u,<9", b->level));
-	jw_array_end(w);
-}
-
-static void write_world(struct arena *a, const struct world *world, struct buf *to)
-{
-	struct json_out w = {.to = to};
-
-	jw_object(&w);
-	jw_key(&w, "packages.conda");
-	jw_object(&w);
-	for (unsigned n = 0; n < NAMES; n++)
-		for (unsigned v = 1; v <= VERSIONS; v++) {
-			const struct build *b = &world->builds[n][v];
-
-			if (!b->exists)
-				continue;
-			jw_key(&w, arena_printf(a, "n%u-%u-0.conda", n, v));
-			jw_object(&w);
-			jw_key(&w, "name");
-			jw_cstr(&w, arena_printf(a, "n%u", n));
-			jw_key(&w, "version");
-			jw_cstr(&w, arena_printf(a, "%u", v));
-			jw_key(&w, "build");
-			jw_cstr(&w, "0");
-			write_asks(a, &w, "depends", b, true);
-			write_asks(a, &w, "constrains", b, false);
-			jw_object_end(&w);
-		}
-	jw_object_end(&w);
-	jw_object_end(&w);
-}
-
-static int solve_world(struct arena *a, const struct world *world, const char *dir,
-	struct solution *out, struct err *e)
-{
-	static const struct channel channel = {
-		.name = STR_INIT("c"), .url = STR_INIT("https://h/c")};
-	const struct str level = STR("__level=1");
-	struct spec_line lines[WISHES];
-	struct index *ix = index_new();
-	CLEANUP_BUF text = {0};
-	int rc;
-
-	write_world(a, world, &text);
-	assert_int_equal(add_text(ix, dir, buf_view(&text), &channel, 0, "linux-64", e), 0);
-	for (size_t i = 0; i < world->n_wishes; i++)
-		lines[i] = (struct spec_line){spec_of(a, &world->wishes[i]), (int)i + 1, 1};
-	rc = solve_index(a,
-		&(struct solve_request){.channels = &channel,
-			.n_channels = 1,
-			.priority = PRIORITY_FLEXIBLE,
-			.subdir = STR("linux-64"),
-			.virtual_packages = &level,
-			.n_virtual_packages = 1,
-			.specs = lines,
-			.n_specs = world->n_wishes,
-			.file = "environment.yml",
-			.target = "box"},
-		ix, out, e);
-	index_free(ix);
-	return rc;
 }
 
 /* --- what must hold --------------------------------------------------------------------------- */
@@ -333,38 +180,37 @@ static void check_unsat(
 	check_remedy(w, u, round, t);
 }
 
-static void run_round(unsigned round, const char *dir, struct tally *t)
+static void run_round(unsigned round, const char *dir, void *tally)
 {
+	const struct str level = STR("__level=1");
+	const struct solve_request more = {.virtual_packages = &level, .n_virtual_packages = 1};
 	struct arena a = {0};
+	struct index *ix;
 	struct solution s = {0};
 	struct world w;
 	struct err e = {0};
 	int rc;
 
 	make_world(&w);
-	rc = solve_world(&a, &w, dir, &s, &e);
+	ix = index_of(&a, &w, dir);
+	rc = solve_world(&a, &w, &more, ix, &s, &e);
 	if ((rc == 0) != is_solvable(&w, all_of(&w), 1))
 		fail_msg("round %u: %s", round, rc ? e.text : "solved what has no solution");
 	if (rc < 0) {
 		assert_int_equal(e.code, ERR_UNSAT);
-		check_unsat(&w, s.unsat, round, t);
+		check_unsat(&w, s.unsat, round, tally);
 	}
 	err_release(&e);
+	index_free(ix);
 	arena_release(&a);
 }
 
 static void explanations_agree_with_brute_force(void **state)
 {
-	struct arena a = {0};
-	char *dir = fresh_dir(&a);
 	struct tally t = {0};
 
 	(void)state;
-	setenv("ENVBUILD_NO_FSYNC", "1", 1);
-	for (unsigned round = 1; round <= ROUNDS; round++) {
-		seed = round * UINT64_C(0x9e3779b97f4a7c15);
-		run_round(round, dir, &t);
-	}
+	run_rounds(ROUNDS, run_round, &t);
 	print_message("%u unsatisfiable: %u by single lines, %u by two, %u by more; %u fits, %u "
 		      "remedies\n",
 		t.unsat, t.each, t.pairs, t.larger, t.fits, t.remedies);
@@ -374,8 +220,6 @@ static void explanations_agree_with_brute_force(void **state)
 	assert_in_range(t.larger, 5, ROUNDS);
 	assert_in_range(t.fits, 50, ROUNDS);
 	assert_in_range(t.remedies, 30, ROUNDS);
-	dir_remove(dir, NULL);
-	arena_release(&a);
 }
 
 int main(void)

@@ -2,16 +2,14 @@
  * Small random universes against brute force: satisfiability, that what is asked for first gets the
  * best there is, that no answer can be bettered, and that the order of the records says nothing.
  */
-#include "tests/unit/solver_helper.h"
+#include "tests/unit/solver_dice.h"
 
 enum {
 	NAMES = 5,
 	TARGET = NAMES, /* the virtual package, after the names */
 	BUILDS = 5,
-	VERSIONS = 3,
 	CHANNELS = 2,
-	ROUNDS = 3000,
-	NONE = 0
+	ROUNDS = 3000
 };
 
 /* What one build asks of another name: the versions 1..VERSIONS it allows, as bits, or a build. */
@@ -35,17 +33,6 @@ struct world {
 	struct ask wishes[4];
 	size_t n_wishes;
 };
-
-static uint64_t seed;
-
-/* xorshift64*: the same rounds everywhere. */
-static unsigned dice(unsigned n)
-{
-	seed ^= seed >> 12;
-	seed ^= seed << 25;
-	seed ^= seed >> 27;
-	return (unsigned)((seed * UINT64_C(2685821657736338717) >> 33) % n);
-}
 
 static struct ask random_ask(const struct world *w, bool may_constrain)
 {
@@ -264,16 +251,11 @@ static bool has_unneeded(const struct world *w, const unsigned *pick)
 
 static void spec_of(const struct ask *a, struct buf *to)
 {
-	bool first = true;
-
 	buf_printf(to, a->name == TARGET ? "__v " : "n%u ", a->name);
 	if (a->build && a->name != TARGET)
 		buf_printf(to, "* h%u_*", a->build);
-	for (unsigned v = 1; v <= VERSIONS && !(a->build && a->name != TARGET); v++)
-		if (a->allowed >> v & 1) {
-			buf_printf(to, "%s%u.*", first ? "" : "|", v);
-			first = false;
-		}
+	else
+		write_versions(a->allowed, to);
 }
 
 static void write_asks(struct json_out *w, const char *key, const struct build *b, bool needed)
@@ -294,16 +276,7 @@ static void write_asks(struct json_out *w, const char *key, const struct build *
 static void write_build(
 	struct arena *a, struct json_out *w, const struct build *b, unsigned n, unsigned k)
 {
-	char *build = arena_printf(a, "h%u_%u", k, b->number);
-
-	jw_key(w, arena_printf(a, "n%u-%u-%s.conda", n, b->version, build));
-	jw_object(w);
-	jw_key(w, "name");
-	jw_cstr(w, arena_printf(a, "n%u", n));
-	jw_key(w, "version");
-	jw_cstr(w, arena_printf(a, "%u", b->version));
-	jw_key(w, "build");
-	jw_cstr(w, build);
+	begin_record(a, w, n, b->version, arena_printf(a, "h%u_%u", k, b->number), ".conda");
 	jw_key(w, "build_number");
 	jw_int(w, b->number);
 	if (b->features) {
@@ -396,7 +369,7 @@ static void check_answer(
 	unsigned pick[NAMES + 1] = {[TARGET] = w->offered};
 
 	for (size_t i = 0; i < s->n; i++)
-		pick[s->records[i]->name.p[1] - '0'] = (unsigned)(s->records[i]->build.p[1] - '0');
+		pick[name_of(s->records[i])] = (unsigned)(s->records[i]->build.p[1] - '0');
 	if (!is_solution(w, pick))
 		fail_msg("round %u: the answer is no solution", round);
 	if (has_unneeded(w, pick))
@@ -422,7 +395,7 @@ static void check_same_answer(const struct solution *s, const struct solution *t
 		fail_msg("round %u: other records first, another answer", round);
 }
 
-static void run_round(unsigned round, const char *dir, size_t *solved)
+static void run_round(unsigned round, const char *dir, void *solved)
 {
 	struct arena a = {0};
 	struct solution s = {0}, t = {0};
@@ -440,7 +413,7 @@ static void run_round(unsigned round, const char *dir, size_t *solved)
 	if (rc == 0) {
 		check_answer(&w, &all, &s, round);
 		check_same_answer(&s, &t, round);
-		++*solved;
+		++*(size_t *)solved;
 	} else {
 		assert_int_equal(e.code, ERR_UNSAT);
 		assert_non_null(strstr(e.text, "environment.yml:"));
@@ -452,20 +425,12 @@ static void run_round(unsigned round, const char *dir, size_t *solved)
 
 static void answers_agree_with_brute_force(void **state)
 {
-	struct arena a = {0};
-	char *dir = fresh_dir(&a);
 	size_t solved = 0;
 
 	(void)state;
-	setenv("ENVBUILD_NO_FSYNC", "1", 1);
-	for (unsigned round = 1; round <= ROUNDS; round++) {
-		seed = round * UINT64_C(0x9e3779b97f4a7c15);
-		run_round(round, dir, &solved);
-	}
+	run_rounds(ROUNDS, run_round, &solved);
 	print_message("%zu of %d have a solution\n", solved, (int)ROUNDS);
 	assert_in_range(solved, ROUNDS / 5, ROUNDS - ROUNDS / 10);
-	dir_remove(dir, NULL);
-	arena_release(&a);
 }
 
 int main(void)

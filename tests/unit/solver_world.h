@@ -1,67 +1,41 @@
-/* Small random universes, and what is a solution of one. */
+/*
+ * Small random universes, and what is a solution of one.  Each test makes its own; up to MOST_NAMES
+ * names, as its n_names tells.
+ */
 #ifndef TESTS_SOLVER_WORLD_H
 #define TESTS_SOLVER_WORLD_H
 
-#include "tests/unit/solver_helper.h"
+#include "tests/unit/solver_dice.h"
 
-enum { NAMES = 5, VERSIONS = 3, ROUNDS = 600, NONE = 0 };
+enum { MOST_NAMES = 6, MOST_WISHES = 6 };
 
-/* What one build asks of another name: the versions 1..VERSIONS it allows, as bits. */
+/* What one build or wish asks of another name: the versions 1..VERSIONS it allows, as bits. */
 struct ask {
 	unsigned name, allowed;
 	bool needed;
 };
 
+static const unsigned any_version = ~0U; /* without a word on it */
+
 struct build {
 	bool exists;
+	unsigned level; /* of __level that it needs; 0: none */
 	struct ask asks[3];
 	size_t n_asks;
 };
 
 struct world {
-	struct build builds[NAMES][VERSIONS + 1]; /* version 0: not installed */
-	struct ask wishes[3];
+	unsigned n_names;
+	struct build builds[MOST_NAMES][VERSIONS + 1]; /* version 0: not installed */
+	struct ask wishes[MOST_WISHES];
 	size_t n_wishes;
 };
 
-static uint64_t seed;
-
-/* xorshift64*: the same rounds everywhere. */
-static unsigned dice(unsigned n)
-{
-	seed ^= seed >> 12;
-	seed ^= seed << 25;
-	seed ^= seed >> 27;
-	return (unsigned)((seed * UINT64_C(2685821657736338717) >> 33) % n);
-}
-
-static struct ask random_ask(bool may_constrain)
-{
-	struct ask a = {.name = dice(NAMES), .allowed = 2 + 2 * dice(7)};
-
-	a.needed = !may_constrain || dice(3) != 0;
-	return a;
-}
-
-static void make_world(struct world *w)
-{
-	memset(w, 0, sizeof *w);
-	for (unsigned n = 0; n < NAMES; n++)
-		for (unsigned v = 1; v <= VERSIONS; v++) {
-			struct build *b = &w->builds[n][v];
-
-			b->exists = dice(5) != 0;
-			b->n_asks = dice(4);
-			for (size_t i = 0; i < b->n_asks; i++)
-				b->asks[i] = random_ask(true);
-		}
-	w->n_wishes = 1 + dice(3);
-	for (size_t i = 0; i < w->n_wishes; i++)
-		w->wishes[i] = random_ask(false);
-}
+static const struct channel channel = {.name = STR_INIT("c"), .url = STR_INIT("https://h/c")};
 
 /* --- brute force ----------------------------------------------------------------------------- */
 
+/* self: the name that asks; MOST_NAMES: a wish. */
 static bool is_met(const struct ask *a, const unsigned *pick, unsigned self)
 {
 	if (pick[a->name] == NONE)
@@ -71,17 +45,15 @@ static bool is_met(const struct ask *a, const unsigned *pick, unsigned self)
 	return a->allowed >> pick[a->name] & 1;
 }
 
-static bool is_solution(const struct world *w, const unsigned *pick)
+/* Whatever the wishes are. */
+static bool goes_together(const struct world *w, const unsigned *pick, unsigned level)
 {
-	for (size_t i = 0; i < w->n_wishes; i++)
-		if (!is_met(&w->wishes[i], pick, NAMES))
-			return false;
-	for (unsigned n = 0; n < NAMES; n++) {
+	for (unsigned n = 0; n < w->n_names; n++) {
 		const struct build *b = &w->builds[n][pick[n]];
 
 		if (pick[n] == NONE)
 			continue;
-		if (!b->exists)
+		if (!b->exists || b->level > level)
 			return false;
 		for (size_t i = 0; i < b->n_asks; i++)
 			if (!is_met(&b->asks[i], pick, n))
@@ -90,9 +62,9 @@ static bool is_solution(const struct world *w, const unsigned *pick)
 	return true;
 }
 
-static bool next_pick(unsigned *pick)
+static bool next_pick(const struct world *w, unsigned *pick)
 {
-	for (unsigned n = 0; n < NAMES; n++) {
+	for (unsigned n = 0; n < w->n_names; n++) {
 		if (++pick[n] <= VERSIONS)
 			return true;
 		pick[n] = NONE;
@@ -100,43 +72,30 @@ static bool next_pick(unsigned *pick)
 	return false;
 }
 
-static bool is_satisfiable(const struct world *w)
-{
-	unsigned pick[NAMES] = {0};
-
-	do {
-		if (is_solution(w, pick))
-			return true;
-	} while (next_pick(pick));
-	return false;
-}
-
 /* --- the same for the solver ------------------------------------------------------------------ */
 
-static void spec_of(const struct ask *a, struct buf *to)
+static struct str spec_of(struct arena *a, const struct ask *ask)
 {
-	bool first = true;
+	CLEANUP_BUF to = {0};
 
-	buf_printf(to, "n%u ", a->name);
-	for (unsigned v = 1; v <= VERSIONS; v++)
-		if (a->allowed >> v & 1) {
-			buf_printf(to, "%s%u.*", first ? "" : "|", v);
-			first = false;
-		}
+	buf_printf(&to, "n%u", ask->name);
+	if (ask->allowed != any_version) {
+		buf_putc(&to, ' ');
+		write_versions(ask->allowed, &to);
+	}
+	return arena_str(a, buf_view(&to));
 }
 
-static void write_asks(struct json_out *w, const char *key, const struct build *b, bool needed)
+static void write_asks(
+	struct arena *a, struct json_out *w, const char *key, const struct build *b, bool needed)
 {
 	jw_key(w, key);
 	jw_array(w);
-	for (size_t i = 0; i < b->n_asks; i++) {
-		CLEANUP_BUF spec = {0};
-
-		if (b->asks[i].needed != needed)
-			continue;
-		spec_of(&b->asks[i], &spec);
-		jw_str(w, buf_view(&spec));
-	}
+	for (size_t i = 0; i < b->n_asks; i++)
+		if (b->asks[i].needed == needed)
+			jw_str(w, spec_of(a, &b->asks[i]));
+	if (needed && b->level)
+		jw_cstr(w, arena_printf(a, "__level >=%u,<9", b->level));
 	jw_array_end(w);
 }
 
@@ -147,42 +106,43 @@ static void write_world(struct arena *a, const struct world *world, struct buf *
 	jw_object(&w);
 	jw_key(&w, "packages.conda");
 	jw_object(&w);
-	for (unsigned n = 0; n < NAMES; n++)
+	for (unsigned n = 0; n < world->n_names; n++)
 		for (unsigned v = 1; v <= VERSIONS; v++) {
 			const struct build *b = &world->builds[n][v];
 
 			if (!b->exists)
 				continue;
-			jw_key(&w, arena_printf(a, "n%u-%u-0.conda", n, v));
-			jw_object(&w);
-			jw_key(&w, "name");
-			jw_cstr(&w, arena_printf(a, "n%u", n));
-			jw_key(&w, "version");
-			jw_cstr(&w, arena_printf(a, "%u", v));
-			jw_key(&w, "build");
-			jw_cstr(&w, "0");
-			write_asks(&w, "depends", b, true);
-			write_asks(&w, "constrains", b, false);
+			begin_record(a, &w, n, v, "0", ".conda");
+			write_asks(a, &w, "depends", b, true);
+			write_asks(a, &w, "constrains", b, false);
 			jw_object_end(&w);
 		}
 	jw_object_end(&w);
 	jw_object_end(&w);
 }
 
+static struct index *index_of(struct arena *a, const struct world *world, const char *dir)
+{
+	struct index *ix = index_new();
+	struct err e = {0};
+	CLEANUP_BUF text = {0};
+
+	write_world(a, world, &text);
+	if (add_text(ix, dir, buf_view(&text), &channel, 0, "linux-64", &e) < 0)
+		fail_msg("%s", e.text);
+	return ix;
+}
+
 /* `more` has what the request has besides. */
 static int solve_world(struct arena *a, const struct world *world, const struct solve_request *more,
-	const struct index *ix, const struct channel *channel, struct solution *out, struct err *e)
+	const struct index *ix, struct solution *out, struct err *e)
 {
 	struct solve_request r = *more;
-	struct spec_line lines[3];
+	struct spec_line lines[MOST_WISHES];
 
-	for (size_t i = 0; i < world->n_wishes; i++) {
-		CLEANUP_BUF spec = {0};
-
-		spec_of(&world->wishes[i], &spec);
-		lines[i] = (struct spec_line){arena_str(a, buf_view(&spec)), (int)i + 1, 1};
-	}
-	r.channels = channel;
+	for (size_t i = 0; i < world->n_wishes; i++)
+		lines[i] = (struct spec_line){spec_of(a, &world->wishes[i]), (int)i + 1, 1};
+	r.channels = &channel;
 	r.n_channels = 1;
 	r.priority = PRIORITY_FLEXIBLE;
 	r.subdir = STR("linux-64");
@@ -191,14 +151,6 @@ static int solve_world(struct arena *a, const struct world *world, const struct 
 	r.file = "environment.yml";
 	r.target = "box";
 	return solve_index(a, &r, ix, out, e);
-}
-
-/* The version of each name in an answer. */
-static void picked(const struct solution *s, unsigned *pick)
-{
-	for (size_t i = 0; i < s->n; i++)
-		pick[s->records[i]->name.p[1] - '0'] =
-			(unsigned)(s->records[i]->version.p[0] - '0');
 }
 
 #endif
