@@ -1,5 +1,5 @@
 /* Metapackages that pin everything: Anaconda's of 2013 to 2021, on the indexes as served. */
-#include "tests/unit/solver_helper.h"
+#include "tests/unit/solver_real.h"
 
 struct source {
 	const char *rel, *subdir;
@@ -13,8 +13,8 @@ static const struct source sources[] = {
 };
 
 struct data {
-	struct arena arena;
-	char *dir, *paths[sizeof sources / sizeof *sources];
+	struct real real;
+	char *paths[sizeof sources / sizeof *sources];
 	struct channel free, main;
 };
 
@@ -25,35 +25,12 @@ static int setup(void **state)
 	*state = d;
 	d->free = (struct channel){.name = STR("free"), .url = STR("https://h/pkgs/free")};
 	d->main = (struct channel){.name = STR("main"), .url = STR("https://h/pkgs/main")};
-	if (!shared_path(&d->arena, sources[0].rel))
+	if (!real_open(&d->real, sources[0].rel))
 		return 0;
-	d->dir = fresh_dir(&d->arena);
 	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
-		d->paths[i] = unpack_index(&d->arena, shared_path(&d->arena, sources[i].rel),
-			d->dir, arena_printf(&d->arena, "%zu", i));
+		d->paths[i] = real_unpack(
+			&d->real, sources[i].rel, arena_printf(&d->real.arena, "%zu", i));
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct data *d = *state;
-
-	if (d->dir)
-		dir_remove(d->dir, NULL);
-	arena_release(&d->arena);
-	free(d);
-	return 0;
-}
-
-static struct data *need_data(void **state)
-{
-	struct data *d = *state;
-
-	if (!d->dir) {
-		print_message("the shared data is not there (ENVBUILD_SHARED_DATA)\n");
-		skip();
-	}
-	return d;
 }
 
 /* A position of -1: without that channel. */
@@ -91,14 +68,6 @@ static int solve_lines(struct arena *a, const struct data *d, const struct index
 
 	*out = (struct solution){0};
 	return solve_index(a, &request, ix, out, e);
-}
-
-static const struct record *find(const struct solution *s, struct str name)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (str_eq(s->records[i]->name, name))
-			return s->records[i];
-	return NULL;
 }
 
 /* "name version build" of a record's dependency. */
@@ -201,7 +170,7 @@ static void check_all(const struct data *d, struct index *ix, size_t at_least)
 
 static void releases_solve_as_pinned(void **state)
 {
-	struct data *d = need_data(state);
+	struct data *d = need_real(state);
 
 	check_all(d, load(d, -1, 0), 67);
 	check_all(d, load(d, 0, -1), 3);
@@ -210,7 +179,7 @@ static void releases_solve_as_pinned(void **state)
 /* The newest of 2016, without a word on its version. */
 static void newest_of_2016(void **state)
 {
-	struct data *d = need_data(state);
+	struct data *d = need_real(state);
 	struct arena a = {0};
 	struct index *ix = load(d, -1, 0);
 	struct words wants = split_words(&a, STR("anaconda"));
@@ -240,7 +209,7 @@ static void both_channels(void **state)
 		{1, PRIORITY_STRICT, true},
 		{1, PRIORITY_FLEXIBLE, true},
 	};
-	struct data *d = need_data(state);
+	struct data *d = need_real(state);
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct arena a = {0};
@@ -271,5 +240,5 @@ int main(void)
 		cmocka_unit_test(both_channels),
 	};
 
-	return cmocka_run_group_tests_name("solver anaconda", tests, setup, teardown);
+	return cmocka_run_group_tests_name("solver anaconda", tests, setup, real_teardown);
 }

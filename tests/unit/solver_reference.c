@@ -1,18 +1,11 @@
 /* Real requests on real records, against what micromamba answers (shared data, solves/). */
-#include "tests/unit/solver_helper.h"
+#include "tests/unit/solver_real.h"
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/table.h"
 
 #include <dirent.h>
-
-struct data {
-	struct arena arena;
-	char *dir;
-	struct channel channel;
-	struct index *index;
-};
 
 struct reference {
 	struct words specs, virtual_packages;
@@ -32,54 +25,6 @@ static const struct {
 	{"el6.txt", "python"}, /* 3.12.4 instead of 3.11.9, and nothing that is not newer */
 	{"el8.txt", "python"}, /* 3.14.6 instead of 3.12.14; the others are the newest for it */
 };
-
-static int setup(void **state)
-{
-	struct data *d = xcalloc(1, sizeof *d);
-	static const char *const subdirs[] = {"linux-64", "noarch"};
-	struct err e = {0};
-
-	*state = d;
-	d->channel =
-		(struct channel){.name = STR("conda-forge"), .url = STR("https://h/conda-forge")};
-	if (!shared_path(&d->arena, "repodata/conda-forge"))
-		return 0;
-	d->dir = fresh_dir(&d->arena);
-	d->index = index_new();
-	for (size_t i = 0; i < 2; i++) {
-		char *rel = arena_printf(
-			&d->arena, "repodata/conda-forge/%s/repodata.json.zst", subdirs[i]);
-		char *path =
-			unpack_index(&d->arena, shared_path(&d->arena, rel), d->dir, subdirs[i]);
-
-		if (index_add_file(d->index, path, &d->channel, 0, str_of(subdirs[i]), &e) < 0)
-			fail_msg("%s", e.text);
-	}
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct data *d = *state;
-
-	index_free(d->index);
-	if (d->dir)
-		dir_remove(d->dir, NULL);
-	arena_release(&d->arena);
-	free(d);
-	return 0;
-}
-
-static struct data *need_data(void **state)
-{
-	struct data *d = *state;
-
-	if (!d->index) {
-		print_message("the shared data is not there (ENVBUILD_SHARED_DATA)\n");
-		skip();
-	}
-	return d;
-}
 
 static void read_reference(struct arena *a, const char *path, struct reference *r)
 {
@@ -109,7 +54,7 @@ static void read_reference(struct arena *a, const char *path, struct reference *
 	}
 }
 
-static int solve_reference(struct arena *a, const struct data *d, const struct index *ix,
+static int solve_reference(struct arena *a, const struct real *d, const struct index *ix,
 	const struct reference *r, struct solution *out, struct err *e)
 {
 	const struct solve_request request = {.channels = &d->channel,
@@ -124,14 +69,6 @@ static int solve_reference(struct arena *a, const struct data *d, const struct i
 		.target = "test"};
 
 	return solve_index(a, &request, ix, out, e);
-}
-
-static const struct record *find(const struct solution *s, struct str name)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (str_eq(s->records[i]->name, name))
-			return s->records[i];
-	return NULL;
 }
 
 /* The name that line i of the request asks for. */
@@ -166,7 +103,7 @@ static bool is_same(const struct record *x, const struct record *y)
 }
 
 /* The build number, as the index has it; of some of these records it is not the builder's. */
-static uint64_t number_in_index(struct arena *a, const struct data *d, const struct record *r)
+static uint64_t number_in_index(struct arena *a, const struct real *d, const struct record *r)
 {
 	struct record *all;
 	size_t n = records_of(a, d->index, r->name, &all);
@@ -180,7 +117,7 @@ static uint64_t number_in_index(struct arena *a, const struct data *d, const str
 
 /* <0: x is older than y. */
 static int cmp_age(
-	struct arena *a, const struct data *d, const struct record *x, const struct record *y)
+	struct arena *a, const struct real *d, const struct record *x, const struct record *y)
 {
 	uint64_t nx = number_in_index(a, d, x), ny = number_in_index(a, d, y);
 	int c = cmp_versions(a, x->version, y->version);
@@ -200,7 +137,7 @@ static struct words joined(struct arena *a, const struct words *x, const struct 
 }
 
 /* The request and more lines; false where that has no solution. */
-static bool solve_more(struct arena *a, const struct data *d, const struct reference *r,
+static bool solve_more(struct arena *a, const struct real *d, const struct reference *r,
 	const struct words *more, struct solution *out)
 {
 	struct reference with = *r;
@@ -251,7 +188,7 @@ static void check_same_requested(
 
 /* --- the others ----------------------------------------------------------------------------- */
 
-static bool costs_another(struct arena *a, const struct data *d, const struct solution *s,
+static bool costs_another(struct arena *a, const struct real *d, const struct solution *s,
 	const struct solution *with)
 {
 	for (size_t i = 0; i < s->n; i++) {
@@ -268,7 +205,7 @@ static bool costs_another(struct arena *a, const struct data *d, const struct so
  * because another package would be older without it: that is tried, with all the other versions of
  * the answer as the least.
  */
-static void check_age(struct arena *a, const struct data *d, const char *file,
+static void check_age(struct arena *a, const struct real *d, const char *file,
 	const struct reference *r, const struct solution *s, const struct record *want)
 {
 	const struct record *got = find(s, want->name);
@@ -313,7 +250,7 @@ static void check_set(struct arena *a, const struct reference *r, const struct s
 	assert_int_equal(seen.n, s->n);
 }
 
-static void check_like(struct arena *a, const struct data *d, const char *file,
+static void check_like(struct arena *a, const struct real *d, const char *file,
 	const struct reference *r, const struct solution *s)
 {
 	check_set(a, r, s);
@@ -322,7 +259,7 @@ static void check_like(struct arena *a, const struct data *d, const char *file,
 		check_age(a, d, file, r, s, &r->records[i]);
 }
 
-static void check_answer(struct arena *a, const struct data *d, const char *file,
+static void check_answer(struct arena *a, const struct real *d, const char *file,
 	const struct reference *r, const struct solution *s)
 {
 	const char *first = newer_first(file);
@@ -345,7 +282,7 @@ static void check_answer(struct arena *a, const struct data *d, const char *file
 	check_like(a, d, file, &pin, &with);
 }
 
-static void check_file(const struct data *d, const char *file)
+static void check_file(const struct real *d, const char *file)
 {
 	struct arena a = {0};
 	struct reference r;
@@ -376,7 +313,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static void answers_are_as_good_as_the_reference(void **state)
 {
-	struct data *d = need_data(state);
+	struct real *d = need_real(state);
 	struct dirent **names = NULL;
 	int n = scandir(shared_path(&d->arena, "solves"), &names, NULL, by_name), files = 0;
 
@@ -433,7 +370,7 @@ static void reverse(struct arena *a, const char *path, struct buf *to)
 	json_close(j);
 }
 
-static struct index *reversed(struct arena *a, const struct data *d, struct err *e)
+static struct index *reversed(struct arena *a, const struct real *d, struct err *e)
 {
 	static const char *const subdirs[] = {"noarch", "linux-64"};
 	struct index *ix = index_new();
@@ -451,7 +388,7 @@ static struct index *reversed(struct arena *a, const struct data *d, struct err 
 static void order_of_records_does_not_matter(void **state)
 {
 	static const char *const some[] = {"sci.txt", "xr.txt", "torch-cuda.txt"};
-	struct data *d = need_data(state);
+	struct real *d = need_real(state);
 	CLEANUP_ARENA text = {0};
 	struct err e = {0};
 	struct index *ix = reversed(&text, d, &e);
@@ -475,7 +412,7 @@ static void order_of_records_does_not_matter(void **state)
 
 static void refusals_name_line_and_limit(void **state)
 {
-	struct data *d = need_data(state);
+	struct real *d = need_real(state);
 	struct arena a = {0};
 	struct reference r = {.specs = split_words(&a, STR("python=3.12 pytorch=2.5")),
 		.virtual_packages = split_words(&a, STR("__glibc=2.12 __unix=0=0"))};
@@ -499,5 +436,5 @@ int main(void)
 		cmocka_unit_test(refusals_name_line_and_limit),
 	};
 
-	return cmocka_run_group_tests_name("solver reference", tests, setup, teardown);
+	return cmocka_run_group_tests_name("solver reference", tests, real_setup, real_teardown);
 }

@@ -1,15 +1,7 @@
 /* What is said of real requests for the target rhel6, and that it is so: by solving again. */
-#include "tests/unit/solver_helper.h"
+#include "tests/unit/solver_real.h"
 
-struct data {
-	struct arena arena;
-	char *dir;
-	struct channel channel;
-	struct index *index;
-	struct words rhel6; /* the virtual packages of images/targets/rhel6.yml */
-};
-
-/* The list items behind "virtual-packages:". */
+/* The list items behind "virtual-packages:" of the target rhel6. */
 static struct words read_target(struct arena *a)
 {
 	struct str text = read_table(a, root_path(a, "images/targets/rhel6.yml")), line;
@@ -21,66 +13,17 @@ static struct words read_target(struct arena *a)
 	return list;
 }
 
-static int setup(void **state)
-{
-	struct data *d = xcalloc(1, sizeof *d);
-	static const char *const subdirs[] = {"linux-64", "noarch"};
-	struct err e = {0};
-
-	*state = d;
-	d->channel =
-		(struct channel){.name = STR("conda-forge"), .url = STR("https://h/conda-forge")};
-	if (!shared_path(&d->arena, "repodata/conda-forge"))
-		return 0;
-	d->rhel6 = read_target(&d->arena);
-	d->dir = fresh_dir(&d->arena);
-	d->index = index_new();
-	for (size_t i = 0; i < 2; i++) {
-		char *rel = arena_printf(
-			&d->arena, "repodata/conda-forge/%s/repodata.json.zst", subdirs[i]);
-		char *path =
-			unpack_index(&d->arena, shared_path(&d->arena, rel), d->dir, subdirs[i]);
-
-		if (index_add_file(d->index, path, &d->channel, 0, str_of(subdirs[i]), &e) < 0)
-			fail_msg("%s", e.text);
-	}
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct data *d = *state;
-
-	index_free(d->index);
-	if (d->dir)
-		dir_remove(d->dir, NULL);
-	arena_release(&d->arena);
-	free(d);
-	return 0;
-}
-
-static struct data *need_data(void **state)
-{
-	struct data *d = *state;
-
-	if (!d->index) {
-		print_message("the shared data is not there (ENVBUILD_SHARED_DATA)\n");
-		skip();
-	}
-	return d;
-}
-
 /* glibc: instead of the target's; NULL: the target as it is. */
-static int solve_for(struct arena *a, const struct data *d, const char *specs, const char *glibc,
+static int solve_for(struct arena *a, const struct real *d, const char *specs, const char *glibc,
 	struct solution *out, struct err *e)
 {
-	struct words words = split_words(a, str_of(specs)), target = {0};
+	struct words words = split_words(a, str_of(specs)), rhel6 = read_target(a), target = {0};
 
-	assert_int_equal(d->rhel6.n, 4);
-	for (size_t i = 0; i < d->rhel6.n; i++)
-		*VEC_PUSH(a, &target) = glibc && str_starts(d->rhel6.v[i], STR("__glibc="))
+	assert_int_equal(rhel6.n, 4);
+	for (size_t i = 0; i < rhel6.n; i++)
+		*VEC_PUSH(a, &target) = glibc && str_starts(rhel6.v[i], STR("__glibc="))
 						? arena_strf(a, "__glibc=%s", glibc)
-						: d->rhel6.v[i];
+						: rhel6.v[i];
 	return solve_index(a,
 		&(struct solve_request){.channels = &d->channel,
 			.n_channels = 1,
@@ -95,7 +38,7 @@ static int solve_for(struct arena *a, const struct data *d, const char *specs, c
 		d->index, out, e);
 }
 
-static bool is_solvable(const struct data *d, const char *specs, const char *glibc)
+static bool is_solvable(const struct real *d, const char *specs, const char *glibc)
 {
 	struct arena a = {0};
 	struct solution s = {0};
@@ -111,7 +54,7 @@ static bool is_solvable(const struct data *d, const char *specs, const char *gli
 
 /* The whole text; and the facts, which live in the arena. */
 static const struct unsat *check_text(
-	struct arena *a, const struct data *d, const char *specs, const char *text)
+	struct arena *a, const struct real *d, const char *specs, const char *text)
 {
 	struct solution s = {0};
 	struct err e = {0};
@@ -126,7 +69,7 @@ static const struct unsat *check_text(
 
 static void nothing_fits_but_another_glibc(void **state)
 {
-	const struct data *d = need_data(state);
+	const struct real *d = need_real(state);
 	struct arena a = {0};
 	const struct unsat *u = check_text(&a, d, "python numpy pytorch=2.3=cpu*",
 		"no solution for the target 'rhel6':\n"
@@ -146,7 +89,7 @@ static void nothing_fits_but_another_glibc(void **state)
 
 static void the_newest_that_fits(void **state)
 {
-	const struct data *d = need_data(state);
+	const struct real *d = need_real(state);
 	struct arena a = {0};
 	const struct unsat *u = check_text(&a, d, "python numpy>=2.2",
 		"no solution for the target 'rhel6':\n"
@@ -165,7 +108,7 @@ static void the_newest_that_fits(void **state)
 
 static void two_limits_at_once(void **state)
 {
-	const struct data *d = need_data(state);
+	const struct real *d = need_real(state);
 	struct arena a = {0};
 	const struct unsat *u = check_text(&a, d, "pytorch=2.7",
 		"no solution for the target 'rhel6':\n"
@@ -183,7 +126,7 @@ static void one_line_too_many(void **state)
 {
 	static const char *const sci =
 		"python=3.12 numpy pandas scipy scikit-learn matplotlib jupyterlab";
-	const struct data *d = need_data(state);
+	const struct real *d = need_real(state);
 	struct arena a = {0};
 	struct solution s = {0};
 	struct err e = {0};
@@ -210,5 +153,5 @@ int main(void)
 		cmocka_unit_test(one_line_too_many),
 	};
 
-	return cmocka_run_group_tests_name("solver remedy", tests, setup, teardown);
+	return cmocka_run_group_tests_name("solver remedy", tests, real_setup, real_teardown);
 }
