@@ -1,15 +1,8 @@
-/*
- * One record of repodata.json (CEP 36), whose fields are those of index.json (CEP 34), and what
- * CEP 44, 45 and 47 add to them.  Fields that nobody here needs are passed over; null is as good as
- * absent.
- */
+/* Fields that nobody here needs are passed over; null is as good as absent. */
 #include "solver/record_parse.h"
 
 #include "base/hash.h"
-
-#include <stdio.h>
-
-enum { DEPENDS_MAX = 4096 };
+#include "solver/record_field.h"
 
 struct parse {
 	struct arena *a;
@@ -197,64 +190,38 @@ static int take_words(struct parse *p, void *to, struct err *e)
 	return 0;
 }
 
-struct field {
-	struct str key;
-	int (*take)(struct parse *p, void *to, struct err *e);
-	size_t at;
+static int (*const takers[])(struct parse *p, void *to, struct err *e) = {
+	[FIELD_TEXT] = take_text,
+	[FIELD_NUMBER] = take_number,
+	[FIELD_WORDS] = take_words,
+	[FIELD_DEPENDS] = take_depends,
+	[FIELD_CONSTRAINS] = take_constrains,
+	[FIELD_EXTRAS] = take_extras,
+	[FIELD_NOARCH] = take_noarch,
+	[FIELD_SHA256] = take_sha256,
+	[FIELD_MD5] = take_md5,
 };
 
-#define FIELD(key, member, take)                                     \
-	{                                                            \
-		STR_INIT(key), take, offsetof(struct record, member) \
-	}
-
-static const struct field fields[] = {
-	FIELD("build", build, take_text),
-	FIELD("build_number", build_number, take_number),
-	FIELD("constrains", constrains, take_constrains),
-	FIELD("depends", depends, take_depends),
-	FIELD("extra-depends", extras, take_extras),
-	FIELD("extra_depends", extras, take_extras),
-	FIELD("features", features, take_words),
-	FIELD("flags", flags, take_words),
-	FIELD("indexed_timestamp", indexed, take_number),
-	FIELD("license", license, take_text),
-	FIELD("license_family", license_family, take_text),
-	FIELD("md5", md5, take_md5),
-	FIELD("name", name, take_text),
-	FIELD("noarch", noarch, take_noarch),
-	FIELD("python_site_packages_path", python_site_packages_path, take_text),
-	FIELD("sha256", sha256, take_sha256),
-	FIELD("size", size, take_number),
-	FIELD("timestamp", timestamp, take_number),
-	FIELD("track_features", track_features, take_words),
-	FIELD("version", version, take_text),
-};
-
-static int take_field(struct parse *p, struct err *e)
+static int take_field(struct parse *p, size_t *guess, struct err *e)
 {
-	const struct str key = json_text(p->json);
+	const struct record_field *f = record_field_of(json_text(p->json), guess);
 
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-		const struct field *f = &fields[i];
-
-		if (!str_eq(key, f->key))
-			continue;
-		if (f->take(p, (char *)p->r + f->at, e) < 0)
-			return err_wrap(e, "'%.*s'", STR_ARG(f->key));
-		return 0;
-	}
-	return json_skip(p->json) < 0 ? json_error(p->json, e) : 0;
+	if (!f)
+		return json_skip(p->json) < 0 ? json_error(p->json, e) : 0;
+	if (takers[f->kind](p, (char *)p->r + f->at, e) < 0)
+		return err_wrap(e, "'%.*s'", STR_ARG(f->key));
+	return 0;
 }
 
 static int take_fields(struct parse *p, struct err *e)
 {
 	enum json_type t;
+	size_t guess = 0;
 
 	if (json_next(p->json) != JSON_OBJECT)
 		return json_fail(p->json, e, "a record is an object");
 	while ((t = json_next(p->json)) == JSON_KEY)
-		if (take_field(p, e) < 0)
+		if (take_field(p, &guess, e) < 0)
 			return -1;
 	return t == JSON_OBJECT_END ? 0 : json_error(p->json, e);
 }

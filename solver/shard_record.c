@@ -5,8 +5,7 @@
 #include "solver/shard_record.h"
 
 #include "base/hash.h"
-
-enum { DEPENDS_MAX = 4096 };
+#include "solver/record_field.h"
 
 /* What a field's reader works on. */
 struct field_reader {
@@ -34,31 +33,18 @@ static int take_text(struct field_reader *f, void *to)
 	struct msgpack_value v;
 	struct str *text = to;
 
-	switch (msgpack_next(f->m, &v)) {
-	case MSGPACK_STR:
+	msgpack_next(f->m, &v);
+	if (v.type == MSGPACK_STR)
 		*text = v.text;
-		return 0;
-	case MSGPACK_NIL:
-		return 0;
-	case MSGPACK_UINT:
+	else if (v.type == MSGPACK_UINT)
 		*text = arena_strf(f->a, "%llu", (unsigned long long)v.number);
-		return 0;
-	case MSGPACK_INT:
+	else if (v.type == MSGPACK_INT)
 		*text = arena_strf(f->a, "%lld", (long long)v.number);
-		return 0;
-	case MSGPACK_FLOAT:
+	else if (v.type == MSGPACK_FLOAT)
 		*text = arena_strf(f->a, "%.17g", v.real);
-		return 0;
-	case MSGPACK_ERROR:
-	case MSGPACK_FALSE:
-	case MSGPACK_TRUE:
-	case MSGPACK_BIN:
-	case MSGPACK_EXT:
-	case MSGPACK_ARRAY:
-	case MSGPACK_MAP:
-		break;
-	}
-	return wrong(f, "expected a string");
+	else if (v.type != MSGPACK_NIL)
+		return wrong(f, "expected a string");
+	return 0;
 }
 
 /* Old indexes write some numbers as strings; a fraction or a negative time stamp says nothing. */
@@ -67,30 +53,15 @@ static int take_number(struct field_reader *f, void *to)
 	struct msgpack_value v;
 	uint64_t *number = to;
 
-	switch (msgpack_next(f->m, &v)) {
-	case MSGPACK_UINT:
+	msgpack_next(f->m, &v);
+	if (v.type == MSGPACK_UINT)
 		*number = v.number <= INT64_MAX ? v.number : 0;
-		return 0;
-	case MSGPACK_INT:
-	case MSGPACK_FLOAT:
+	else if (v.type == MSGPACK_INT || v.type == MSGPACK_FLOAT)
 		*number = 0;
-		return 0;
-	case MSGPACK_NIL:
-		return 0;
-	case MSGPACK_STR:
-		if (str_u64(v.text, INT64_MAX, number) == 0)
-			return 0;
-		break;
-	case MSGPACK_ERROR:
-	case MSGPACK_FALSE:
-	case MSGPACK_TRUE:
-	case MSGPACK_BIN:
-	case MSGPACK_EXT:
-	case MSGPACK_ARRAY:
-	case MSGPACK_MAP:
-		break;
-	}
-	return wrong(f, "expected a number");
+	else if (v.type == MSGPACK_STR ? str_u64(v.text, INT64_MAX, number) < 0
+				       : v.type != MSGPACK_NIL)
+		return wrong(f, "expected a number");
+	return 0;
 }
 
 static int take_list(struct field_reader *f, struct str **to, size_t *n)
@@ -245,60 +216,22 @@ static int take_words(struct field_reader *f, void *to)
 	return 0;
 }
 
-struct field {
-	struct str key;
-	int (*take)(struct field_reader *f, void *to);
-	size_t at;
+static int (*const takers[])(struct field_reader *f, void *to) = {
+	[FIELD_TEXT] = take_text,
+	[FIELD_NUMBER] = take_number,
+	[FIELD_WORDS] = take_words,
+	[FIELD_DEPENDS] = take_depends,
+	[FIELD_CONSTRAINS] = take_constrains,
+	[FIELD_EXTRAS] = take_extras,
+	[FIELD_NOARCH] = take_noarch,
+	[FIELD_SHA256] = take_sha256,
+	[FIELD_MD5] = take_md5,
 };
-
-#define FIELD(key, member, take)                                     \
-	{                                                            \
-		STR_INIT(key), take, offsetof(struct record, member) \
-	}
-
-static const struct field fields[] = {
-	FIELD("build", build, take_text),
-	FIELD("build_number", build_number, take_number),
-	FIELD("constrains", constrains, take_constrains),
-	FIELD("depends", depends, take_depends),
-	FIELD("extra-depends", extras, take_extras),
-	FIELD("extra_depends", extras, take_extras),
-	FIELD("features", features, take_words),
-	FIELD("flags", flags, take_words),
-	FIELD("indexed_timestamp", indexed, take_number),
-	FIELD("license", license, take_text),
-	FIELD("license_family", license_family, take_text),
-	FIELD("md5", md5, take_md5),
-	FIELD("name", name, take_text),
-	FIELD("noarch", noarch, take_noarch),
-	FIELD("python_site_packages_path", python_site_packages_path, take_text),
-	FIELD("sha256", sha256, take_sha256),
-	FIELD("size", size, take_number),
-	FIELD("timestamp", timestamp, take_number),
-	FIELD("track_features", track_features, take_words),
-	FIELD("version", version, take_text),
-};
-
-enum { N_FIELDS = sizeof fields / sizeof *fields };
 
 /* --- records ------------------------------------------------------------------------------ */
 
-/* Writers sort keys, or keep one order: the field is mostly the one behind the last. */
-static const struct field *field_of(struct str key, size_t *guess)
-{
-	for (size_t i = 0; i < N_FIELDS; i++) {
-		const struct field *f = &fields[(*guess + i) % N_FIELDS];
-
-		if (str_eq(f->key, key)) {
-			*guess += i + 1;
-			return f;
-		}
-	}
-	return NULL;
-}
-
 /* -1 with *bad: the field whose value is wrong; with NULL: the text is. */
-static int take_fields(struct field_reader *f, const struct field **bad)
+static int take_fields(struct field_reader *f, const struct record_field **bad)
 {
 	struct msgpack_value map, key;
 	size_t guess = 0;
@@ -307,17 +240,17 @@ static int take_fields(struct field_reader *f, const struct field **bad)
 	if (msgpack_next(f->m, &map) != MSGPACK_MAP)
 		return wrong(f, "a record is a map");
 	for (uint64_t i = 0; i < map.n; i++) {
-		const struct field *field = NULL;
+		const struct record_field *field = NULL;
 
 		if (msgpack_next(f->m, &key) == MSGPACK_STR)
-			field = field_of(key.text, &guess);
+			field = record_field_of(key.text, &guess);
 		if (!field) {
 			if (msgpack_skip_rest(f->m, &key) < 0 || msgpack_skip(f->m) < 0)
 				return -1;
 			continue;
 		}
 		*bad = field;
-		if (field->take(f, (char *)f->r + field->at) < 0)
+		if (takers[field->kind](f, (char *)f->r + field->at) < 0)
 			return -1;
 		*bad = NULL;
 	}
@@ -330,8 +263,8 @@ static uint64_t milliseconds(uint64_t t)
 	return t <= UINT64_C(253402300799) ? t * 1000 : t;
 }
 
-static const char *describe(
-	struct arena *a, const struct field_reader *f, const struct field *bad, struct str fn)
+static const char *describe(struct arena *a, const struct field_reader *f,
+	const struct record_field *bad, struct str fn)
 {
 	if (!bad)
 		return arena_printf(a, "record of '%.*s': %s", STR_ARG(fn), f->why);
@@ -344,7 +277,7 @@ void shard_record(
 {
 	struct field_reader f = {.a = a, .m = m, .r = &to->record};
 	const struct msgpack before = *m;
-	const struct field *bad;
+	const struct record_field *bad;
 
 	to->record = (struct record){.fn = fn};
 	if (take_fields(&f, &bad) < 0) {
