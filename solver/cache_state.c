@@ -79,6 +79,20 @@ int cache_state_read(struct arena *a, const char *dir, struct cache_state *out)
 	return whole && version == STATE_VERSION ? 0 : -1;
 }
 
+int cache_state_find(struct arena *a, const char *cache_dir, const char *url, char **dir,
+	struct cache_state *out, struct err *e)
+{
+	uint8_t key[SHA256_LEN];
+	char hex[SHA256_HEX + 1];
+
+	sha256_of(url, strlen(url), key);
+	hex_encode(key, SHA256_LEN, hex);
+	*dir = path_join(a, path_join(a, cache_dir, "index"), hex);
+	if (dir_make(*dir, e) < 0)
+		return -1;
+	return cache_state_read(a, *dir, out) == 0 && str_is(out->url, url);
+}
+
 /* --- writing ------------------------------------------------------------------------------ */
 
 static void put_number(struct json_out *w, const char *key, int64_t v)

@@ -22,6 +22,12 @@ struct cache_state {
 	bool has_sha256;
 };
 
+/*
+ * The folder of a URL, CACHE/index/SHA256-OF-URL, which is made, and its state: 1; 0: it has none
+ * that can be read and is of this URL.
+ */
+int cache_state_find(struct arena *a, const char *cache_dir, const char *url, char **dir,
+	struct cache_state *out, struct err *e);
 /* -1 where there is none that can be read. */
 int cache_state_read(struct arena *a, const char *dir, struct cache_state *out);
 int cache_state_write(const char *dir, const struct cache_state *s, struct err *e);

@@ -22,20 +22,16 @@ static bool body_fits(const struct index_entry *entry, const struct cache_state 
 int index_entry_load(struct arena *a, const char *cache_dir, const char *url,
 	struct index_entry *out, struct err *e)
 {
-	uint8_t key[SHA256_LEN];
-	char hex[SHA256_HEX + 1];
 	struct cache_state s;
+	char *dir;
+	int found = cache_state_find(a, cache_dir, url, &dir, &s, e);
 
-	sha256_of(url, strlen(url), key);
-	hex_encode(key, SHA256_LEN, hex);
-	*out = (struct index_entry){.url = arena_strdup(a, url)};
-	out->dir = path_join(a, path_join(a, cache_dir, "index"), hex);
-	out->path = path_join(a, out->dir, body_name);
-	out->image = path_join(a, out->dir, "index");
-	if (dir_make(out->dir, e) < 0)
-		return -1;
-	if (cache_state_read(a, out->dir, &s) < 0 || !str_is(s.url, url))
-		return 0;
+	*out = (struct index_entry){.url = arena_strdup(a, url),
+		.dir = dir,
+		.path = path_join(a, dir, body_name),
+		.image = path_join(a, dir, "index")};
+	if (found != 1)
+		return found;
 	out->missing = s.missing;
 	out->whole = !out->missing && body_fits(out, &s);
 	out->origin = (struct index_origin){s.ending, s.etag, s.last_modified};

@@ -47,19 +47,14 @@ static bool is_recent(int64_t asked)
 int list_entry_load(struct arena *a, const char *cache_dir, const char *url, struct list_entry *out,
 	struct err *e)
 {
-	uint8_t key[SHA256_LEN];
-	char hex[SHA256_HEX + 1];
 	struct cache_state s;
+	char *dir;
+	int found = cache_state_find(a, cache_dir, url, &dir, &s, e);
 
-	sha256_of(url, strlen(url), key);
-	hex_encode(key, SHA256_LEN, hex);
-	*out = (struct list_entry){.url = arena_strdup(a, url)};
-	out->dir = path_join(a, path_join(a, cache_dir, "index"), hex);
-	out->path = path_join(a, out->dir, body_name);
-	if (dir_make(out->dir, e) < 0)
-		return -1;
-	if (cache_state_read(a, out->dir, &s) < 0 || !str_is(s.url, url))
-		return 0;
+	*out = (struct list_entry){
+		.url = arena_strdup(a, url), .dir = dir, .path = path_join(a, dir, body_name)};
+	if (found != 1)
+		return found;
 	out->missing = s.missing && is_recent(s.asked);
 	out->whole = !s.missing && body_fits(out->path, &s);
 	out->etag = s.etag;
