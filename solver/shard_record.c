@@ -257,12 +257,6 @@ static int take_fields(struct field_reader *f, const struct record_field **bad)
 	return 0;
 }
 
-/* Old indexes hold seconds; as conda does, what is before the year 10000 in seconds is taken so. */
-static uint64_t milliseconds(uint64_t t)
-{
-	return t <= UINT64_C(253402300799) ? t * 1000 : t;
-}
-
 static const char *describe(struct arena *a, const struct field_reader *f,
 	const struct record_field *bad, struct str fn)
 {
@@ -291,6 +285,6 @@ void shard_record(
 	if (!str_eq(to->record.name, name) || to->record.version.n == 0)
 		to->error = arena_printf(a, "record of '%.*s': it speaks of '%.*s' version '%.*s'",
 			STR_ARG(fn), STR_ARG(to->record.name), STR_ARG(to->record.version));
-	to->record.timestamp = milliseconds(to->record.timestamp);
-	to->record.indexed = milliseconds(to->record.indexed);
+	to->record.timestamp = record_milliseconds(to->record.timestamp);
+	to->record.indexed = record_milliseconds(to->record.indexed);
 }

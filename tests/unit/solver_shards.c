@@ -258,7 +258,8 @@ static void a_record_is_read_as_in_json(void **state)
 	/* Numbers as texts and texts as numbers, seconds, hex digits, nothing, and too much. */
 	assert_int_equal(read_shard("{'packages':{'x-2-0.tar.bz2':{'name':'x','version':2,"
 				    "'build':0,'build_number':'4','depends':null,'timestamp':"
-				    "1600000000,'size':-5,'noarch':true,'track_features':null,"
+				    "1600000000,'indexed_timestamp':86400,'size':-5,'noarch':true,'"
+				    "track_features':null,"
 				    "'license':null,'sha256':'" HEX_B "','md5':null}}}",
 				 &v),
 		1);
@@ -268,6 +269,7 @@ static void a_record_is_read_as_in_json(void **state)
 	assert_true(str_is(r->build, "0"));
 	assert_int_equal(r->build_number, 4);
 	assert_int_equal(r->timestamp, 1600000000000);
+	assert_int_equal(r->indexed, record_milliseconds(86400));
 	assert_int_equal(r->size, 0);
 	assert_int_equal(r->noarch, NOARCH_GENERIC);
 	assert_true(r->has_sha256 && r->sha256[0] == 0xff);
