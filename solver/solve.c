@@ -24,8 +24,7 @@ static int check_rules(const struct universe *u, struct err *e)
 	return 0;
 }
 
-int attempt(
-	struct universe *u, struct candidate_list *chosen, struct conflict_list *why, struct err *e)
+int attempt_rank(struct universe *u, struct err *e)
 {
 	attempt_begin(u);
 	if (interrupt_check(e) < 0)
@@ -36,10 +35,23 @@ int attempt(
 	if (wish_hopeless(u))
 		return 0;
 	rank(u);
+	return 1;
+}
+
+int attempt_reduce(struct universe *u, struct err *e)
+{
 	reduce(u);
-	if (check_rules(u, e) < 0)
+	return check_rules(u, e);
+}
+
+int attempt(
+	struct universe *u, struct candidate_list *chosen, struct conflict_list *why, struct err *e)
+{
+	int rc = attempt_rank(u, e);
+
+	if (rc == 1 && attempt_reduce(u, e) < 0)
 		return -1;
-	return pool_choose(u, NULL, chosen, why);
+	return rc == 1 ? pool_choose(u, NULL, chosen, why) : rc;
 }
 
 /* --- the answer ---------------------------------------------------------------------------- */

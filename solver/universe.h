@@ -272,6 +272,10 @@ void rank(struct universe *u);
 
 /* Drops what a better candidate can always stand in for; after rank(). */
 void reduce(struct universe *u);
+/* An attempt from its beginning to rank(): 1, 0 a wish has nothing left, -1 error. */
+int attempt_rank(struct universe *u, struct err *e);
+/* reduce(); ERR_INTEGRITY where more is left of a name than libsolv has memory for. */
+int attempt_reduce(struct universe *u, struct err *e);
 /*
  * Makes a solution as good as can be for what the user names, in the order of the wishes, and then
  * better where that makes nothing else worse (docs/design/solving.md).  The universe is as rank()

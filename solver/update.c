@@ -300,18 +300,14 @@ static int raise_named(struct updating *m)
 int update(struct universe *u, struct candidate_list *chosen, struct err *e)
 {
 	struct updating m = {.u = u, .a = &u->arena};
-	int rc;
+	int rc = attempt_rank(u, e);
 
-	attempt_begin(u);
-	if (reach(u, e) < 0)
-		return -1;
-	prune(u);
-	if (wish_hopeless(u))
-		return 0;
-	rank(u);
+	if (rc != 1)
+		return rc;
 	find_kept(&m);
 	favour(&m);
-	reduce(u);
+	if (attempt_reduce(u, e) < 0)
+		return -1;
 	rc = can_be(&m, NULL, chosen);
 	if (rc != 1)
 		return rc;
