@@ -25,17 +25,10 @@ port=$("$ROOT/tests/tools/nginx.sh" start "$T/nginx" "$www") || skip_all "nginx 
 defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx'"
 url=http://127.0.0.1:$port/c
 
-told() { # told FILE: what the tool says of an index
-  python3 - "$1" <<'EOF'
-import hashlib, json, sys
-records = json.load(open(sys.argv[1]))['packages.conda'].values()
-names = ''.join(name + '\n' for name in sorted({r['name'] for r in records}))
-print(len(records), hashlib.sha256(names.encode()).hexdigest())
-EOF
-}
+told=$ROOT/tests/tools/index_told.py
 right() { # the last run's answer is the two indexes
-  [ "$(cat "$T/out")" = "$(told "$T/linux-64.json")
-$(told "$T/noarch.json")" ]
+  [ "$(cat "$T/out")" = "$("$told" "$T/linux-64.json")
+$("$told" "$T/noarch.json")" ]
 }
 
 bad=

@@ -41,17 +41,10 @@ get() { # get STATUS NAME [-o] CHANNEL
     expect "$get_status" "$get_name" "$net" index "$T/cache" "$@"
   fi
 }
-told() { # told FILE: what the tool says of an index
-  python3 - "$1" <<'EOF'
-import hashlib, json, sys
-records = json.load(open(sys.argv[1]))['packages.conda'].values()
-names = ''.join(name + '\n' for name in sorted({r['name'] for r in records}))
-print(len(records), hashlib.sha256(names.encode()).hexdigest())
-EOF
-}
+told=$ROOT/tests/tools/index_told.py
 right() { # right NAME: the answer is the two indexes
-  same "$1" "$(cat "$T/out")" "$(told "$www/json/linux-64/repodata.json")
-$(told "$www/json/noarch/repodata.json")"
+  same "$1" "$(cat "$T/out")" "$("$told" "$www/json/linux-64/repodata.json")
+$("$told" "$www/json/noarch/repodata.json")"
 }
 
 forget

@@ -61,6 +61,8 @@ import threading
 import time
 from email.utils import formatdate
 
+from port_server import serve
+
 
 class Missing(Exception):
     """There is no such file."""
@@ -396,24 +398,5 @@ def other(body):
     return bytes(b ^ 1 for b in body)
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_):
-        pass
-
-
-def main():
-    server = Server(('127.0.0.1', 0), Liar)
-    server.root = os.path.realpath(sys.argv[2])
-    server.log = sys.argv[1] + '.log'
-    server.honest = sys.argv[1] + '.honest'
-    server.most = sys.argv[1] + '.most'
-    temporary = sys.argv[1] + '.new'
-    with open(temporary, 'w') as f:
-        f.write('%d\n' % server.server_address[1])
-    os.rename(temporary, sys.argv[1])
-    server.serve_forever()
-
-
-main()
+serve(Liar, sys.argv[1], root=os.path.realpath(sys.argv[2]),
+      honest=sys.argv[1] + '.honest', most=sys.argv[1] + '.most')

@@ -7,11 +7,12 @@ URLs and CONNECT; names ending in ".test" are this machine.  With USER:PASSWORD:
 import base64
 import http.client
 import http.server
-import os
 import select
 import socket
 import sys
 from urllib.parse import urlsplit
+
+from port_server import serve
 
 HOP = ('connection', 'proxy-authorization', 'proxy-connection', 'keep-alive', 'transfer-encoding')
 WANT = 'Basic ' + base64.b64encode(sys.argv[2].encode()).decode() if len(sys.argv) > 2 else None
@@ -75,15 +76,4 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_):
-        pass
-
-
-server = Server(('127.0.0.1', 0), Proxy)
-with open(sys.argv[1] + '.new', 'w') as f:
-    f.write('%d\n' % server.server_address[1])
-os.rename(sys.argv[1] + '.new', sys.argv[1])
-server.serve_forever()
+serve(Proxy, sys.argv[1])

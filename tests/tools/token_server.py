@@ -21,6 +21,8 @@ import os
 import sys
 from email.utils import formatdate
 
+from port_server import serve
+
 BASIC = 'Basic ' + base64.b64encode(b'me:p-s3cret').decode()
 
 
@@ -83,17 +85,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_):
-        pass
-
-
-server = Server(('127.0.0.1', 0), Handler)
-server.root = os.path.realpath(sys.argv[2])
-server.log = sys.argv[1] + '.log'
-with open(sys.argv[1] + '.new', 'w') as f:
-    f.write('%d\n' % server.server_address[1])
-os.rename(sys.argv[1] + '.new', sys.argv[1])
-server.serve_forever()
+serve(Handler, sys.argv[1], root=os.path.realpath(sys.argv[2]))
