@@ -7,8 +7,7 @@ static void json_string(struct json_out *w, const char *key, struct str text)
 	jw_str(w, text);
 }
 
-/* What is empty is not there: null. */
-static void json_some(struct json_out *w, const char *key, struct str text)
+void json_some(struct json_out *w, const char *key, struct str text)
 {
 	jw_key(w, key);
 	if (text.n)
