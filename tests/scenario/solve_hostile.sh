@@ -48,6 +48,20 @@ try builds 0 800
 same "the highest of 200,000 build numbers" "$(grep -c big-1.0-h199999_199999.conda builds.lock)" 2
 try each 5 800 "too many to compare"
 
+# 6,000 builds of one name, of which none stands in for another: more than libsolv has memory for.
+awk 'BEGIN { for (i = 0; i < 6000; i++) printf "x 1.%d 0 : d%d\nd%d 1 0\n", i, i, i }' |
+  "$ROOT/tests/tools/lines_channel.py" "$T/many"
+many() { printf 'channels: [%s/many]\ndependencies: [%s]\n' "$T" "$1" >many.yml; }
+many x
+try many 5 200 "'x' has 6000 builds to choose from: too many"
+many x=1.7
+try many 0 200
+many x
+mv many.lock envbuild.lock
+expect 5 "many: the same of an update" "$ENVBUILD" lock many.yml --update x
+says "many: says it" "'x' has 6000 builds to choose from: too many"
+rm envbuild.lock
+
 try cycle 0 100
 same "all of a cycle" "$(packages cycle)" 1000
 try cycle-against 3 100 "c0 3"
