@@ -30,10 +30,12 @@ def measure(bench, words, before=None, runs=10, failure=False):
     command = [bench.program, *words, '-q']
     report = bench.path('hyperfine.json')
     prepare = ['--prepare', shlex.join(before)] if before else ['--warmup', '2']
-    subprocess.run(['hyperfine', '-N', '--style', 'none', '--runs', str(runs), *prepare,
-                    *(['--ignore-failure'] if failure else []), '--export-json', report,
-                    shlex.join(command)],
-                   check=True, env=bench.env, cwd=bench.work, stdout=subprocess.DEVNULL)
+    timed = subprocess.run(['hyperfine', '-N', '--style', 'none', '--runs', str(runs), *prepare,
+                            *(['--ignore-failure'] if failure else []), '--export-json', report,
+                            shlex.join(command)], env=bench.env, cwd=bench.work,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if timed.returncode != 0:
+        raise SystemExit('bench: %s: %s' % (shlex.join(command), timed.stderr))
     if before:
         subprocess.run(before, check=True, cwd=bench.work)
     child = subprocess.Popen(command, env=bench.env, cwd=bench.work, stdout=subprocess.DEVNULL,

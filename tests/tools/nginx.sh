@@ -65,7 +65,7 @@ stop() { # DIR
     kill -0 "$pid" 2>/dev/null || return 0
     sleep 0.1
   done
-  kill -KILL "$pid"
+  kill -KILL "$pid" 2>/dev/null || : # it may have ended just now
 }
 
 case ${1:-} in
