@@ -46,7 +46,7 @@ for goal in demo demo-target test; do
   if inside make "$goal" >"$keep/$goal.log" 2>&1; then
     ok "make $goal"
   else
-    fail "make $goal" "$(tail -n 60 "$keep/$goal.log")"
+    fail "make $goal" "$(grep -A 40 '^FAIL' "$keep/$goal.log"; tail -n 20 "$keep/$goal.log")"
   fi
   tail -n 1 "$keep/$goal.log" | sed 's/^/# /'
 done

@@ -30,10 +30,13 @@ code=$(find "$place/env" -path '*/__pycache__/__init__.*' -links +1 | wc -l)
 check "compiled files are linked as others are" test "$code" -gt 100
 
 # What these need is in no package of the channel that the environment asks for: c_rehash has kept
-# the perl of the machine that openssl was built on.
+# the perl of the machine that openssl was built on; tk takes the X library of the host.
+needs=(c_rehash=/tmp/build/80754af9/openssl_1534253368872/_build_env/bin/perl compile_et=gawk
+  iptest=nose iptest3=nose rst2odt_prepstyles.py=lxml)
+PATH=$PATH:/usr/sbin:/sbin ldconfig -p | grep -q 'libX11\.so\.6 ' ||
+  needs+=(wish=libX11.so.6 wish8.6=libX11.so.6)
 check "every program starts" python3 "$ROOT/tests/tools/check_environment.py" programs "$place/env" \
-  c_rehash=/tmp/build/80754af9/openssl_1534253368872/_build_env/bin/perl compile_et=gawk \
-  iptest=nose iptest3=nose rst2odt_prepstyles.py=lxml
+  "${needs[@]}"
 tail -n 1 "$T/.check" | sed 's/^/# /'
 expect 0 "pip check finds nothing amiss" env -i HOME="$T" PATH=/usr/bin:/bin \
   PYTHONDONTWRITEBYTECODE=1 "$place/env/bin/pip" check
