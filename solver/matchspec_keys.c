@@ -136,22 +136,15 @@ static struct str *plain_field(struct matchspec *m, struct str key, size_t *sum)
 
 /* --- lists ---------------------------------------------------------------------------------- */
 
-static bool extra_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c && strchr("_.+-", c));
-}
-
 /* CEP 44: [a-z0-9_.+-]{1,64}, never lowered. */
 static int check_extra(struct spec_parser *p, struct str s, struct err *e)
 {
-	enum { EXTRA_MAX = 64 };
-
 	for (size_t i = 0; i < s.n; i++)
-		if (!extra_char(s.p[i]))
+		if (!extra_char_is_valid(s.p[i]))
 			return spec_fail(p, e, s.p + i,
 				"a group of 'extras' consists of a-z, 0-9 and '_.+-': unexpected "
 				"character");
-	if (s.n > EXTRA_MAX)
+	if (s.n > EXTRA_NAME_MAX)
 		return spec_fail(p, e, s.p, "a group of 'extras' has up to 64 characters:");
 	return 0;
 }

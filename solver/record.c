@@ -167,17 +167,17 @@ struct record *record_copy(struct arena *a, const struct record *r)
 	return c;
 }
 
+bool extra_char_is_valid(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c && strchr("_.+-", c));
+}
+
 bool extra_name_is_valid(struct str name)
 {
-	enum { EXTRA_MAX = 64 };
-
-	for (size_t i = 0; i < name.n; i++) {
-		char c = name.p[i];
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !(c && strchr("_.+-", c)))
+	for (size_t i = 0; i < name.n; i++)
+		if (!extra_char_is_valid(name.p[i]))
 			return false;
-	}
-	return name.n > 0 && name.n <= EXTRA_MAX;
+	return name.n > 0 && name.n <= EXTRA_NAME_MAX;
 }
 
 const char *record_date(uint64_t timestamp, char out[16])

@@ -48,7 +48,10 @@ struct str record_dist(struct arena *a, const struct record *r);
 int record_split_fn(struct str fn, struct str *name, struct str *version, struct str *build);
 /* A copy that needs nothing of what the record was made of. */
 struct record *record_copy(struct arena *a, const struct record *r);
-/* Is it the name of a group of optional dependencies (CEP 44)? */
+/* The name of a group of optional dependencies (CEP 44) has these characters, at most so many. */
+enum { EXTRA_NAME_MAX = 64 };
+bool extra_char_is_valid(char c);
+/* Is it such a name? */
 bool extra_name_is_valid(struct str name);
 /* By name, then version text, build, subdir: a total order for output. */
 int record_cmp_name(const struct record *a, const struct record *b);
