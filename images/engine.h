@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/proc.h"
+#include "images/gpu.h"
 #include "images/profile.h"
 
 enum engine_kind { ENGINE_BUILTIN, ENGINE_NONE };
@@ -28,6 +29,10 @@ struct engine_options {
 	const char *engine;    /* "builtin", "none" or NULL: builtin, falling back to none (with a
 				* warning) where the kernel refuses and the profile is host */
 	const char *state_dir; /* for overlays and temporaries, on a real disk; made if missing */
+	const char *digest; /* "sha256:HEX" of the root's image; NULL: a folder of the caller's */
+	enum gpu_mode gpu;  /* for jobs that ask for it */
+	unsigned max_processes; /* of one job at a time; 0: the engine's default */
+	uint64_t max_bytes; /* what one job may write outside its read-write binds; 0: no quota */
 };
 
 struct engine; /* one root, many jobs */
@@ -71,6 +76,7 @@ struct job {
 	struct bind *binds;
 	size_t n_binds;
 	bool network;
+	bool gpu;               /* it gets the GPU that the engine was opened for */
 	bool interactive;       /* stdin, stdout, stderr and the terminal are the caller's */
 	unsigned timeout_s;     /* 0: none; status is then 124 */
 	proc_output *on_output; /* stdout and stderr together; NULL: inherited */

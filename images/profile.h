@@ -11,6 +11,25 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/* A library that hosts of the target have, whatever the image: what binaries may count on. */
+struct profile_library {
+	struct str soname;    /* "libc.so.6" */
+	struct str *versions; /* symbol versions that it defines, sorted: "GLIBC_2.2.5", ... */
+	size_t n_versions;
+};
+
+/* `gpu:`; wanted is false where the profile has none. */
+struct profile_gpu {
+	bool wanted;
+	struct str compute_capability; /* the least that a host has: "7.0"; empty: not said */
+	struct str *device_nodes;      /* "/dev/nvidiactl", "/dev/nvidia*": patterns of glob(7) */
+	size_t n_device_nodes;
+	struct str *libraries; /* sonames that the driver brings: "libcuda.so.1"; patterns */
+	size_t n_libraries;
+	struct str *programs; /* "nvidia-smi" */
+	size_t n_programs;
+};
+
 struct profile {
 	struct str name;              /* "rhel6" */
 	struct str subdir;            /* "linux-64" */
@@ -18,6 +37,9 @@ struct profile {
 	size_t n_virtual_packages;
 	struct str glibc;                 /* "2.12": the version of __glibc */
 	struct str dockerfile, reference; /* of the image; empty: none */
+	struct profile_gpu gpu;
+	struct profile_library *libraries; /* sorted by soname */
+	size_t n_libraries;
 	char *root; /* a root folder named in the profile (image: {root: DIR}), absolute; NULL */
 	struct str pack_format; /* "tar.gz", "tar.zst" or empty */
 	bool network;           /* false: `network: none` */
