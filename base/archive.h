@@ -65,6 +65,8 @@ struct member {
 struct tar_reader; /* also reads zip: a .conda is a stored zip of two tar.zst */
 struct tar_reader *tar_open(stream_read *read, void *ctx, const char *name, struct err *e);
 struct tar_reader *tar_open_path(const char *path, struct err *e);
+/* fd stays the caller's; read from where it stands.  In a regular file bodies that nobody reads are skipped. */
+struct tar_reader *tar_open_fd(int fd, const char *name, struct err *e);
 struct tar_reader *zip_open(stream_read *read, void *ctx, const char *name, struct err *e);
 struct tar_reader *zip_open_path(const char *path, struct err *e);
 /*
@@ -73,6 +75,11 @@ struct tar_reader *zip_open_path(const char *path, struct err *e);
  * ("./") is passed over.
  */
 int tar_next(struct tar_reader *r, struct member *m, struct err *e);
+/*
+ * Where the bytes of the current member, a file that is not sparse, begin in a tar that is not
+ * compressed, before they are read; UINT64_MAX in one that is.
+ */
+uint64_t tar_offset(const struct tar_reader *r);
 /* The current member's bytes: a stream_read. */
 ptrdiff_t tar_read(void *reader, void *p, size_t n, struct err *e);
 /* The whole current member, at most max bytes. */

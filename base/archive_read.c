@@ -87,6 +87,22 @@ static ptrdiff_t fd_read(void *ctx, void *p, size_t n, struct err *e)
 	return got;
 }
 
+/* Where that is not possible, libarchive reads. */
+static la_int64_t on_skip(struct archive *a, void *ctx, la_int64_t n)
+{
+	struct source *s = ctx;
+	struct stat st;
+	off_t at;
+
+	(void)a;
+	if (s->fd < 0 || fstat(s->fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	at = lseek(s->fd, 0, SEEK_CUR);
+	if (at < 0 || n > st.st_size - at || lseek(s->fd, (off_t)n, SEEK_CUR) < 0)
+		return 0;
+	return n;
+}
+
 static int fail(struct source *s, struct err *e)
 {
 	const char *why = archive_error_string(s->a);
@@ -136,7 +152,7 @@ static void support_filters(struct archive *a)
 static int source_open(struct source *s, struct err *e)
 {
 	locale_t old = enter_c_locale();
-	int rc = s->a ? archive_read_open(s->a, s, NULL, on_read, NULL) : ARCHIVE_FATAL;
+	int rc = s->a ? archive_read_open2(s->a, s, NULL, on_read, on_skip, NULL) : ARCHIVE_FATAL;
 
 	leave_c_locale(old);
 	if (!s->a)
@@ -276,6 +292,14 @@ struct tar_reader *tar_open_path(const char *path, struct err *e)
 	return reader_open_path(path, false, e);
 }
 
+struct tar_reader *tar_open_fd(int fd, const char *name, struct err *e)
+{
+	struct tar_reader *r = xcalloc(1, sizeof *r);
+
+	source_init_fd(&r->s, fd, false, name);
+	return reader_start(r, false, e);
+}
+
 struct tar_reader *zip_open(stream_read *read, void *ctx, const char *name, struct err *e)
 {
 	return reader_open(read, ctx, name, true, e);
@@ -365,6 +389,12 @@ int tar_next(struct tar_reader *r, struct member *m, struct err *e)
 	} while (rc == ARCHIVE_RETRY || (rc == 1 && is_root(m)));
 	leave_c_locale(old);
 	return rc;
+}
+
+uint64_t tar_offset(const struct tar_reader *r)
+{
+	return archive_filter_count(r->s.a) > 1 ? UINT64_MAX
+						: (uint64_t)archive_filter_bytes(r->s.a, 0);
 }
 
 ptrdiff_t tar_read(void *reader, void *p, size_t n, struct err *e)

@@ -342,6 +342,13 @@ int dir_sync(const char *path, struct err *e)
 	return 0;
 }
 
+int disk_sync(int fd, const char *path, struct err *e)
+{
+	if (fsync_wanted() && syncfs(fd) < 0)
+		return err_sys(e, "cannot write '%s' to disk", path);
+	return 0;
+}
+
 char *dir_temp(struct arena *a, const char *dir, const char *prefix, struct err *e)
 {
 	char *path, *random;

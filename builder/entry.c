@@ -394,15 +394,6 @@ int entry_take_extracted(struct arena *a, const struct cache *c, const struct re
 
 /* --- publishing --------------------------------------------------------------------------- */
 
-int disk_sync(int fd, const char *path, struct err *e)
-{
-	const char *off = getenv("ENVBUILD_NO_FSYNC");
-
-	if ((!off || *off != '1') && syncfs(fd) < 0)
-		return err_sys(e, "cannot write '%s' to disk", path);
-	return 0;
-}
-
 static int sync_cache(const struct cache *c, struct err *e)
 {
 	CLEANUP_FD fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -68,9 +68,6 @@ int entry_take_extracted(struct arena *a, const struct cache *c, const struct re
  */
 int entry_publish(const struct cache *c, const struct entry_draft *drafts, size_t n, struct err *e);
 
-/* syncfs of an open folder, unless ENVBUILD_NO_FSYNC=1 (base/file.h). */
-int disk_sync(int fd, const char *path, struct err *e);
-
 /* ERR_INTEGRITY with both sums where they, or the sizes, differ from the record's. */
 int record_check_sums(const struct record *r, const uint8_t sha256[SHA256_LEN],
 	const uint8_t md5[MD5_LEN], uint64_t size, struct err *e);

@@ -50,6 +50,8 @@ static const enum option_id why_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS,
 	OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id clean_options[] = {OPT_OLDER, OPT_MAX_SIZE, OPT_ALL, OPT_DRY_RUN,
 	OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id image_options[] = {
+	OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id info_options[] = {OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 
 const struct command commands[] = {
@@ -108,6 +110,23 @@ const struct command commands[] = {
 		"(DIR/linux-64/*.conda, DIR/noarch/*.tar.bz2 and so on).",
 		"envbuild channel index ./channel", 1, 1, false, index_options,
 		command_channel_index},
+	{"image import", "NAME FILE|DIR|-", "keep a root file system as a target's image",
+		"Takes a tar of a root file system (plain, gzip, xz, zstd, bzip2), an archive of\n"
+		"'docker save', an OCI archive or layout, or a folder, and keeps it as NAME: the\n"
+		"image of the target that is called so. FILE:REFERENCE chooses one of several.",
+		"envbuild image import rhel7 centos7.tar.xz", 2, 2, false, image_options,
+		command_image_import},
+	{"image list", "", "targets and images",
+		"Lists the targets that are known here, what they offer and whether their image\n"
+		"is at hand, and then images that no target is called by.",
+		"envbuild image list", 0, 0, false, image_options, command_image_list},
+	{"image show", "NAME", "a target's profile and its image",
+		"Prints the profile of the target NAME (a file, too) and what is known of the\n"
+		"image of that name.",
+		"envbuild image show rhel7", 1, 1, false, image_options, command_image_show},
+	{"image rm", "NAME...", "remove images",
+		"Removes the images; a root file system that has other names stays for these.",
+		"envbuild image rm rhel7", 1, SIZE_MAX, false, image_options, command_image_rm},
 	{"cache info", "", "what the package cache holds",
 		"Shows where the cache is, how many packages and indexes it holds and how\n"
 		"large they are.",

@@ -32,24 +32,48 @@ static const char *home_of_user(struct arena *a)
 	return found ? found->pw_dir : NULL;
 }
 
+struct place {
+	const char *variable, *xdg, *below_home, *what;
+};
+
 /* Never below /tmp: anybody could have put a folder of that name there before us. */
-static char *cache_place(struct arena *a, struct err *e)
+static char *find_place(struct arena *a, const struct place *p, struct err *e)
 {
-	const char *dir = getenv("ENVBUILD_CACHE");
+	const char *dir = getenv(p->variable);
 
 	if (dir && *dir)
 		return path_absolute(a, dir);
-	dir = getenv("XDG_CACHE_HOME");
+	dir = getenv(p->xdg);
 	if (dir && *dir == '/')
 		return path_join(a, dir, "envbuild");
 	dir = getenv("HOME");
 	if (!dir || *dir != '/')
 		dir = home_of_user(a);
 	if (dir && *dir == '/')
-		return path_join(a, dir, ".cache/envbuild");
-	err_set(e, ERR_USAGE, "no place for the cache: HOME is not set");
-	err_advise(e, "ENVBUILD_CACHE names a folder for it");
+		return path_join(a, dir, p->below_home);
+	err_set(e, ERR_USAGE, "no place for %s: HOME is not set", p->what);
+	err_advise(e, "%s names a folder for it", p->variable);
 	return NULL;
+}
+
+static char *cache_place(struct arena *a, struct err *e)
+{
+	static const struct place cache = {
+		"ENVBUILD_CACHE", "XDG_CACHE_HOME", ".cache/envbuild", "the cache"};
+
+	return find_place(a, &cache, e);
+}
+
+int session_store(struct session *s, struct store *out, struct err *e)
+{
+	static const struct place data = {
+		"ENVBUILD_DATA", "XDG_DATA_HOME", ".local/share/envbuild", "images"};
+	char *dir = find_place(&s->arena, &data, e);
+
+	if (!dir)
+		return -1;
+	out->dir = path_join(&s->arena, dir, "images");
+	return 0;
 }
 
 /* A whole number from 1 in the environment, or 0 where it is not set. */

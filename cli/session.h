@@ -8,6 +8,7 @@
 #include "base/http.h"
 #include "builder/package.h"
 #include "cli/options.h"
+#include "images/store.h"
 #include "solver/condarc.h"
 
 struct unsat;
@@ -35,6 +36,8 @@ int session_open(struct session *s, struct err *e);
 int session_work(struct session *s, struct err *e);
 /* The latter alone, for which no room is needed. */
 void session_sweep(struct session *s);
+/* The images: $ENVBUILD_DATA/images, in $XDG_DATA_HOME/envbuild, ~/.local/share/envbuild. */
+int session_store(struct session *s, struct store *out, struct err *e);
 /* Removes the work folder and everything else. */
 void session_close(struct session *s);
 
@@ -52,6 +55,10 @@ int command_verify(struct session *s, struct err *e);
 int command_export(struct session *s, struct err *e);
 int command_why(struct session *s, struct err *e);
 int command_vault(struct session *s, struct err *e);
+int command_image_import(struct session *s, struct err *e);
+int command_image_list(struct session *s, struct err *e);
+int command_image_show(struct session *s, struct err *e);
+int command_image_rm(struct session *s, struct err *e);
 int command_cache_info(struct session *s, struct err *e);
 int command_cache_verify(struct session *s, struct err *e);
 int command_cache_clean(struct session *s, struct err *e);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -180,24 +181,26 @@ static void add_cuda(struct arena *a, struct buf *b)
 		add(b, "__cuda", arena_strf(a, "%d.%d", v / 1000, v % 1000 / 10), NULL);
 }
 
-static const char *subdir_of(const char *machine)
+struct str machine_subdir(void)
 {
-	if (!strcmp(machine, "x86_64"))
-		return "linux-64";
-	return !strcmp(machine, "i686") ? "linux-32" : NULL;
+	static _Thread_local char other[80];
+	struct utsname u;
+
+	if (uname(&u) < 0 || !strcmp(u.machine, "x86_64"))
+		return STR("linux-64");
+	if (!strcmp(u.machine, "i686"))
+		return STR("linux-32");
+	snprintf(other, sizeof other, "linux-%s", u.machine);
+	return str_of(other);
 }
 
 static void host_text(struct arena *a, struct buf *b, const struct utsname *u, struct str glibc)
 {
 	const char *kernel = override_of("CONDA_OVERRIDE_LINUX");
 	const char *cpu = override_of("CONDA_OVERRIDE_ARCHSPEC");
-	const char *subdir = subdir_of(u->machine);
 
 	buf_puts(b, "# What the machine that built this offers.\nname: host\n");
-	if (subdir)
-		buf_printf(b, "subdir: %s\n", subdir);
-	else
-		buf_printf(b, "subdir: linux-%s\n", u->machine);
+	buf_printf(b, "subdir: %.*s\n", STR_ARG(machine_subdir()));
 	buf_puts(b, "virtual-packages:\n");
 	add(b, "__glibc", glibc, NULL);
 	add(b, "__linux", kernel ? str_of(kernel) : kernel_version(str_of(u->release)), NULL);

@@ -12,6 +12,9 @@
  */
 int host_profile(struct arena *a, struct profile *out, struct err *e);
 
+/* "linux-64": what this machine runs; of one that nobody has named, "linux-MACHINE".  Static. */
+struct str machine_subdir(void);
+
 /* The x86-64 level that a "flags" line of /proc/cpuinfo reaches: "x86_64" to "x86_64_v4". */
 const char *x86_64_level(struct str flags);
 /* The upstream part of a kernel release, "5.14.0" of "5.14.0-70.el9": CEP 30. */

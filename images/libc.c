@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MAX_LINKS = 40, MAX_LIBC = 64 << 20 };
+enum { MAX_LINKS = 40, MAX_DEPTH = 256, MAX_LIBC = 64 << 20 };
 
 /* Where distributions keep it; 64-bit folders first, so that a 32-bit one is not tried before. */
 static const char *const libc_places[] = {
@@ -37,7 +37,8 @@ struct walk {
 	int root;
 	char rest[4096]; /* what is still to be walked */
 	int depth, links;
-	int stack[64];
+	int stack[MAX_DEPTH];
+	bool make; /* folders that are missing */
 };
 
 static void walk_end(struct walk *w)
@@ -96,7 +97,7 @@ static int walk_enter(struct walk *w, const char *name)
 {
 	int fd;
 
-	if (w->depth == (int)(sizeof w->stack / sizeof *w->stack)) {
+	if (w->depth == MAX_DEPTH) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
@@ -118,6 +119,8 @@ static int walk_step(struct walk *w, const char *name, int flags)
 			close(w->stack[--w->depth]);
 		return 0;
 	}
+	if (w->make && mkdirat(walk_dir(w), name, 0755) < 0 && errno != EEXIST)
+		return -1;
 	if (fstatat(walk_dir(w), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
 	if (S_ISLNK(st.st_mode))
@@ -129,26 +132,40 @@ static int walk_step(struct walk *w, const char *name, int flags)
 	return flags < 0 ? -1 : flags + 1;
 }
 
-int open_in_root_walking(int root_fd, const char *path, int flags)
+static int walk(struct walk *w, const char *path, int flags)
 {
-	struct walk w = {.root = root_fd};
 	char name[256];
 	int r;
 
-	if (strlen(path) >= sizeof w.rest) {
+	if (strlen(path) >= sizeof w->rest) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	memcpy(w.rest, path, strlen(path) + 1);
-	while ((r = walk_next(&w, name)) > 0) {
-		r = walk_step(&w, name, flags);
+	memcpy(w->rest, path, strlen(path) + 1);
+	while ((r = walk_next(w, name)) > 0) {
+		r = walk_step(w, name, flags);
 		if (r)
 			break;
 	}
 	if (r == 0)
-		r = openat(walk_dir(&w), ".", flags | O_CLOEXEC) + 1;
-	walk_end(&w);
+		r = openat(walk_dir(w), ".", flags | O_CLOEXEC) + 1;
+	walk_end(w);
 	return r > 0 ? r - 1 : -1;
+}
+
+int open_in_root_walking(int root_fd, const char *path, int flags)
+{
+	struct walk w = {.root = root_fd};
+
+	return walk(&w, path, flags);
+}
+
+int make_in_root(int root_fd, const char *path)
+{
+	struct walk w = {.root = root_fd, .make = true};
+	int fd = open_in_root(root_fd, *path ? path : ".", O_PATH | O_DIRECTORY);
+
+	return fd >= 0 || errno != ENOENT ? fd : walk(&w, path, O_PATH | O_DIRECTORY);
 }
 
 int open_in_root(int root_fd, const char *path, int flags)

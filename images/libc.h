@@ -14,6 +14,11 @@
 int open_in_root(int root_fd, const char *path, int flags);
 /* The second way alone. */
 int open_in_root_walking(int root_fd, const char *path, int flags);
+/*
+ * The folder `path` as O_PATH, made where it is missing (0755), with those above it; a symlink that
+ * leads nowhere in the root gets its folder there.
+ */
+int make_in_root(int root_fd, const char *path);
 
 /*
  * The glibc of a root folder, read from its libc.so.6 itself: from the banner ("stable release

@@ -2,13 +2,19 @@
  * Imported root file systems.
  *
  *	DATA/images/trees/HEX/root/   one root file system, read-only by agreement
- *	DATA/images/trees/HEX/facts   what it was made from (JSON, store.c)
- *	DATA/images/names/NAME        the digest that a name stands for
+ *	DATA/images/trees/HEX/facts   what is in it (JSON, store.c)
+ *	DATA/images/names/NAME        which tree a name stands for, from where and since when
+ *	DATA/images/work/             what imports at work have (images/state.h)
+ *	DATA/images/lock              held while names and trees change together
  *
- * A tree is found by the digest of what it was made from: the chain of its layers' diff_ids, the sum of an
- * uncompressed tar, the sum of a folder's content.  So a second import of the same layers makes
- * nothing.  Everything is made beside and renamed; what a killed import left is removed by the
- * next one.
+ * A tree is found by the digest of what it was made from: the chain of its layers' diff_ids (OCI's
+ * ChainID; of a single tar its sum), or the sum of a folder's content.  So a second import of the
+ * same layers makes nothing.  Everything is made in work/ and renamed.  What a killed import or
+ * removal left, in work/ or as a tree without a name, is removed by the next one.
+ *
+ * Who uses a tree holds it (store_hold): a tree that is held stays until the next import or removal
+ * that finds it free.  Where the file system refuses locks, trees without a name stay, and one that is
+ * removed goes under its user's feet.
  */
 #ifndef IMAGES_STORE_H
 #define IMAGES_STORE_H
@@ -33,7 +39,7 @@ struct image {
 	int64_t imported; /* seconds since 1970 */
 };
 
-/* Names of images and of targets are of one kind: letters, digits and "._-", not first of these. */
+/* Names of images and of targets are of one kind: letters, digits and "._-", not first '.' or '-'. */
 bool image_name_is_valid(struct str name);
 /* 1 with *out in the arena, 0 where no image has that name, -1 with *e set. */
 int store_find(
@@ -41,7 +47,37 @@ int store_find(
 /* All names, sorted. */
 int store_list(
 	struct arena *a, const struct store *s, struct image **out, size_t *n, struct err *e);
-/* Takes the name away, and the tree where no other name stands for it: 1, or 0 where it was not there. */
+/*
+ * A descriptor that keeps the image's tree while it is open; ERR_FAIL where the tree has gone
+ * meanwhile.
+ */
+int store_hold(const struct image *image, struct err *e);
+/*
+ * Takes the name away, and the tree where no other name stands for it and nobody holds it: 1, or 0
+ * where the name was not there.
+ */
 int store_remove(struct arena *a, const struct store *s, const char *name, struct err *e);
+
+/* --- for those who import (images/import.c) ------------------------------------------------- */
+
+struct state;
+/*
+ * A private folder in work/ to make a tree in.  state_close() also after a failure.  Clears what killed ones left.
+ */
+int store_work(const struct store *s, struct state *work, struct err *e);
+/* A tree by its digest: 1 with digest, root, glibc, bytes and files, 0, or -1. */
+int store_tree(struct arena *a, const struct store *s, struct str digest, struct image *out,
+	struct err *e);
+/* Are there any? */
+bool store_has_trees(const struct store *s);
+/*
+ * image->name stands for the tree of image->digest, with image->origin and from now on: 1; 0 where there is
+ * no such tree.  Fills the rest of *image.
+ */
+int store_adopt(struct arena *a, const struct store *s, const struct state *work,
+	struct image *image, struct err *e);
+/* WORK/tree/root becomes that tree first, unless it is there already; with glibc, bytes and files. */
+int store_publish(struct arena *a, const struct store *s, const struct state *work,
+	struct image *image, struct err *e);
 
 #endif
