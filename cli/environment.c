@@ -5,6 +5,7 @@
 #include "builder/disk.h"
 #include "builder/install.h"
 #include "builder/upkeep.h"
+#include "cli/image_root.h"
 #include "packer/pack.h"
 
 #include <sys/stat.h>
@@ -15,11 +16,12 @@ int environment_engine(
 	const struct options *o = &s->line.options;
 	struct engine_options options = {
 		.profile = profile,
-		.root = o->image,
 		.engine = o->engine,
 		.state_dir = path_join(&s->arena, s->work, "engine"),
 	};
 
+	if (engine_check_machine(profile, e) < 0 || image_root(s, &options, e) < 0)
+		return -1;
 	return engine_open(out, &options, e);
 }
 

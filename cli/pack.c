@@ -16,6 +16,7 @@
 #include "builder/upkeep.h"
 #include "cli/condarc.h"
 #include "cli/environment.h"
+#include "cli/image_root.h"
 #include "cli/output.h"
 #include "cli/plan.h"
 
@@ -32,6 +33,7 @@ struct pack_run {
 	struct session *s;
 	struct project *project;
 	struct plan plan;
+	struct engine_options options;
 	struct engine *engine;
 	struct content content;
 	struct output output;
@@ -121,17 +123,19 @@ static int check_lock_place(const struct pack_run *run, struct err *e)
 	return err_advise(e, "it goes beside the environment file: pack a copy in another folder");
 }
 
-static int open_engine(struct pack_run *run, struct err *e)
+/* 1, or 0 where the target's image is not at hand. */
+static int choose_image(struct pack_run *run, struct err *e)
 {
-	const struct options *o = &run->s->line.options;
-	struct engine_options options = {
-		.profile = &run->plan.profile,
-		.root = o->image,
-		.engine = o->engine,
-		.state_dir = path_join(&run->s->arena, run->s->work, "engine"),
-	};
+	struct session *s = run->s;
 
-	return engine_open(&run->engine, &options, e);
+	run->options = (struct engine_options){
+		.profile = &run->plan.profile,
+		.engine = s->line.options.engine,
+		.state_dir = path_join(&s->arena, s->work, "engine"),
+	};
+	if (engine_check_machine(&run->plan.profile, e) < 0)
+		return -1;
+	return image_root(s, &run->options, e);
 }
 
 /* --- stages --------------------------------------------------------------------------------- */
@@ -444,8 +448,8 @@ static int walk(struct pack_run *run, struct err *e)
 	bool *added = arena_array(&s->arena, bool, run->plan.n_records + 1);
 
 	cache_missing(&s->cache, run->plan.records, run->plan.n_records, added);
-	if (check_space(run, e) < 0 || open_engine(run, e) < 0 || build(run, e) < 0 ||
-		write_archive(run, e) < 0)
+	if (check_space(run, e) < 0 || engine_open(&run->engine, &run->options, e) < 0 ||
+		build(run, e) < 0 || write_archive(run, e) < 0)
 		return -1;
 	if (dir_remove(build_dir, e) < 0)
 		return -1;
@@ -453,16 +457,39 @@ static int walk(struct pack_run *run, struct err *e)
 	return test_archive(run, e);
 }
 
+/* What can be done without the target's image; then the sentence that says how to get it. */
+static int stop_without_image(struct pack_run *run, struct err *e)
+{
+	const struct plan *plan = &run->plan;
+	struct project *p = run->project;
+	bool changed;
+
+	if (plan->env.n_pip && !plan->pypi->settled) {
+		engine_no_root(&plan->profile, e);
+		return err_wrap(e, "the pip section has to be resolved where the target can run");
+	}
+	plan_enter_lock(run->s, p, plan);
+	if (project_write_lock(run->s, p, p->lock_path, &changed, e) < 0)
+		return -1;
+	log_note("%s: %s", p->lock_path, changed ? "written" : "unchanged");
+	/* The audit against the profile's libraries has its place here. */
+	return engine_no_root(&plan->profile, e);
+}
+
 static int pack_target(
 	struct session *s, struct project *p, const char *target, struct buf *json, struct err *e)
 {
 	struct pack_run run = {.s = s, .project = p, .started = time(NULL)};
 	bool changed;
-	int rc = -1;
+	int rc = -1, has_image;
 
 	if (plan_target(s, p, target, false, &run.plan, e) < 0 || check_name(&run, e) < 0 ||
-		choose_script(&run, e) < 0 || check_lock_place(&run, e) < 0 ||
-		output_begin(s, p, &run.plan, &run.output, e) < 0)
+		choose_script(&run, e) < 0 || check_lock_place(&run, e) < 0)
+		return -1;
+	has_image = choose_image(&run, e);
+	if (has_image <= 0)
+		return has_image < 0 ? -1 : stop_without_image(&run, e);
+	if (output_begin(s, p, &run.plan, &run.output, e) < 0)
 		return -1;
 	if (walk(&run, e) == 0 && release(&run, e) == 0) {
 		plan_enter_lock(s, p, &run.plan);

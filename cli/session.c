@@ -263,6 +263,8 @@ void session_close(struct session *s)
 		err_release(&e);
 	}
 	fd_cleanup(&s->work_lock);
+	for (size_t i = 0; i < s->held.n; i++)
+		fd_cleanup(&s->held.v[i]);
 	http_free(s->http);
 	arena_release(&s->arena);
 }

@@ -23,6 +23,10 @@ struct session {
 	struct http *http;
 	char *work; /* empty folder on the cache's file system; NULL until session_work */
 	int work_lock;
+	struct {
+		int *v;
+		size_t n, cap;
+	} held; /* descriptors that keep images in use */
 	unsigned jobs;
 	const struct unsat *unsat; /* of the last target that has no solution; NULL: none */
 };

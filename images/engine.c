@@ -90,6 +90,15 @@ static int set_kind(struct engine *en, const char *name, struct err *e)
 	return 0;
 }
 
+int engine_no_root(const struct profile *p, struct err *e)
+{
+	err_set(e, ERR_USAGE, "target '%.*s' has no image here", STR_ARG(p->name));
+	return err_advise(e,
+		"get it with 'envbuild image pull %.*s', 'envbuild image build %.*s' or 'envbuild "
+		"image import %.*s FILE', or give a root folder with --image DIR",
+		STR_ARG(p->name), STR_ARG(p->name), STR_ARG(p->name));
+}
+
 static int set_root(struct engine *en, const char *given, struct err *e)
 {
 	const char *root = given ? given : en->profile->root;
@@ -97,13 +106,8 @@ static int set_root(struct engine *en, const char *given, struct err *e)
 
 	if (!root && (en->profile->host || en->kind == ENGINE_NONE))
 		root = "/";
-	if (!root) {
-		err_set(e, ERR_USAGE, "target '%.*s' needs a root file system to run in",
-			STR_ARG(en->profile->name));
-		return err_advise(e,
-			"give a folder with --image DIR ('/' for this machine) or as 'image: "
-			"{root: DIR}' in the profile");
-	}
+	if (!root)
+		return engine_no_root(en->profile, e);
 	real = realpath(root, NULL);
 	if (!real) {
 		err_sys(e, "cannot open the root folder '%s'", root);

@@ -39,6 +39,8 @@ struct engine; /* one root, many jobs */
 
 /* Can programs of the target's subdir run on this machine at all?  ERR_USAGE where they cannot. */
 int engine_check_machine(const struct profile *profile, struct err *e);
+/* Sets ERR_USAGE: there is no root for the target, and how one comes to be. */
+int engine_no_root(const struct profile *profile, struct err *e);
 int engine_open(struct engine **out, const struct engine_options *options, struct err *e);
 void engine_close(struct engine *engine);
 /* For who removes a state_dir: takes back what killed runs that used it have put elsewhere. */

@@ -23,7 +23,7 @@ struct folder {
 	dev_t dev;
 	struct hash *hash, *file;
 	char *chunk;
-	struct step *step;
+	struct step step;
 	struct arena scratch;
 	struct table linked; /* inode -> first path, of files with several names */
 	uint64_t left_out;
@@ -62,7 +62,7 @@ static int sum_file(struct folder *f, int fd, const char *rel, const struct stat
 	while ((n = read_full(fd, f->chunk, CHUNK)) > 0) {
 		hash_update(f->file, f->chunk, (size_t)n);
 		size += (uint64_t)n;
-		step_tick(f->step, 0, (uint64_t)n);
+		step_tick(&f->step, 0, (uint64_t)n);
 		if (interrupt_check(e) < 0)
 			return -1;
 	}
@@ -111,7 +111,7 @@ static int copy_file(
 		return err_wrap(e, "while copying '%s'", rel);
 	if (fchmod(out, kept_mode(st)) < 0 || futimens(out, times) < 0)
 		return err_sys(e, "cannot set mode and time of '%s'", rel);
-	step_tick(f->step, 0, (uint64_t)st->st_size);
+	step_tick(&f->step, 0, (uint64_t)st->st_size);
 	return 0;
 }
 
@@ -191,22 +191,20 @@ static void set_folder_times(const struct folder *f)
 
 static int walk(struct folder *f, const char *name, struct err *e)
 {
-	struct step step;
 	struct stat st;
 
 	if (fstat(f->from, &st) < 0)
 		return err_sys(e, "cannot read the folder");
 	f->dev = st.st_dev;
-	f->step = &step;
 	f->linked.arena = &f->scratch;
-	step_begin(&step, name, 0, 0);
+	step_begin(&f->step, name, 0, 0);
 	if (dir_walk(f->from, visit, f, e) < 0) {
-		step_fail(&step);
+		step_fail(&f->step);
 		return -1;
 	}
 	if (f->to >= 0)
 		set_folder_times(f);
-	step_end(&step, "a folder");
+	step_end(&f->step, "a folder");
 	return 0;
 }
 
