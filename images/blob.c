@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 << 10 };
+enum { CHUNK = 256 << 10, BLOCK = 512 };
 
 struct blob_tar {
 	const struct blob *blob;
@@ -15,6 +15,7 @@ struct blob_tar {
 	struct hash *packed, *unpacked;
 	struct unpacker *unpacker;
 	uint64_t at, n, max; /* bytes of the blob, and of the tar */
+	bool padded;
 };
 
 struct str digest_text(struct arena *a, const uint8_t sha256[SHA256_LEN])
@@ -100,13 +101,28 @@ struct blob_tar *blob_tar_open(const struct blob *b, struct step *step, uint64_t
 	return NULL;
 }
 
+/*
+ * Some programs (umoci 0.4) write layers that end with the last byte of the last file.  What is missing
+ * of its block is made up for, where the tar's sum is known and so a tar cut short is noticed.
+ */
+static ptrdiff_t pad(struct blob_tar *t, void *p, size_t n)
+{
+	size_t missing = (size_t)(BLOCK - t->n % BLOCK) % BLOCK;
+
+	if (t->padded || t->blob->diff_id.n == 0 || n < missing)
+		return 0;
+	t->padded = true;
+	memset(p, 0, missing);
+	return (ptrdiff_t)missing;
+}
+
 ptrdiff_t blob_tar_read(void *blob_tar, void *p, size_t n, struct err *e)
 {
 	struct blob_tar *t = blob_tar;
 	ptrdiff_t got = unpacker_read(t->unpacker, p, n, e);
 
 	if (got <= 0)
-		return got;
+		return got < 0 ? -1 : pad(t, p, n);
 	t->n += (uint64_t)got;
 	if (t->n > t->max)
 		return err_set(

@@ -21,16 +21,20 @@ struct folder_time {
 	int64_t mtime;
 };
 
+struct folder_times {
+	struct folder_time *v;
+	size_t n, cap;
+};
+
 struct applying {
 	struct layering *l;
 	struct tar_reader *tar;
 	const char *name;
 	struct arena arena;
 	struct owned own;
-	struct {
-		struct folder_time *v;
-		size_t n, cap;
-	} times;
+	struct folder_times given;   /* by the layer */
+	struct folder_times touched; /* as they were before the layer put something there */
+	struct table seen;           /* inodes of the latter */
 	char *chunk;
 };
 
@@ -96,6 +100,23 @@ static int clear_place(const struct applying *p, struct str path, const struct p
 	if (dir_remove_at(at->dir, at->name, e) < 0)
 		return err_wrap(e, "while replacing '%.*s'", STR_ARG(path));
 	return 0;
+}
+
+/* A layer that names no folder changes none. */
+static void keep_time(struct applying *p, struct str path, int dir)
+{
+	ptrdiff_t slash = str_rchr(path, '/');
+	struct str key;
+	struct stat st;
+
+	if (slash < 0 || fstat(dir, &st) < 0)
+		return;
+	key = str_n((const char *)&st.st_ino, sizeof st.st_ino);
+	if (table_get(&p->seen, key))
+		return;
+	table_put(&p->seen, arena_str(&p->arena, key))->num = 1;
+	path = arena_str(&p->arena, str_sub(path, 0, (size_t)slash));
+	*VEC_PUSH(&p->arena, &p->touched) = (struct folder_time){path, st.st_mtim.tv_sec};
 }
 
 /* --- the types ------------------------------------------------------------------------------ */
@@ -200,7 +221,7 @@ static int put_folder(
 	if (fd < 0 || fchmod(fd, (m->mode & 01777) | 0700) < 0)
 		return fail(p, m->path, e, "set the mode of");
 	if (m->has_mtime)
-		*VEC_PUSH(&p->arena, &p->times) =
+		*VEC_PUSH(&p->arena, &p->given) =
 			(struct folder_time){arena_str(&p->arena, m->path), m->mtime};
 	return 0;
 }
@@ -291,6 +312,7 @@ static int put(struct applying *p, const struct member *m, struct err *e)
 	if (find_place(p, m->path, true, &at, e) < 0)
 		return -1;
 	dir = at.dir;
+	keep_time(p, m->path, dir);
 	if ((replaces && clear_place(p, m->path, &at, false, e) < 0) || put_type(p, m, &at, e) < 0)
 		return -1;
 	if (p->l->n_layers > 0)
@@ -309,6 +331,7 @@ static int whiteout(struct applying *p, struct str path, struct err *e)
 	dir = at.dir;
 	if (dir < 0)
 		return 0;
+	keep_time(p, path, dir);
 	if (!strcmp(at.name, WHITEOUT_OPAQUE))
 		r = whiteout_all(&p->own, dir, e);
 	else
@@ -355,20 +378,33 @@ static int put_member(struct applying *p, struct member *m, struct err *e)
 }
 
 /* Folders whose place was taken by something else meanwhile are passed over. */
-static int set_folder_times(const struct applying *p, struct err *e)
+static int set_given_times(const struct applying *p, struct err *e)
 {
-	for (size_t i = 0; i < p->times.n; i++) {
-		struct member m = {.mtime = p->times.v[i].mtime, .has_mtime = true};
+	for (size_t i = 0; i < p->given.n; i++) {
+		struct member m = {.mtime = p->given.v[i].mtime, .has_mtime = true};
 		struct place at;
 		CLEANUP_FD dir = -1;
 		struct stat st;
 
-		if (find_place(p, p->times.v[i].path, false, &at, e) < 0)
+		if (find_place(p, p->given.v[i].path, false, &at, e) < 0)
 			return -1;
 		dir = at.dir;
 		if (dir >= 0 && fstatat(dir, at.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			S_ISDIR(st.st_mode) && set_times(dir, at.name, &m) < 0)
-			return fail(p, p->times.v[i].path, e, "set the time of");
+			return fail(p, p->given.v[i].path, e, "set the time of");
+	}
+	return 0;
+}
+
+static int set_touched_times(const struct applying *p, struct err *e)
+{
+	for (size_t i = 0; i < p->touched.n; i++) {
+		struct timespec t = {.tv_sec = p->touched.v[i].mtime}, times[2] = {t, t};
+		CLEANUP_FD fd =
+			open_in_root(p->l->root_fd, p->touched.v[i].path.p, O_RDONLY | O_DIRECTORY);
+
+		if (fd >= 0 && futimens(fd, times) < 0)
+			return fail(p, p->touched.v[i].path, e, "set the time of");
 	}
 	return 0;
 }
@@ -381,7 +417,7 @@ static int apply(struct applying *p, struct err *e)
 	while ((r = tar_next(p->tar, &m, e)) > 0)
 		if (put_member(p, &m, e) < 0)
 			return -1;
-	return r < 0 ? -1 : set_folder_times(p, e);
+	return r < 0 || set_touched_times(p, e) < 0 ? -1 : set_given_times(p, e);
 }
 
 int layer_apply(struct layering *l, stream_read *read, void *ctx, const char *name, struct err *e)
@@ -389,7 +425,7 @@ int layer_apply(struct layering *l, stream_read *read, void *ctx, const char *na
 	struct applying p = {.l = l, .name = name};
 	int r = -1;
 
-	p.own.table.arena = &p.arena;
+	p.own.table.arena = p.seen.arena = &p.arena;
 	p.chunk = arena_alloc(&p.arena, CHUNK);
 	p.tar = tar_open(read, ctx, name, e);
 	if (p.tar)
