@@ -115,10 +115,15 @@ int command_image_import(struct session *s, struct err *e)
 
 int command_image_rm(struct session *s, struct err *e)
 {
+	CLEANUP_BUF text = {0};
+	struct json_out w = {.to = &text};
 	struct store store;
 
 	if (session_store(s, &store, e) < 0)
 		return -1;
+	jw_object(&w);
+	jw_key(&w, "removed");
+	jw_array(&w);
 	for (size_t i = 0; i < s->line.n_operands; i++) {
 		int r = store_remove(&s->arena, &store, s->line.operands[i], e);
 
@@ -129,7 +134,11 @@ int command_image_rm(struct session *s, struct err *e)
 			return err_advise(e, "'envbuild image list' shows those that there are");
 		}
 		log_note("image '%s': removed", s->line.operands[i]);
+		jw_cstr(&w, s->line.operands[i]);
 	}
+	jw_array_end(&w);
+	jw_object_end(&w);
+	output_document(&s->line.options, &text);
 	return 0;
 }
 

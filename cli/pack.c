@@ -48,19 +48,6 @@ struct pack_run {
 
 /* --- what is asked for ---------------------------------------------------------------------- */
 
-static bool is_safe_name(struct str name)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789._-";
-
-	if (name.n == 0 || name.n > 200 || name.p[0] == '.' || name.p[0] == '-')
-		return false;
-	for (size_t i = 0; i < name.n; i++)
-		if (!memchr(allowed, name.p[i], sizeof allowed - 1))
-			return false;
-	return true;
-}
-
 static int check_name(const struct pack_run *run, struct err *e)
 {
 	struct str name = run->plan.name;
@@ -71,7 +58,7 @@ static int check_name(const struct pack_run *run, struct err *e)
 					     ? "give one with -n NAME"
 					     : "add a line 'name: NAME' to it, or give -n NAME");
 	}
-	if (!is_safe_name(name))
+	if (!image_name_is_valid(name)) /* their rule is that of plain file names */
 		return err_set(e, ERR_INPUT,
 			"the name '%.*s' cannot be a file's name: letters, digits, '.', '_' "
 			"and '-' can",

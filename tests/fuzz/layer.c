@@ -5,8 +5,8 @@
  * The input is layers as "TYPE MODE NAME\0LINK\0" in a row ('+': the next layer), of which a tar is
  * made, since mutated headers would hardly ever have the right sum; one that begins with '=' is a tar.
  */
-#include "base/file.h"
 #include "images/layer.h"
+#include "base/file.h"
 #include "tests/memory.h"
 
 #include <fcntl.h>
