@@ -489,6 +489,8 @@ static void prepare(struct fetch *f, struct http *h, struct http_request *reques
 		r->status = 0;
 		r->failed = false;
 		r->etag = r->last_modified = r->from = NULL;
+		for (size_t k = 0; k < r->n_headers; k++)
+			r->headers[k].value = NULL;
 		f->v[i] = (struct transfer){.h = h, .r = r, .total = -1};
 	}
 }

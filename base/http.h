@@ -31,6 +31,7 @@
 #define BASE_HTTP_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -49,10 +50,20 @@ struct http_options {
 
 enum { HTTP_FULL = 1 };
 
+struct http_header {
+	const char *name;
+	char *value; /* of several of that name all, with ", " between; NULL: not sent */
+};
+
 struct http_request {
 	const char *url;
 	/* Conditional: sent when not NULL. */
 	const char *if_none_match, *if_modified_since;
+	/*
+	 * Headers, sent when not NULL.  The second goes to the URL's own host alone, no mirror and no
+	 * other host that it redirects to, and instead of all credentials that are known for it.
+	 */
+	const char *accept, *authorization;
 	/*
 	 * Called with the body's bytes in order.  HTTP_FULL: there is no room now, and the same bytes
 	 * come again after http_wake(); the other transfers go on meanwhile, and a server that waits is
@@ -79,9 +90,13 @@ struct http_request {
 	 * what is absent, and what they do not know.
 	 */
 	bool allow_refused;
+	bool allow_unauthorized; /* so is 401, as 401: for who answers its challenge */
+	/* Headers of the answer that are wanted; the values are in the http's memory until http_free. */
+	struct http_header *headers;
+	size_t n_headers;
 	/* Answers, valid after http_fetch. */
 	bool failed; /* this is the one that ended the fetch */
-	/* 200, 304, 404 (absent), 403 (otherwise refused); file:// gives 200 or 404; 0: not ended */
+	/* 200, 304, 404 (absent), 401, 403 (otherwise refused); file:// gives 200 or 404; 0: not ended */
 	int status;
 	/* In the http's memory until http_free; NULL if not sent. */
 	char *etag, *last_modified;
@@ -133,6 +148,8 @@ char *url_of_path(struct arena *a, const char *absolute);
 char *path_of_url(struct arena *a, const char *url);
 /* A URL path component, percent-encoded as conda does for file names. */
 char *url_encode(struct arena *a, struct str component);
+/* Adds it with all but letters, digits and "-._~" percent-encoded: right in each part of a URL. */
+void url_escape(struct buf *to, struct str s);
 /* dir + "/" + rel with exactly one slash between. */
 char *url_join(struct arena *a, const char *base, const char *rel);
 /*

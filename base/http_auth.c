@@ -1,6 +1,7 @@
 #include "base/http_auth.h"
 
 #include "base/buf.h"
+#include "base/http.h"
 #include "base/json.h"
 
 enum { TOKEN_MAX = 64 << 10 };
@@ -219,18 +220,6 @@ const struct auth *auths_find(const struct auths *list, const char *url)
 	return best;
 }
 
-/* What stands between "://" and "@". */
-static void put_encoded(struct buf *to, struct str s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		bool plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-			     c == '-' || c == '.' || c == '_' || c == '~';
-
-		buf_printf(to, plain ? "%c" : "%%%02X", c);
-	}
-}
-
 const char *auth_apply(struct arena *a, const struct auth *auth, const char *url)
 {
 	struct str scheme, authority, rest;
@@ -240,15 +229,15 @@ const char *auth_apply(struct arena *a, const struct auth *auth, const char *url
 		return url;
 	buf_str(&b, scheme);
 	if (auth->kind == AUTH_BASIC) {
-		put_encoded(&b, auth->user);
+		url_escape(&b, auth->user);
 		buf_putc(&b, ':');
-		put_encoded(&b, auth->token);
+		url_escape(&b, auth->token);
 		buf_putc(&b, '@');
 	}
 	buf_str(&b, authority);
 	if (auth->kind == AUTH_CONDA) {
 		buf_puts(&b, "/t/");
-		put_encoded(&b, auth->token);
+		url_escape(&b, auth->token);
 	}
 	buf_str(&b, rest);
 	return arena_cstr(a, buf_view(&b));

@@ -37,6 +37,18 @@ static char *keep_header(struct transfer *t, const char *name)
 	return value ? arena_strdup(&t->h->arena, value) : NULL;
 }
 
+/* All of that name; NULL: none. */
+static char *keep_headers(struct transfer *t, const char *name)
+{
+	struct curl_header *found;
+	CLEANUP_BUF all = {0};
+
+	for (size_t i = 0;
+		curl_easy_header(t->easy, name, i, CURLH_HEADER, -1, &found) == CURLHE_OK; i++)
+		buf_printf(&all, "%s%s", i ? ", " : "", found->value);
+	return all.p ? arena_strdup(&t->h->arena, all.p) : NULL;
+}
+
 static time_t header_time(struct transfer *t, const char *name)
 {
 	const char *text = header(t, name);
@@ -231,6 +243,7 @@ static void add_headers(struct transfer *t)
 {
 	char range[40];
 
+	add_header(t, "Accept", t->r->accept);
 	t->asked_from = 0;
 	if (!can_go_on(t)) {
 		add_header(t, "If-None-Match", t->r->if_none_match);
@@ -279,7 +292,7 @@ static void set_limits(struct transfer *t)
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)t->h->options.connect_s);
 }
 
-/* Libcurl sends a header of this name to the first host alone (and port, and protocol). */
+/* Libcurl sends an Authorization to the first host alone (and port, and protocol). */
 static void add_bearer(struct transfer *t, const struct auth *auth)
 {
 	CLEANUP_BUF b = {0};
@@ -312,9 +325,15 @@ static void set_proxy(struct transfer *t)
 /* The URL with what is known of who we are there. */
 static const char *url_with_credentials(struct transfer *t, struct arena *a)
 {
-	const char *url = credentials_apply(a, &t->h->credentials, transfer_url(t));
-	const struct auth *auth = auths_find(&t->h->auths, url);
+	const char *url = transfer_url(t);
+	const struct auth *auth;
 
+	if (t->r->authorization && t->places[t->at].is_origin) {
+		add_header(t, "Authorization", t->r->authorization);
+		return url;
+	}
+	url = credentials_apply(a, &t->h->credentials, url);
+	auth = auths_find(&t->h->auths, url);
 	add_bearer(t, auth);
 	return auth_apply(a, auth, url);
 }
@@ -493,6 +512,8 @@ static int end_well(struct transfer *t, long status, struct err *e)
 
 	r->etag = keep_header(t, "etag");
 	r->last_modified = keep_header(t, "last-modified");
+	for (size_t i = 0; i < r->n_headers; i++)
+		r->headers[i].value = keep_headers(t, r->headers[i].name);
 	if (transfer_answer(t, (int)status, &why) == 0 || (in_doubt && doubt(t, &why) == 0))
 		return 0;
 	return err_move(e, &why);
@@ -511,13 +532,16 @@ static bool is_answer(const struct transfer *t, long status)
 	if (status == 304)
 		return !t->asked_from && (r->if_none_match || r->if_modified_since);
 	if (is_refusal(status))
-		return r->allow_refused && t->places[t->at].is_origin;
+		return (r->allow_refused || (r->allow_unauthorized && status == 401)) &&
+		       t->places[t->at].is_origin;
 	return r->allow_missing && t->places[t->at].is_origin && (status == 404 || status == 410);
 }
 
 /* One number for each kind of answer. */
-static long answer_of(long status)
+static long answer_of(const struct transfer *t, long status)
 {
+	if (status == 401 && t->r->allow_unauthorized)
+		return 401;
 	if (is_refusal(status))
 		return 403;
 	return status == 304 ? 304 : 404;
@@ -564,7 +588,7 @@ int transfer_end(struct transfer *t, int rc, struct err *e)
 	if (rc == CURLE_OK && t->body == BODY_TAKEN)
 		return end_well(t, 200, e);
 	if (rc == CURLE_OK && is_answer(t, status))
-		return end_well(t, answer_of(status), e);
+		return end_well(t, answer_of(t, status), e);
 	if ((rc == CURLE_OK ? may_pass_status(status) : may_pass(t, rc)) && plan_retry(t))
 		return 0;
 	t->missing_here = rc == CURLE_OK && (status == 404 || status == 410);

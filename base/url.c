@@ -34,6 +34,17 @@ static char *finish(struct arena *a, struct buf *b)
 	return text;
 }
 
+void url_escape(struct buf *to, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		bool plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+			     c == '-' || c == '.' || c == '_' || c == '~';
+
+		buf_printf(to, plain ? "%c" : "%%%02X", c);
+	}
+}
+
 char *url_encode(struct arena *a, struct str component)
 {
 	struct buf b = {0};
