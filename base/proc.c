@@ -262,8 +262,11 @@ static int patience(const struct running *r)
 	return ms < 0 || (int)left < ms ? (int)left : ms;
 }
 
-/* Moves bytes until the program has ended (true), or its time is over or we are to end (false). */
-static bool attend(struct running *r, int *status)
+/*
+ * Moves bytes until the program has ended (true), or its time is over or, unless `last`, we are to
+ * end (false).
+ */
+static bool attend(struct running *r, bool last, int *status)
 {
 	for (;;) {
 		struct pollfd polls[5] = {
@@ -271,7 +274,7 @@ static bool attend(struct running *r, int *status)
 			{.fd = r->fds[1], .events = POLLIN},
 			{.fd = r->fds[2], .events = POLLIN},
 			{.fd = r->pidfd, .events = POLLIN},
-			{.fd = interrupt_fd(), .events = POLLIN},
+			{.fd = last ? -1 : interrupt_fd(), .events = POLLIN},
 		};
 
 		poll(polls, 5, patience(r));
@@ -282,9 +285,24 @@ static bool attend(struct running *r, int *status)
 				drain(r, i);
 		if (waitpid(r->pid, status, WNOHANG) == r->pid)
 			return true;
-		if (interrupted() || (r->deadline_ns && now_ns() >= r->deadline_ns))
+		if ((!last && interrupted()) || (r->deadline_ns && now_ns() >= r->deadline_ns))
 			return false;
 	}
+}
+
+/* Lets it clear up what it has begun, for a while; what is then left is killed. */
+static void end_group(struct running *r, int *status)
+{
+	bool ended = false;
+
+	if (r->p->grace_s) {
+		kill(-r->pid, SIGTERM);
+		r->deadline_ns = now_ns() + r->p->grace_s * UINT64_C(1000000000);
+		ended = attend(r, true, status);
+	}
+	kill(-r->pid, SIGKILL);
+	if (!ended)
+		wait_for(r->pid);
 }
 
 int proc_run(const struct proc *p, int *status, struct err *e)
@@ -306,11 +324,9 @@ int proc_run(const struct proc *p, int *status, struct err *e)
 	if (p->timeout_s)
 		r.deadline_ns = now_ns() + p->timeout_s * UINT64_C(1000000000);
 	r.pidfd = (int)syscall(SYS_pidfd_open, r.pid, 0);
-	ended = attend(&r, &raw);
-	if (!ended) {
-		kill(-r.pid, SIGKILL);
-		wait_for(r.pid);
-	}
+	ended = attend(&r, false, &raw);
+	if (!ended)
+		end_group(&r, &raw);
 	/* What the pipes still hold (1 MiB at most); not until their end: a daemon may keep them. */
 	for (int i = 1; i < 3; i++)
 		for (int n = 0; n < LAST_PIECES && r.fds[i] >= 0 && drain(&r, i); n++)

@@ -19,6 +19,7 @@ struct proc {
 	proc_output *on_stdout, *on_stderr;
 	void *ctx;
 	unsigned timeout_s; /* 0: none; then the whole process group is killed */
+	unsigned grace_s;   /* it is asked to end (SIGTERM) so long before it is killed; 0: not */
 };
 
 /*

@@ -198,6 +198,33 @@ static void a_timeout_kills_the_whole_group(void **state)
 	assert_no_children();
 }
 
+static void a_program_may_clear_up_before_it_is_killed(void **state)
+{
+	CLEANUP_BUF out = {0};
+	struct proc p = {
+		.argv = SH("trap 'echo cleared; exit 3' TERM; echo before; sleep 60 & wait"),
+		.on_stdout = proc_to_buf,
+		.ctx = &out,
+		.timeout_s = 1,
+		.grace_s = 20,
+	};
+	uint64_t start = now_ns();
+	int status;
+
+	(void)state;
+	assert_int_equal(proc_run(&p, &status, NULL), 0);
+	assert_int_equal(status, 124);
+	assert_in_range((now_ns() - start) / 1000000, 900, 15000);
+	assert_string_equal(out.p, "before\ncleared\n");
+	p.argv = SH("trap '' TERM; echo deaf; while :; do sleep 1; done");
+	p.grace_s = 1;
+	start = now_ns();
+	assert_int_equal(proc_run(&p, &status, NULL), 0);
+	assert_int_equal(status, 124);
+	assert_in_range((now_ns() - start) / 1000000, 1900, 15000);
+	assert_no_children();
+}
+
 static void a_daemon_that_keeps_the_pipe_is_not_waited_for(void **state)
 {
 	CLEANUP_BUF out = {0};
@@ -296,6 +323,7 @@ int main(void)
 		cmocka_unit_test(input_is_fed_while_output_comes),
 		cmocka_unit_test(folder_and_variables_are_set),
 		cmocka_unit_test(a_timeout_kills_the_whole_group),
+		cmocka_unit_test(a_program_may_clear_up_before_it_is_killed),
 		cmocka_unit_test(a_daemon_that_keeps_the_pipe_is_not_waited_for),
 		cmocka_unit_test(our_pipes_are_not_passed_on),
 		cmocka_unit_test(signals_are_as_the_program_expects),
