@@ -314,8 +314,18 @@ static int judge(const char *name, struct reading *r, struct str given, struct o
 	return 0;
 }
 
+static bool is_config_type(struct str type)
+{
+	return str_is(type, "application/vnd.oci.image.config.v1+json") ||
+	       str_is(type, "application/vnd.docker.container.image.v1+json");
+}
+
+/* Registries keep much else in this form. */
 static int check_layers(const char *name, const struct oci_document *doc, struct err *e)
 {
+	if (!is_config_type(doc->config.media_type))
+		return err_set(e, ERR_INPUT, "%s: no image of a root file system, but '%.*s'", name,
+			STR_ARG(doc->config.media_type));
 	for (size_t i = 0; i < doc->n; i++)
 		if (!oci_layer_is_known(doc->v[i].media_type)) {
 			err_set(e, ERR_INPUT, "%s: a layer of type '%.*s', which is not read", name,
