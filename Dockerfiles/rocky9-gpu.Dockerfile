@@ -1,3 +1,7 @@
-# The root file system of target rocky9-gpu (images/targets/rocky9-gpu.yml).
+# The root file system of target rocky9-gpu (images/targets/rocky9-gpu.yml).  Nothing of CUDA and
+# of the driver: packages bring the one, the host lends the other when a job runs.
 FROM docker.io/library/rockylinux:9
-RUN dnf -y install bash coreutils findutils tar gzip git ca-certificates && dnf clean all
+# git, a compiler, bzip2 and libGL.so.1 are what test scripts and packages count on.  The image has
+# coreutils-single, which the package coreutils would conflict with.
+RUN dnf -y install bash findutils tar gzip bzip2 which ca-certificates git gcc mesa-libGL \
+    && dnf clean all

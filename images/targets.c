@@ -1,19 +1,8 @@
 #include "images/targets.h"
 
-/*
- * The assembler puts the files' bytes between two labels; the path is relative to the project's
- * root, where the compiler runs.  images/module.mk tells make about the dependency.
- */
-#define EMBED(symbol, file)                                               \
-	__asm__(".pushsection .rodata\n"                                  \
-		".hidden " #symbol "_begin\n"                             \
-		".hidden " #symbol "_end\n"                               \
-		".global " #symbol "_begin\n"                             \
-		".global " #symbol "_end\n" #symbol "_begin:\n"           \
-		".incbin \"images/targets/" file "\"\n" #symbol "_end:\n" \
-		".byte 0\n"                                               \
-		".popsection\n");                                         \
-	extern const char symbol##_begin[], symbol##_end[]
+#include "images/embed.h"
+
+#define EMBED(symbol, file) EMBED_FILE(symbol, "images/targets/" file)
 
 EMBED(target_debian12, "debian12.yml");
 EMBED(target_rhel6, "rhel6.yml");
