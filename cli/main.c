@@ -48,6 +48,10 @@ static const enum option_id export_options[] = {
 static const enum option_id why_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
 	OPT_CHANNEL_PRIORITY, OPT_AS_OF, OPT_CONDARC, OPT_TARGET, OPT_MIRROR, OPT_OFFLINE, OPT_JSON,
 	OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id pull_options[] = {
+	OPT_PLAIN_HTTP, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id build_options[] = {OPT_DOCKERFILE, OPT_TOOL, OPT_BUILD_TIMEOUT,
+	OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id clean_options[] = {OPT_OLDER, OPT_MAX_SIZE, OPT_ALL, OPT_DRY_RUN,
 	OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id image_options[] = {
@@ -127,6 +131,15 @@ const struct command commands[] = {
 	{"image rm", "NAME...", "remove images",
 		"Removes the images; a root file system that has other names stays for these.",
 		"envbuild image rm rhel7", 1, SIZE_MAX, false, image_options, command_image_rm},
+	{"image pull", "NAME [REFERENCE]", "get an image from a registry",
+		"Fetches the image REFERENCE (the target's own, where NAME is a target) from its\n"
+		"registry and keeps its root file system as NAME. Layers that are here already\n"
+		"are not fetched again.",
+		"envbuild image pull debian12", 1, 2, false, pull_options, command_image_pull},
+	{"image build", "NAME", "build an image from a Dockerfile",
+		"Builds the target's Dockerfile with buildah, podman or docker and keeps the root\n"
+		"file system as NAME.",
+		"envbuild image build rhel7", 1, 1, false, build_options, command_image_build},
 	{"cache info", "", "what the package cache holds",
 		"Shows where the cache is, how many packages and indexes it holds and how\n"
 		"large they are.",

@@ -22,9 +22,10 @@ struct options {
 	struct text_list channels, targets, allow_clobber, mirrors, update;
 	const char *channel_alias, *channel_priority;
 	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell, *vault,
-		*max_size, *as, *as_of, *condarc;
+		*max_size, *as, *as_of, *condarc, *dockerfile, *tool;
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
-		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards;
+		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards,
+		plain_http;
 	unsigned verbose, jobs, level, timeout, older;
 };
 
@@ -64,6 +65,10 @@ enum option_id {
 	OPT_CONDARC,
 	OPT_EXPORT_FORMAT,
 	OPT_SHARDS,
+	OPT_PLAIN_HTTP,
+	OPT_DOCKERFILE,
+	OPT_TOOL,
+	OPT_BUILD_TIMEOUT,
 	OPT_ENGINE,
 	OPT_TIMEOUT,
 	OPT_JOBS,
