@@ -1,5 +1,6 @@
 #!/bin/sh
-# A private docker-registry (distribution) on a free loopback port.
+# A private docker-registry (distribution) on a free loopback port.  It takes REGISTRY_... of the environment
+# for its configuration, so that it gets none.
 #
 #   tests/tools/registry.sh start DIR [AUTH]   prints the port.  AUTH is put into its configuration.
 #                                              DIR keeps pid, configuration, data and DIR/log, which
@@ -42,7 +43,7 @@ start() { # DIR AUTH; another process may take the free port first, so a few tri
   for _ in 1 2 3 4 5; do
     port=$(free_port)
     write_conf "$1" "$port" "$2" >"$1/config.yml"
-    OTEL_TRACES_EXPORTER=none docker-registry serve "$1/config.yml" >"$1/log" 2>&1 &
+    env -i PATH="$PATH" HOME="$1" docker-registry serve "$1/config.yml" >"$1/log" 2>&1 &
     pid=$!
     echo "$pid" >"$1/pid"
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -59,15 +60,15 @@ start() { # DIR AUTH; another process may take the free port first, so a few tri
   return 1
 }
 
+# It has nothing to put away, and one that nobody has waited for yet is over, too.
 stop() { # DIR
   [ -f "$1/pid" ] || return 0
   pid=$(cat "$1/pid")
-  kill -TERM "$pid" 2>/dev/null || return 0
-  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    kill -0 "$pid" 2>/dev/null || return 0
+  kill -KILL "$pid" 2>/dev/null || return 0
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    grep -q ') [RSDT] ' "/proc/$pid/stat" 2>/dev/null || return 0
     sleep 0.1
   done
-  kill -KILL "$pid" 2>/dev/null || : # it may have ended just now
 }
 
 case ${1:-} in

@@ -87,7 +87,7 @@ class Liar(http.server.BaseHTTPRequestHandler):
             return self.send(307, Location=self.path)
         status, body, headers = self.truth('/v2/' + rest)
         lie = getattr(self, ('manifest_' if '/manifests/' in rest else 'blob_') + kind, None)
-        if status == 200 and lie and '/tags/' not in rest:
+        if (status == 200 or kind == 'nested') and lie and '/tags/' not in rest:
             return lie(body, headers, '/v2/' + rest)
         return self.send(status, body, **headers)
 
