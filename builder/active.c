@@ -56,6 +56,11 @@ int active_init(struct arena *a, struct engine *engine, const char *prefix,
 	return err_advise(e, "use an image with a shell, or add 'bash' to dependencies");
 }
 
+const char *active_script(const struct active *env)
+{
+	return env->packed ? ACTIVATE_PACKED : ACTIVATE_PLAIN;
+}
+
 const char *const *active_argv(
 	struct arena *a, const struct active *env, const char *script, const char *const *args)
 {
@@ -63,8 +68,7 @@ const char *const *active_argv(
 
 	*VEC_PUSH(a, &list) = env->shell;
 	*VEC_PUSH(a, &list) = "-c";
-	*VEC_PUSH(a, &list) =
-		arena_printf(a, "%s%s", env->packed ? ACTIVATE_PACKED : ACTIVATE_PLAIN, script);
+	*VEC_PUSH(a, &list) = arena_printf(a, "%s%s", active_script(env), script);
 	*VEC_PUSH(a, &list) = "envbuild";
 	for (; args && *args; args++)
 		*VEC_PUSH(a, &list) = *args;

@@ -16,6 +16,8 @@ struct active {
 /* Looks at the prefix and for a shell, in the image first.  ERR_SANDBOX where there is none. */
 int active_init(struct arena *a, struct engine *engine, const char *prefix,
 	const char *prefix_inside, struct active *out, struct err *e);
+/* What a shell reads to activate it: lines that end with a newline. */
+const char *active_script(const struct active *env);
 /*
  * argv of SHELL -c "activate; SCRIPT", with ARGS as $1...; NULL ends args.
  */

@@ -203,30 +203,3 @@ int test_run(struct arena *a, const struct test_request *r, struct test_result *
 	log_unseen_output(out->output_tail);
 	return -1;
 }
-
-/* --- run --------------------------------------------------------------------------------- */
-
-int environment_run(struct arena *a, const struct run_request *r, int *status, struct err *e)
-{
-	/* Its files may be hard links into the cache, so what is written goes nowhere. */
-	enum bind_kind kind =
-		engine_kind(r->engine) == ENGINE_NONE ? BIND_READ_WRITE : BIND_THROW_AWAY;
-	struct bind binds[2] = {{r->prefix, r->prefix_inside, kind, NULL, 0}};
-	struct active env;
-	size_t n = 1;
-
-	if (active_init(a, r->engine, r->prefix, r->prefix_inside, &env, e) < 0)
-		return -1;
-	if (r->work_dir && strcmp(r->work_dir, "/") != 0)
-		binds[n++] = (struct bind){r->work_dir, r->work_dir, BIND_READ_WRITE, NULL, 0};
-	struct job job = {.argv = active_argv(a, &env, "exec \"$@\"", r->argv),
-		.env = active_environment(a, &env, r->engine, NULL),
-		.cwd = r->work_dir ? r->work_dir : "/",
-		.binds = binds,
-		.n_binds = n,
-		.network = r->network,
-		.interactive = true,
-		.timeout_s = r->timeout_s,
-		.arena = a};
-	return engine_run(r->engine, &job, status, e);
-}

@@ -33,19 +33,4 @@ struct test_result {
 /* ERR_TEST with the exit status where the script failed; its output was passed to log_output. */
 int test_run(struct arena *a, const struct test_request *r, struct test_result *out, struct err *e);
 
-/*
- * Runs a command with the environment active (`envbuild run`); stdio is the caller's and the
- * working folder is bound.  What the command changes in the prefix is thrown away; engine none
- * works on the prefix itself.  *status is the command's.
- */
-struct run_request {
-	struct engine *engine;
-	const char *prefix, *prefix_inside;
-	const char *const *argv;
-	const char *work_dir; /* bound read-write at its own path; NULL: none */
-	bool network;
-	unsigned timeout_s;
-};
-int environment_run(struct arena *a, const struct run_request *r, int *status, struct err *e);
-
 #endif

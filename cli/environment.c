@@ -25,6 +25,17 @@ int environment_engine(
 	return engine_open(out, &options, e);
 }
 
+int environment_project(struct session *s, const char *folder, const char **out, struct err *e)
+{
+	const char *given = s->line.options.project;
+	struct stat st;
+
+	*out = path_absolute(&s->arena, given ? given : folder);
+	if (!given || (stat(given, &st) == 0 && S_ISDIR(st.st_mode)))
+		return 0;
+	return err_set(e, ERR_USAGE, "--project: no folder '%s'", given);
+}
+
 static int check_space(struct session *s, const struct install_request *r,
 	struct record *const *needed, size_t n, struct err *e)
 {

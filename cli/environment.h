@@ -8,6 +8,8 @@
 /* The engine that -t, --image and --engine ask for; the work folder must exist. */
 int environment_engine(
 	struct session *s, const struct profile *profile, struct engine **out, struct err *e);
+/* What a test finds at /tmp/project: --project, which must be a folder, else `folder`. */
+int environment_project(struct session *s, const char *folder, const char **out, struct err *e);
 struct install_request;
 struct install_counts;
 struct content;

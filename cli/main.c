@@ -14,10 +14,10 @@ int command_status;
 
 static const enum option_id pack_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
 	OPT_CHANNEL_PRIORITY, OPT_AS_OF, OPT_CONDARC, OPT_TARGET, OPT_IMAGE, OPT_NAME, OPT_OUTPUT,
-	OPT_TEST, OPT_NO_TEST, OPT_TEST_SHELL, OPT_LOCKED, OPT_FORMAT, OPT_LEVEL, OPT_NO_COMPILE,
-	OPT_ALLOW_CLOBBER, OPT_FROZEN, OPT_EXTERNALLY_MANAGED, OPT_VAULT, OPT_MIRROR, OPT_LOW_DISK,
-	OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP,
-	OPT_NONE};
+	OPT_TEST, OPT_NO_TEST, OPT_PROJECT, OPT_TEST_SHELL, OPT_LOCKED, OPT_FORMAT, OPT_LEVEL,
+	OPT_NO_COMPILE, OPT_ALLOW_CLOBBER, OPT_FROZEN, OPT_EXTERNALLY_MANAGED, OPT_VAULT,
+	OPT_MIRROR, OPT_LOW_DISK, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE, OPT_JSON,
+	OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id lock_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
 	OPT_CHANNEL_PRIORITY, OPT_AS_OF, OPT_CONDARC, OPT_TARGET, OPT_IMAGE, OPT_OUTPUT, OPT_CHECK,
 	OPT_UPDATE, OPT_ALLOW_CLOBBER, OPT_VAULT, OPT_MIRROR, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS,
@@ -27,9 +27,9 @@ static const enum option_id install_options[] = {OPT_PREFIX, OPT_CHANNEL, OPT_OV
 	OPT_LOCKED, OPT_NO_DEPS, OPT_COPY, OPT_NO_COMPILE, OPT_ALLOW_CLOBBER, OPT_FROZEN,
 	OPT_EXTERNALLY_MANAGED, OPT_VAULT, OPT_MIRROR, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS,
 	OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
-static const enum option_id test_options[] = {OPT_TEST, OPT_TEST_SHELL, OPT_TARGET, OPT_IMAGE,
-	OPT_NAME, OPT_ENGINE, OPT_TIMEOUT, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP,
-	OPT_NONE};
+static const enum option_id test_options[] = {OPT_TEST, OPT_PROJECT, OPT_TEST_SHELL, OPT_TARGET,
+	OPT_IMAGE, OPT_NAME, OPT_ENGINE, OPT_TIMEOUT, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE,
+	OPT_HELP, OPT_NONE};
 static const enum option_id run_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
 	OPT_CHANNEL_PRIORITY, OPT_AS_OF, OPT_CONDARC, OPT_TARGET, OPT_IMAGE, OPT_LOCKED,
 	OPT_ALLOW_CLOBBER, OPT_VAULT, OPT_MIRROR, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE,
@@ -84,8 +84,14 @@ const struct command commands[] = {
 		command_test},
 	{"run", "ENV|LOCK|ARCHIVE|PREFIX", "run a command in an environment",
 		"Brings the environment up in the target's image, active, with the working\n"
-		"folder, and runs COMMAND (bash, if none is given). Nothing of it is kept.",
+		"folder, and runs COMMAND. What it writes into the environment is thrown away.\n"
+		"Without COMMAND it is 'envbuild shell'.",
 		"envbuild run demo.tar.gz -- python -V", 1, 1, true, run_options, command_run},
+	{"shell", "ENV|LOCK|ARCHIVE|PREFIX", "a shell in an environment",
+		"Brings the environment up in the target's image and gives a prompt there: the\n"
+		"environment active, a private /tmp, the working folder mounted. What is written\n"
+		"into the environment is thrown away.",
+		"envbuild shell demo.tar.gz", 1, 1, false, run_options, command_shell},
 	{"unpack", "ARCHIVE DIR", "unpack an archive and relocate it",
 		"Unpacks into DIR, which must be new or empty, and relocates the environment\n"
 		"for that path, or for the one given with --prefix.",

@@ -37,6 +37,8 @@ static const struct option_info infos[OPT_COUNT] = {
 	[OPT_OUTPUT] = {"output", 'o', TEXT, "FILE", AT(output), "file to write"},
 	[OPT_TEST] = {"test", 0, TEXT, "SCRIPT", AT(test), "test script to run"},
 	[OPT_NO_TEST] = {"no-test", 0, FLAG, NULL, AT(no_test), "make it untested"},
+	[OPT_PROJECT] = {"project", 0, TEXT, "DIR", AT(project),
+		"what the test finds at /tmp/project"},
 	[OPT_TEST_SHELL] = {"test-shell", 0, TEXT, "COMMAND", AT(test_shell),
 		"runs the test script (default: bash -e)"},
 	[OPT_LOCKED] = {"locked", 0, FLAG, NULL, AT(locked),

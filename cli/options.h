@@ -22,7 +22,7 @@ struct options {
 	struct text_list channels, targets, allow_clobber, mirrors, update;
 	const char *channel_alias, *channel_priority;
 	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell, *vault,
-		*max_size, *as, *as_of, *condarc, *dockerfile, *tool;
+		*max_size, *as, *as_of, *condarc, *dockerfile, *tool, *project;
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
 		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards,
 		plain_http;
@@ -42,6 +42,7 @@ enum option_id {
 	OPT_OUTPUT,
 	OPT_TEST,
 	OPT_NO_TEST,
+	OPT_PROJECT,
 	OPT_TEST_SHELL,
 	OPT_LOCKED,
 	OPT_FORMAT,

@@ -40,7 +40,7 @@ struct pack_run {
 	struct pack_result packed;
 	struct test_result tested;
 	const char *script; /* a copy of the test script as it was found; NULL: not tested */
-	const char *script_name;
+	const char *script_name, *project_dir;
 	struct str script_text;
 	bool has_test;
 	time_t started;
@@ -229,7 +229,7 @@ static int test_archive(struct pack_run *run, struct err *e)
 		.engine = run->engine,
 		.prefix = copy,
 		.name = name,
-		.project_dir = run->project->dir,
+		.project_dir = run->project_dir,
 		.environment_file = run->project->lock_is_input ? NULL : run->project->path,
 		.script = run->script,
 		.script_name = run->script_name,
@@ -470,7 +470,8 @@ static int pack_target(
 	bool changed;
 	int rc = -1, has_image;
 
-	if (plan_target(s, p, target, false, &run.plan, e) < 0 || check_name(&run, e) < 0 ||
+	if (environment_project(s, p->dir, &run.project_dir, e) < 0 ||
+		plan_target(s, p, target, false, &run.plan, e) < 0 || check_name(&run, e) < 0 ||
 		choose_script(&run, e) < 0 || check_lock_place(&run, e) < 0)
 		return -1;
 	has_image = choose_image(&run, e);

@@ -53,6 +53,7 @@ int command_lock(struct session *s, struct err *e);
 int command_install(struct session *s, struct err *e);
 int command_test(struct session *s, struct err *e);
 int command_run(struct session *s, struct err *e);
+int command_shell(struct session *s, struct err *e);
 int command_unpack(struct session *s, struct err *e);
 int command_channel_index(struct session *s, struct err *e);
 int command_verify(struct session *s, struct err *e);
@@ -69,7 +70,7 @@ int command_cache_info(struct session *s, struct err *e);
 int command_cache_verify(struct session *s, struct err *e);
 int command_cache_clean(struct session *s, struct err *e);
 
-/* Status that `envbuild run` hands on from its command; other commands leave it at 0. */
+/* Status that `envbuild run` and `shell` hand on; other commands leave it at 0. */
 extern int command_status;
 
 #endif

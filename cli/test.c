@@ -80,6 +80,7 @@ int command_test(struct session *s, struct err *e)
 	if (kind == ENVIRONMENT_FILE)
 		return err_set(e, ERR_USAGE, "'%s' is neither an archive nor a prefix", operand);
 	if (session_open(s, e) < 0 || session_work(s, e) < 0 ||
+		environment_project(s, ".", &r.project_dir, e) < 0 ||
 		find_script(s, operand, &r.script, e) < 0 ||
 		copy_paper(s, operand, "environment.yml", &r.environment_file, e) < 0)
 		return -1;
@@ -87,7 +88,6 @@ int command_test(struct session *s, struct err *e)
 		r.engine = env.engine;
 		r.prefix = env.prefix;
 		r.name = o->name ? o->name : arena_cstr(&s->arena, env.name);
-		r.project_dir = path_absolute(&s->arena, ".");
 		r.network = !o->offline && env.profile.network;
 		rc = test_run(&s->arena, &r, &result, e);
 	}

@@ -268,9 +268,11 @@ static int run_builtin(struct engine *en, struct arena *a, struct job *job,
 static int run_none(struct engine *en, struct arena *a, struct job *job,
 	const struct place places[2], int *status, struct err *e)
 {
+	struct job adapted = *job;
 	struct prepared p;
 
-	if (binds_prepare(a, job, places, false, &p, e) < 0 ||
+	adapted.binds = none_in_place(a, job);
+	if (binds_prepare(a, &adapted, places, false, &p, e) < 0 ||
 		none_run(&en->state, job, p.binds, status, e) < 0)
 		return -1;
 	return binds_answer(job, &p, places[0].state, e);

@@ -87,8 +87,9 @@ struct job {
 };
 
 /*
- * *status as proc_run gives it.  Engine none: a bind whose `to` equals `from` needs nothing; any
- * other is made as a symlink at `to` for the job's time, only where `to` is free, and removed
+ * *status as proc_run gives it.  Engine none: a bind whose `from` lies at `to` already, or, to be
+ * read, a file with the same bytes, needs nothing (if it was to be thrown away, a note says that what
+ * is changed in it stays); any other is made as a symlink at `to` for the job's time, only where `to` is free, and removed
  * afterwards; where it is not free, ERR_SANDBOX names it.
  * -1 only where the job could not be started.
  */

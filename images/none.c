@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "images/sandbox.h"
 #include "images/spawn.h"
+#include "images/throwaway.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,14 +53,31 @@ static int make_link(struct state *s, const char *from, const char *to, struct e
 	return err_advise(e, "move '%s' away, or use the sandbox (--engine builtin)", to);
 }
 
-/* Is the source there already, by whatever name? */
+/* Is the source there already, by whatever name?  To be read, a file like it will do. */
 static bool is_in_place(const struct bind *b)
 {
-	char *real = realpath(b->to, NULL);
-	bool same = real && !strcmp(real, b->from);
+	char *to = realpath(b->to, NULL), *from = realpath(b->from, NULL);
+	bool same = to && from && !strcmp(to, from);
 
-	free(real);
-	return same;
+	free(to);
+	free(from);
+	return same || (b->kind == BIND_READ_ONLY && same_bytes_in(b->from, b->to));
+}
+
+struct bind *none_in_place(struct arena *a, const struct job *job)
+{
+	struct bind *binds = arena_array(a, struct bind, job->n_binds);
+
+	for (size_t i = 0; i < job->n_binds; i++) {
+		binds[i] = job->binds[i];
+		if (binds[i].kind != BIND_THROW_AWAY || !is_in_place(&binds[i]))
+			continue;
+		binds[i].kind = BIND_READ_WRITE;
+		log_note("without a sandbox '%s' is used where it lies, and what is changed in it "
+			 "stays",
+			binds[i].to);
+	}
+	return binds;
 }
 
 static int make_links(struct state *s, const struct bind *binds, size_t n, struct err *e)
@@ -137,6 +155,8 @@ static _Noreturn void watcher(struct state *state, const struct spawn *spawn, pi
 {
 	sigset_t signals;
 	pid_t self, job;
+	bool ended = false;
+	int status;
 
 	spawn_child_signals();
 	sigfillset(&signals);
@@ -150,27 +170,16 @@ static _Noreturn void watcher(struct state *state, const struct spawn *spawn, pi
 	job = fork();
 	if (job == 0)
 		child(spawn, self);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGCHLD);
-	sigaddset(&signals, SIGTERM);
 	if (spawn->output[1] >= 0)
 		close(spawn->output[1]);
-	for (;;) {
-		int signal = sigwaitinfo(&signals, NULL), status;
-		pid_t pid;
-
-		if (signal == SIGTERM) {
-			kill_children(job);
-			state_undo_notes(state);
-			end_all(job, 124);
-		}
-		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-			if (pid == job)
-				end_all(job, WIFEXITED(status) ? WEXITSTATUS(status)
-							       : 128 + WTERMSIG(status));
-		if (pid < 0 && errno == ECHILD)
-			_exit(255);
+	status = spawn_child_wait(spawn, job, &ended);
+	if (status < 0)
+		_exit(255);
+	if (ended) {
+		kill_children(job);
+		state_undo_notes(state);
 	}
+	end_all(job, status);
 }
 
 static int failed(const struct job *job, const struct spawn_report *report, struct err *e)

@@ -155,25 +155,10 @@ int sandbox_run(const struct plan *plan, const struct job *job, struct spawn_rep
 
 /* --- the child, pid 1 of its namespace ---------------------------------------------------- */
 
-/* Ends every process of the namespace with itself, whatever is left in it. */
-static _Noreturn void reap_all(pid_t job)
-{
-	for (;;) {
-		int status;
-		pid_t pid = waitpid(-1, &status, 0);
-
-		if (pid < 0 && errno == EINTR)
-			continue;
-		if (pid < 0)
-			_exit(255);
-		if (pid == job)
-			_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-	}
-}
-
 static _Noreturn void child_start(struct child *c)
 {
 	pid_t job = fork();
+	int status;
 
 	if (job < 0)
 		spawn_child_fail(c->spawn, STEP_EXEC, "fork");
@@ -184,7 +169,9 @@ static _Noreturn void child_start(struct child *c)
 	/* a writer that stays open here would keep our parent reading */
 	if (c->spawn->output[1] >= 0)
 		close(c->spawn->output[1]);
-	reap_all(job);
+	status = spawn_child_wait(c->spawn, job, NULL);
+	/* the kernel ends every process of the namespace with us */
+	_exit(status < 0 ? 255 : status);
 }
 
 static void child_main(struct child *c)

@@ -42,6 +42,9 @@ int spawn_init(struct spawn *s, const struct job *job, struct err *e)
 		s->terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (s->terminal >= 0)
 		s->foreground = tcgetpgrp(s->terminal);
+	s->in_front = s->foreground == getpgrp();
+	if (s->terminal >= 0 && tcgetattr(s->terminal, &s->modes) < 0)
+		close_end(&s->terminal);
 	return 0;
 }
 
@@ -67,13 +70,37 @@ static void pass_output(struct spawn *s)
 		close_end(&s->output[0]);
 }
 
+/* The terminal comes back to us even where the job's shell took it. */
+static void take_terminal_back(struct spawn *s)
+{
+	if (s->terminal >= 0 && s->foreground > 0)
+		tcsetpgrp(s->terminal, s->foreground);
+}
+
+/*
+ * The job has stopped, so we do, as if that had been typed to us: whoever waits for us gets the
+ * terminal.  Then the job goes on, in front if that is where we are now.
+ */
+static void stop_with_job(struct spawn *s, pid_t pid)
+{
+	take_terminal_back(s);
+	kill(0, SIGTSTP);
+	s->foreground = tcgetpgrp(s->terminal);
+	kill(pid, s->foreground == getpgrp() ? SIGUSR1 : SIGUSR2);
+}
+
 /* A report, or the end. */
-static void read_life(struct spawn *s, struct spawn_report *report)
+static void read_life(struct spawn *s, pid_t pid, struct spawn_report *report)
 {
 	ssize_t n = read_full(s->life[0], report, sizeof *report);
 
 	if (n != (ssize_t)sizeof *report)
 		*report = (struct spawn_report){0};
+	if (report->step == SPAWN_STOPPED) {
+		*report = (struct spawn_report){0};
+		stop_with_job(s, pid);
+		return;
+	}
 	report->what[sizeof report->what - 1] = 0;
 	close_end(&s->life[0]);
 }
@@ -89,7 +116,7 @@ static int milliseconds_left(uint64_t end_ns)
 }
 
 /* Until the child's life pipe ends; true where the time was up first, or we are to end. */
-static bool watch(struct spawn *s, uint64_t end_ns, struct spawn_report *report)
+static bool watch(struct spawn *s, pid_t pid, uint64_t end_ns, struct spawn_report *report)
 {
 	while (s->life[0] >= 0) {
 		struct pollfd fds[3] = {
@@ -106,7 +133,7 @@ static bool watch(struct spawn *s, uint64_t end_ns, struct spawn_report *report)
 		if (fds[1].revents)
 			pass_output(s);
 		if (fds[0].revents)
-			read_life(s, report);
+			read_life(s, pid, report);
 	}
 	return false;
 }
@@ -132,13 +159,6 @@ static int reap(pid_t pid)
 		if (errno != EINTR)
 			return 255;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* The terminal comes back to us even where the job's shell took it. */
-static void take_terminal_back(struct spawn *s)
-{
-	if (s->terminal >= 0 && s->foreground > 0)
-		tcsetpgrp(s->terminal, s->foreground);
 }
 
 /* As a shell does: an interrupt is for the job, which tells us by its status. */
@@ -167,13 +187,16 @@ int spawn_wait(struct spawn *s, pid_t pid, int stop, struct spawn_report *report
 	/* the read end is still open here, so this raises no SIGPIPE */
 	begun = write(s->go[1], "g", 1) == 1;
 	close_end(&s->go[0]);
-	late = begun && watch(s, end_ns, report);
+	late = begun && watch(s, pid, end_ns, report);
 	if (late || !begun)
 		kill(pid, stop);
 	*status = reap(pid);
 	drain(s);
 	if (s->job->interactive) {
 		take_terminal_back(s);
+		/* what was killed at a prompt left the terminal as it had it */
+		if (s->terminal >= 0 && (late || *status > 128))
+			tcsetattr(s->terminal, TCSADRAIN, &s->modes);
 		ignore_terminal(old, false);
 	}
 	if (late)
@@ -249,7 +272,10 @@ void spawn_child_fail(const struct spawn *s, int step, const char *what)
 	_exit(255);
 }
 
-/* Its own process group in front of the terminal, or no terminal at all. */
+/*
+ * Its own process group, in front of the terminal where we are; or no terminal at all.  With ours, a
+ * job's `kill 0` would reach us.
+ */
 static void child_session(const struct spawn *s)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -261,7 +287,8 @@ static void child_session(const struct spawn *s)
 	if (s->terminal < 0 || setpgid(0, 0) < 0)
 		return;
 	sigaction(SIGTTOU, &ignore, NULL);
-	tcsetpgrp(s->terminal, getpgrp());
+	if (s->in_front)
+		tcsetpgrp(s->terminal, getpgrp());
 }
 
 static int child_stdio(const struct spawn *s)
@@ -335,4 +362,61 @@ void spawn_child_exec(const struct spawn *s)
 	setrlimit(RLIMIT_CORE, &no_core);
 	umask(022);
 	exec_search(s->job);
+}
+
+static void go_on(const struct spawn *s, pid_t job, bool in_front)
+{
+	if (in_front)
+		tcsetpgrp(s->terminal, job);
+	kill(-job, SIGCONT);
+}
+
+/* Those children that have something to say; true where it is the job's end. */
+static bool reap_children(const struct spawn *s, pid_t job, int *status)
+{
+	bool terminal = s->job->interactive && s->terminal >= 0;
+	pid_t pid;
+	int how;
+
+	while ((pid = waitpid(-1, &how, WNOHANG | (terminal ? WUNTRACED : 0))) > 0) {
+		struct spawn_report report = {.step = SPAWN_STOPPED};
+
+		if (pid != job)
+			continue;
+		if (!WIFSTOPPED(how)) {
+			*status = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+			return true;
+		}
+		if (write(s->life[1], &report, sizeof report) < 0)
+			kill(job, SIGKILL);
+	}
+	*status = -1;
+	return pid < 0 && errno == ECHILD;
+}
+
+int spawn_child_wait(const struct spawn *s, pid_t job, bool *ended)
+{
+	sigset_t signals;
+	int status, signal;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGUSR1);
+	sigaddset(&signals, SIGUSR2);
+	if (ended)
+		sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	while (!reap_children(s, job, &status)) {
+		signal = sigwaitinfo(&signals, NULL);
+		if (signal == SIGUSR1 || signal == SIGUSR2)
+			go_on(s, job, signal == SIGUSR1);
+		if (signal == SIGTERM) {
+			*ended = true;
+			return 124;
+		}
+	}
+	return status;
 }

@@ -5,10 +5,12 @@
 #include "images/engine.h"
 
 #include <sys/types.h>
+#include <termios.h>
 
-/* What a child says when it could not start; it travels through the life pipe. */
+/* What a child says when it could not start, or has stopped; it travels through the life pipe. */
+enum { SPAWN_STOPPED = -1 };
 struct spawn_report {
-	int step;       /* an enum sandbox_step */
+	int step;       /* an enum sandbox_step, or SPAWN_STOPPED */
 	int error;      /* errno */
 	char what[496]; /* the subject: a path, a command */
 };
@@ -20,10 +22,12 @@ struct spawn_report {
 struct spawn {
 	const struct job *job;
 	int life[2];
-	int output[2]; /* -1 where output is inherited */
-	int go[2];     /* one byte: the child may begin; end of file: the parent is dead */
-	int terminal;  /* an interactive job's terminal, -1: none */
-	pid_t foreground;
+	int output[2];        /* -1 where output is inherited */
+	int go[2];            /* one byte: the child may begin; end of file: the parent is dead */
+	int terminal;         /* an interactive job's terminal, -1: none */
+	pid_t foreground;     /* who had it */
+	bool in_front;        /* we: so the job gets it */
+	struct termios modes; /* of the terminal before the job */
 };
 
 int spawn_init(struct spawn *s, const struct job *job, struct err *e);
@@ -50,5 +54,12 @@ void spawn_child_signals(void);
  * with errno set. */
 void spawn_child_exec(const struct spawn *s);
 _Noreturn void spawn_child_fail(const struct spawn *s, int step, const char *what);
+/*
+ * For the parent of the job, which has it as `job` and reaps whatever else becomes its child: waits
+ * for the job's end and gives its status, or -1 where there is no such child.  Where the job of a
+ * terminal stops (Ctrl-Z), spawn_wait is told, and stops, too; it says when to go on.
+ * ended, unless NULL, becomes true where a SIGTERM asks for the job's end first.
+ */
+int spawn_child_wait(const struct spawn *s, pid_t job, bool *ended);
 
 #endif

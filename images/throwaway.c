@@ -214,6 +214,16 @@ bool same_file(const char *original, const char *copy)
 	       x.st_mode == y.st_mode && same_bytes(a, b);
 }
 
+bool same_bytes_in(const char *one, const char *other)
+{
+	CLEANUP_FD a = open(one, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	CLEANUP_FD b = open(other, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat x, y;
+
+	return a >= 0 && b >= 0 && fstat(a, &x) == 0 && fstat(b, &y) == 0 && S_ISREG(x.st_mode) &&
+	       S_ISREG(y.st_mode) && same_bytes(a, b);
+}
+
 /* --- copies --------------------------------------------------------------------------------- */
 
 struct copying {

@@ -22,6 +22,8 @@ int changes_of_copy(struct arena *a, const char *original, const char *copy, con
 	struct changes *out, struct err *e);
 /* Of two files: the same mode and bytes? */
 bool same_file(const char *original, const char *copy);
+/* The same bytes alone, of two regular files. */
+bool same_bytes_in(const char *a, const char *b);
 /*
  * Copies a file or a folder (reflinked where possible; links, modes and times kept; devices,
  * sockets and what cannot be read left out).  skip: an absolute path below `from` that is left out, or NULL.

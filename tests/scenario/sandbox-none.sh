@@ -35,6 +35,17 @@ same "and not made" "$(cat "$T/project/one"; ls "$T/project")" "one
 one"
 expect 0 "a bind at its own place" none --rw "$T/project:$T/project" -- test -f "$T/project/one"
 
+expect 0 "a throw-away folder at its own place is used there" none --throw "$T/project:$T/project" -- \
+  sh -c "echo stays >'$T/project/three'"
+says "a note says that changes stay" "'$T/project' is used where it lies"
+same "and they do" "$(cat "$T/project/three")" stays
+rm "$T/project/three"
+mkdir "$T/like" && cp "$T/project/one" "$T/like/one" && chmod 755 "$T/like/one"
+expect 0 "to be read, a file like it will do" none --ro "$T/project/one:$T/like/one" -- cat "$T/like/one"
+echo other >"$T/like/one"
+expect 125 "but none with other bytes" none --ro "$T/project/one:$T/like/one" -- true
+rm -r "$T/like"
+
 mkdir -p "$T/taken/project"
 expect 125 "a place that is not free" none --rw "$T/project:$T/taken/project" -- true
 says "is named" "'$T/taken/project' is not free"

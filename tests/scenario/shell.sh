@@ -1,0 +1,75 @@
+#!/bin/bash
+# envbuild shell and run: at a terminal and without one, in a root of glibc 2.17 and without a
+# sandbox, from each kind of operand; what they say where they cannot.
+# timeout: 240
+. "$(dirname "$0")/../lib.sh"
+need python3 zstd
+
+root=$("$ROOT/tests/tools/roots.sh" glibc217 2>"$T/reason") || skip_all "$(cat "$T/reason")"
+export ENVBUILD_CACHE=$T/cache ENVBUILD_NO_FSYNC=1
+mkdir "$T/project" && cd "$T/project" || exit 1
+python3 - "$ROOT/tests/tools" "$T/channel" <<'PY' || exit 1
+import sys
+sys.path.insert(0, sys.argv[1])
+from make_package import Channel, member
+Channel(sys.argv[2]).conda("demo", [
+    member("bin/demo", b"#!/bin/sh\necho demo runs\n", mode=0o755),
+    member("etc/conda/activate.d/demo.sh",
+           b'export DEMO_HOME="$CONDA_PREFIX/share"\ndemo_greet() { echo "greeted by $DEMO_HOME"; }\n'),
+    member("share/demo/data", b"as packed\n")], index={"noarch": "generic"})
+PY
+"$ENVBUILD" channel index "$T/channel" -q
+cat >environment.yml <<END
+name: demo
+channels: [file://$T/channel]
+dependencies: [demo]
+END
+echo demo >run-test.sh
+expect 0 "an archive for rhel7" "$ENVBUILD" pack -t rhel7 --image "$root" --test run-test.sh
+mkdir here
+expect 0 "one for this machine" "$ENVBUILD" pack --no-test -t host -o here/demo.tar.gz
+expect 0 "and a prefix" "$ENVBUILD" install -p env -t rhel7 --image "$root" --copy
+cp -a "$root" busybox-root && rm -f busybox-root/bin/bash
+checker "at a terminal" "$ROOT/tests/tools/check_shell.py" "$ENVBUILD" "$T/project/demo.tar.gz" \
+  "$root" here/demo.tar.gz
+
+# --- operands and options ------------------------------------------------------------------------
+for operand in environment.yml envbuild.lock demo.tar.gz env; do
+  echo 'demo; exit 9' >commands
+  expect 9 "shell $operand" "$ENVBUILD" shell "$operand" -t rhel7 --image "$root" <commands
+  same "shell $operand: the environment is active" "$(cat "$T/out")" "demo runs"
+  expect 8 "run $operand" "$ENVBUILD" run "$operand" -t rhel7 --image "$root" -- sh -c 'demo; exit 8'
+  same "run $operand: the environment is active" "$(cat "$T/out")" "demo runs"
+done
+echo 'ls /sys/class/net 2>/dev/null; cat /proc/net/dev | sed "s/:.*//; s/ //g" | tail -n +3; echo end' >commands
+expect 0 "--offline" "$ENVBUILD" shell demo.tar.gz --image "$root" --offline <commands
+same "there is no network then" "$(cat "$T/out")" "lo
+end"
+expect 124 "--timeout ends a command" "$ENVBUILD" run demo.tar.gz --image "$root" --timeout 1 -- sleep 100
+expect 2 "shell takes no command" "$ENVBUILD" shell demo.tar.gz --image "$root" -- true
+expect 0 "the prefix below the working folder is a throw-away one" "$ENVBUILD" run ./env -t rhel7 \
+  --image "$root" -- sh -c 'echo changed >"$CONDA_PREFIX/share/demo/data"'
+same "it is as it was" "$(cat env/share/demo/data)" "as packed"
+touch "$T/marker"
+cd /tmp || exit 1
+expect 1 "/tmp is private also as the working folder" "$ENVBUILD" run "$T/project/demo.tar.gz" \
+  --image "$root" -- ls "$T/marker"
+same "and where the command begins" "$("$ENVBUILD" run -q "$T/project/demo.tar.gz" --image "$root" -- pwd)" /tmp
+cd "$T/project" || exit 1
+
+# --- what cannot be ------------------------------------------------------------------------------
+expect 2 "no image at hand" "$ENVBUILD" shell demo.tar.gz <commands
+says "it names the target" "rhel7"
+says "and the way out" "--image|image (pull|import|build)"
+expect 2 "an engine that nobody knows" "$ENVBUILD" run demo.tar.gz --image "$root" --engine vmware -- true
+says "it names those there are" "builtin"
+expect 2 "nothing there" "$ENVBUILD" shell no-such.tar.gz
+says "it is named" "no-such.tar.gz"
+expect 2 "a folder that is no environment" "$ENVBUILD" shell "$T/channel" --image "$root"
+mkdir other && tar xf demo.tar.gz -C other
+sed -i 's/^subdir: .*/subdir: linux-aarch64/' other/conda-meta/envbuild/profile.yml
+tar czf other.tar.gz -C other .
+expect 2 "an archive of another machine's" "$ENVBUILD" shell other.tar.gz --image "$root" <commands
+says "it says which" "linux-aarch64.*cannot run"
+expect 2 "the same as a prefix" "$ENVBUILD" run other --image "$root" -- true
+done_testing
