@@ -57,6 +57,20 @@ expect 1 "/tmp is private also as the working folder" "$ENVBUILD" run "$T/projec
 same "and where the command begins" "$("$ENVBUILD" run -q "$T/project/demo.tar.gz" --image "$root" -- pwd)" /tmp
 cd "$T/project" || exit 1
 
+# --- the folder of the test ----------------------------------------------------------------------
+mkdir "$T/elsewhere" && echo found >"$T/elsewhere/data"
+echo 'test "$(pwd)" = /tmp/project && cat data && echo changed >data' >project-test.sh
+expect 0 "pack --project" "$ENVBUILD" pack -t rhel7 --image "$root" --project "$T/elsewhere" \
+  --test project-test.sh -o "$T/with-project.tar.gz"
+says "the test finds that folder" "^found"
+expect 0 "test --project" "$ENVBUILD" test "$T/with-project.tar.gz" --image "$root" --project "$T/elsewhere"
+same "and changes nothing in it" "$(cat "$T/elsewhere/data")" found
+expect 2 "pack --project with no folder" "$ENVBUILD" pack -t rhel7 --image "$root" \
+  --project "$T/elsewhere/data" --test project-test.sh -o "$T/no.tar.gz"
+expect 2 "test --project with no folder" "$ENVBUILD" test "$T/with-project.tar.gz" --image "$root" \
+  --project "$T/no-such"
+says "it is named" "no-such"
+
 # --- what cannot be ------------------------------------------------------------------------------
 expect 2 "no image at hand" "$ENVBUILD" shell demo.tar.gz <commands
 says "it names the target" "rhel7"
