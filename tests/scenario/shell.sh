@@ -57,6 +57,23 @@ expect 1 "/tmp is private also as the working folder" "$ENVBUILD" run "$T/projec
 same "and where the command begins" "$("$ENVBUILD" run -q "$T/project/demo.tar.gz" --image "$root" -- pwd)" /tmp
 cd "$T/project" || exit 1
 
+# --- the target's image by its name: the whole way from what a colleague has been sent ---------------
+export ENVBUILD_DATA=$T/images
+tar cf "$T/root.tar" -C "$root" .
+begun=$(date +%s)
+expect 0 "the image is imported" "$ENVBUILD" image import rhel7 "$T/root.tar"
+echo 'demo; ls /lib64/libc-2.17.so' >commands
+expect 0 "shell, with the archive's own target in it" "$ENVBUILD" shell demo.tar.gz <commands
+same "it is that root" "$(cat "$T/out")" "demo runs
+/lib64/libc-2.17.so"
+expect 0 "run, too" "$ENVBUILD" run demo.tar.gz -- demo
+expect 0 "test, too" "$ENVBUILD" test demo.tar.gz
+check "in less than a minute" test $(($(date +%s) - begun)) -lt 60
+expect 0 "another image by its name" "$ENVBUILD" run here/demo.tar.gz -t rhel7 --image rhel7 -- demo
+expect 0 "the image goes" "$ENVBUILD" image rm rhel7
+expect 2 "an image that is not there" "$ENVBUILD" run demo.tar.gz --image no-such-image -- demo
+says "it is named" "no-such-image"
+
 # --- the folder of the test ----------------------------------------------------------------------
 mkdir "$T/elsewhere" && echo found >"$T/elsewhere/data"
 echo 'test "$(pwd)" = /tmp/project && cat data && echo changed >data' >project-test.sh
