@@ -86,7 +86,13 @@ static void stop_with_job(struct spawn *s, pid_t pid)
 	take_terminal_back(s);
 	kill(0, SIGTSTP);
 	s->foreground = tcgetpgrp(s->terminal);
-	kill(pid, s->foreground == getpgrp() ? SIGUSR1 : SIGUSR2);
+	if (s->foreground == getpgrp()) {
+		kill(pid, SIGUSR1);
+		return;
+	}
+	/* one that nobody can stop for (an orphaned group) would else read and stop without end */
+	usleep(50000);
+	kill(pid, SIGUSR2);
 }
 
 /* A report, or the end. */

@@ -177,6 +177,15 @@ def check_run():
     t.type("exit 0\n")
     t.end()
 
+    t = Terminal(ENVBUILD, "run", "-q", ARCHIVE, *IMAGE, "--", "cat")
+    time.sleep(0.5)
+    t.type("one\n")
+    t.expect("^one\none$")
+    t.type("\x1atwo\n")
+    result("run: where nobody waits, Ctrl-Z does not stop it", t.expect("two\ntwo$", 10), t.seen)
+    t.type("\x04")
+    result("run: it ends with its input", t.end() == 0, t.status)
+
     t = Terminal(ENVBUILD, "run", ARCHIVE, *IMAGE)
     result("run without a command is shell", t.expect(prompt_of("rhel7")), t.seen)
     t.type("exit 3\n")
