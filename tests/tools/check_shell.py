@@ -149,6 +149,17 @@ def check_ends(prefix):
     result("and leaves a terminal that echoes", t.expect("^ echo $") and before, t.seen[-200:])
     t.end()
 
+    t = Terminal(ENVBUILD, "shell", ARCHIVE, *IMAGE)
+    t.expect(r"\$ $")
+    t.type("sleep 54321 &\n")
+    t.expect(r"\$ $")
+    os.close(t.fd)
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end and not os.waitpid(t.pid, os.WNOHANG)[0]:
+        time.sleep(0.05)
+    left = subprocess.run(["pgrep", "-f", "^sleep 54321$"], stdout=subprocess.PIPE, check=False).stdout
+    result("a terminal that is closed ends it all", time.monotonic() < end and not left, left)
+
 
 def check_run():
     t = Terminal("bash", "--norc", "--noprofile", "-i", env={"PS1": "OUT> "})
