@@ -14,6 +14,8 @@ hard_limit() { # of this machine or less, for a container may have no more than 
   { [ "$limit" = unlimited ] || [ "$limit" -gt 4096 ]; } && limit=4096
   echo "$limit"
 }
+short=$(mktemp -d /tmp/eb.XXXXXX) || exit 1 # podman takes no longer one
+# Locks in shared memory would be those of every podman of this machine, and one would wait for another.
 cat >"$T/containers.conf" <<END
 [containers]
 default_ulimits = ["nofile=$(hard_limit n):$(hard_limit n)", "nproc=$(hard_limit u):$(hard_limit u)"]
@@ -21,9 +23,10 @@ default_ulimits = ["nofile=$(hard_limit n):$(hard_limit n)", "nproc=$(hard_limit
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+lock_type = "file"
+tmp_dir = "$short/libpod"
 END
 export CONTAINERS_CONF=$T/containers.conf
-short=$(mktemp -d /tmp/eb.XXXXXX) || exit 1 # podman takes no longer one
 storage=(--root "$T/storage" --runroot "$short")
 # shellcheck disable=SC2317 # deferred
 unmount() {
