@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "images/profile.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -197,6 +196,18 @@ static struct str version_at(struct str s)
 	return str_n(s.p, n);
 }
 
+bool version_is_numeric(struct str s)
+{
+	while (s.p) {
+		struct str part = str_cut(&s, '.');
+		uint64_t n;
+
+		if (str_u64(part, UINT32_MAX, &n) < 0)
+			return false;
+	}
+	return true;
+}
+
 int glibc_cmp(struct str a, struct str b)
 {
 	while (a.p || b.p) {
@@ -224,77 +235,63 @@ static struct str banner_version(struct str bytes)
 	return v;
 }
 
-static struct str newest_symbol_version(struct str bytes)
+struct str glibc_of_definitions(const struct elf *libc)
 {
-	struct str mark = STR("GLIBC_"), best = {NULL, 0};
-	ptrdiff_t at;
+	struct str best = {NULL, 0};
 
-	while ((at = str_find(bytes, mark)) >= 0) {
-		struct str v;
+	for (size_t i = 0; i < libc->n_defines; i++) {
+		struct str v = libc->defines[i];
 
-		bytes = str_sub(bytes, (size_t)at + mark.n, bytes.n);
-		v = version_at(bytes);
-		if (v.p && (!best.p || glibc_cmp(v, best) > 0))
+		if (!str_starts(v, STR("GLIBC_")))
+			continue;
+		v = str_sub(v, strlen("GLIBC_"), v.n);
+		if (version_is_numeric(v) && (!best.p || glibc_cmp(v, best) > 0))
 			best = v;
 	}
 	return best;
 }
 
-static bool is_elf_of_this_machine(struct str bytes)
+/* 1 with the version, 0 where the bytes are none of a glibc for this machine. */
+static int version_of(struct arena *a, const char *place, struct str bytes, struct str *version)
 {
-	Elf64_Ehdr h;
-#if defined(__aarch64__)
-	int machine = EM_AARCH64;
-#else
-	int machine = EM_X86_64;
-#endif
+	struct err ignored = {0};
+	struct arena scratch = {0};
+	struct elf elf;
+	struct str defined = {NULL, 0}, said;
 
-	if (bytes.n < sizeof h)
-		return false;
-	memcpy(&h, bytes.p, sizeof h);
-	return memcmp(h.e_ident, ELFMAG, SELFMAG) == 0 && h.e_ident[EI_CLASS] == ELFCLASS64 &&
-	       h.e_machine == machine;
-}
-
-/* The whole of an open file; 1, 0 where it is none that could be a library, or -1. */
-static int read_library(struct arena *a, int fd, struct str *bytes, struct err *e)
-{
-	struct stat st;
-	ssize_t n;
-	char *p;
-
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, "cannot read the C library");
-	if (!S_ISREG(st.st_mode) || st.st_size > MAX_LIBC)
-		return 0;
-	p = arena_alloc(a, (size_t)st.st_size + 1);
-	n = read_full(fd, p, (size_t)st.st_size);
-	if (n < 0)
-		return err_sys(e, "cannot read the C library");
-	*bytes = str_n(p, (size_t)n);
-	return is_elf_of_this_machine(*bytes);
+	if (elf_read(&scratch, place, bytes, &elf, &ignored) == 1 && elf_is_native(&elf)) {
+		defined = glibc_of_definitions(&elf);
+		said = banner_version(bytes);
+		/* releases that brought no symbol (2.19, 2.20, 2.21) have no definition */
+		if (!defined.p || (said.p && glibc_cmp(said, defined) > 0))
+			defined = said;
+		*version = arena_str(a, defined);
+	}
+	err_release(&ignored);
+	arena_release(&scratch);
+	return defined.p != NULL;
 }
 
 /* 1 found, 0 not a glibc of this machine, -1 error. */
 static int read_version(
 	struct arena *a, int root_fd, const char *place, struct str *version, struct err *e)
 {
-	struct arena scratch = {0};
-	struct str bytes = {NULL, 0}, v = {NULL, 0};
 	CLEANUP_FD fd = open_in_root(root_fd, place, O_RDONLY | O_NONBLOCK);
+	struct str bytes;
+	struct stat st;
 	int r;
 
 	if (fd < 0)
 		return 0;
-	r = read_library(&scratch, fd, &bytes, e);
-	if (r > 0) {
-		v = banner_version(bytes);
-		if (!v.p)
-			v = newest_symbol_version(bytes);
-		*version = arena_str(a, v);
-	}
-	arena_release(&scratch);
-	return r < 0 ? err_wrap(e, "in '%s' of the root", place) : v.p != NULL;
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "cannot read '%s' of the root", place);
+	if (!S_ISREG(st.st_mode) || st.st_size > MAX_LIBC)
+		return 0;
+	if (fd_map(fd, &bytes, e) < 0)
+		return err_wrap(e, "in '%s' of the root", place);
+	r = version_of(a, place, bytes, version);
+	file_unmap(bytes);
+	return r;
 }
 
 static bool has_musl(int root_fd)

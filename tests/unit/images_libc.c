@@ -5,7 +5,6 @@
 
 #include <cmocka.h>
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "base/file.h"
 #include "images/libc.h"
 #include "images/profile.h"
+#include "tests/elf_maker.h"
 
 static struct arena arena;
 static char root[] = "/tmp/images_libc.XXXXXX";
@@ -36,18 +36,18 @@ static int remove_root(void **state)
 	return dir_remove(root, &e);
 }
 
-/* A file that begins as an ELF library of this machine and goes on with `tail`. */
-static void write_library(const char *rel, int machine, struct str tail)
+/* A libc.so.6 that defines GLIBC_2.2.5 and perhaps another version, with `tail` behind it. */
+static void write_library(const char *rel, int machine, const char *version, struct str tail)
 {
+	const struct elf_plan plan = {.machine = machine,
+		.soname = "libc.so.6",
+		.defines = {"libc.so.6", "GLIBC_2.2.5", version},
+		.tail = tail};
 	CLEANUP_BUF bytes = {0};
-	Elf64_Ehdr h = {.e_machine = (Elf64_Half)machine, .e_type = ET_DYN};
 	struct err e = {0};
 	char *path = path_join(&arena, root, rel);
 
-	memcpy(h.e_ident, ELFMAG, SELFMAG);
-	h.e_ident[EI_CLASS] = ELFCLASS64;
-	buf_add(&bytes, &h, sizeof h);
-	buf_str(&bytes, tail);
+	elf_make(&bytes, &plan);
 	assert_int_equal(dir_make(path_dir(&arena, path), &e), 0);
 	assert_int_equal(file_write(path, buf_view(&bytes), 0755, &e), 0);
 }
@@ -59,32 +59,40 @@ static int find(struct str *version, struct str *reason)
 	return root_glibc(&arena, root, version, reason, &e);
 }
 
-#ifdef __aarch64__
-enum { MACHINE = EM_AARCH64 };
-#else
-enum { MACHINE = EM_X86_64 };
-#endif
-
-static void the_banner_tells(void **state)
+static void the_newest_definition_tells(void **state)
 {
 	struct str version, reason;
 
 	(void)state;
-	write_library("lib64/libc.so.6", MACHINE,
+	write_library("usr/lib/libc.so.6", NATIVE, "GLIBC_2.17",
 		STR("GLIBC_2.99 GNU C Library stable release version 2.12, by Roland"));
 	assert_int_equal(find(&version, &reason), 1);
-	assert_true(str_is(version, "2.12"));
+	assert_true(str_is(version, "2.17"));
 }
 
-static void version_definitions_tell_without_a_banner(void **state)
+/* 2.19 to 2.21 define no version of their own. */
+static void the_banner_tells_where_it_says_a_newer_one(void **state)
 {
 	struct str version, reason;
 
 	(void)state;
-	write_library("usr/lib/libc.so.6", MACHINE,
-		STR("GLIBC_2.2.5\0GLIBC_2.9\0GLIBC_2.17\0GLIBC_2.4\0GLIBC_PRIVATE"));
+	write_library("lib64/libc.so.6", NATIVE, "GLIBC_2.18",
+		STR("GNU C Library (Debian GLIBC) stable release version 2.19, by Roland"));
 	assert_int_equal(find(&version, &reason), 1);
-	assert_true(str_is(version, "2.17"));
+	assert_true(str_is(version, "2.19"));
+}
+
+static void what_is_no_version_does_not_count(void **state)
+{
+	struct str version, reason;
+
+	(void)state;
+	write_library("lib64/libc.so.6", NATIVE, "GLIBC_PRIVATE", STR("GLIBC_2.99"));
+	assert_int_equal(find(&version, &reason), 1);
+	assert_true(str_is(version, "2.2.5"));
+	write_library("lib64/libc.so.6", NATIVE, "GLIBC_ABI_DT_RELR", STR(""));
+	assert_int_equal(find(&version, &reason), 1);
+	assert_true(str_is(version, "2.2.5"));
 }
 
 static void a_library_of_another_machine_does_not_count(void **state)
@@ -92,7 +100,7 @@ static void a_library_of_another_machine_does_not_count(void **state)
 	struct str version, reason;
 
 	(void)state;
-	write_library("lib/libc.so.6", EM_386, STR("stable release version 2.12"));
+	write_library("lib/libc.so.6", EM_386, NULL, STR("stable release version 2.12"));
 	assert_int_equal(find(&version, &reason), 0);
 	assert_true(str_find(reason, STR("no glibc")) >= 0);
 }
@@ -102,7 +110,7 @@ static void musl_is_named(void **state)
 	struct str version, reason;
 
 	(void)state;
-	write_library("lib/ld-musl-x86_64.so.1", MACHINE, STR("musl"));
+	write_library("lib/ld-musl-x86_64.so.1", NATIVE, NULL, STR("musl"));
 	assert_int_equal(find(&version, &reason), 0);
 	assert_true(str_find(reason, STR("is musl")) >= 0);
 }
@@ -116,7 +124,7 @@ static void links_stay_inside_the_root(void **state)
 	assert_int_equal(symlink("/lib/x86_64-linux-gnu", path_join(&arena, root, "lib64")), 0);
 	assert_int_equal(symlink("../../../../../../lib64", path_join(&arena, root, "lib")), 0);
 	assert_int_equal(find(&version, &reason), 0);
-	write_library("real/libc.so.6", MACHINE, STR("stable release version 2.5"));
+	write_library("real/libc.so.6", NATIVE, NULL, STR("stable release version 2.5"));
 	assert_int_equal(unlink(path_join(&arena, root, "lib64")), 0);
 	assert_int_equal(symlink("/real", path_join(&arena, root, "lib64")), 0);
 	assert_int_equal(find(&version, &reason), 1);
@@ -130,7 +138,7 @@ static void a_root_satisfies_what_is_not_newer(void **state)
 	struct str reason;
 
 	(void)state;
-	write_library("lib64/libc.so.6", MACHINE, STR("stable release version 2.12"));
+	write_library("lib64/libc.so.6", NATIVE, "GLIBC_2.12", STR(""));
 	assert_int_equal(root_satisfies(&arena, root, &p, &reason, &e), 1);
 	p.glibc = STR("2.12");
 	assert_int_equal(root_satisfies(&arena, root, &p, &reason, &e), 1);
@@ -208,8 +216,9 @@ int main(void)
 {
 #define IN_ROOT(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
 	const struct CMUnitTest tests[] = {
-		IN_ROOT(the_banner_tells),
-		IN_ROOT(version_definitions_tell_without_a_banner),
+		IN_ROOT(the_newest_definition_tells),
+		IN_ROOT(the_banner_tells_where_it_says_a_newer_one),
+		IN_ROOT(what_is_no_version_does_not_count),
 		IN_ROOT(a_library_of_another_machine_does_not_count),
 		IN_ROOT(musl_is_named),
 		IN_ROOT(links_stay_inside_the_root),
