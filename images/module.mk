@@ -1,4 +1,4 @@
-# The shipped profiles are part of targets.o (.incbin, which -MMD does not see).
+# The shipped profiles, the Dockerfiles and the probe script are part of objects (.incbin, which -MMD does not see).
 $(B)/images/targets.o: $(wildcard images/targets/*.yml)
-# So are the Dockerfiles, of dockerfiles.o.
 $(B)/images/dockerfiles.o: $(wildcard Dockerfiles/*.Dockerfile)
+$(B)/images/probe_script.o: images/probe.sh

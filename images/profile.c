@@ -2,37 +2,19 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "base/yaml.h"
 #include "images/host.h"
+#include "images/libc.h"
+#include "images/profile_read.h"
 #include "images/targets.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 
-enum { MAX_PROFILE = 1 << 20, MAX_WORD = 255 };
+enum { MAX_PROFILE = 4 << 20 };
 
-struct reading {
-	struct arena *a;
-	const char *file;
-	struct profile *out;
-};
-
-/* Letters, digits and what else stands in `more`; not empty. */
-static bool is_word(struct str s, const char *more)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			    (c && strchr(more, c))))
-			return false;
-	}
-	return s.n > 0 && s.n <= MAX_WORD;
-}
-
-static int scalar(const struct reading *r, const struct yaml *y, const char *key, struct str *out,
-	struct err *e)
+int profile_scalar(const struct profile_reading *r, const struct yaml *y, const char *key,
+	struct str *out, struct err *e)
 {
 	if (y->kind != YAML_SCALAR || y->text.n == 0)
 		return yaml_fail(r->file, y, e, "'%s' must be a text", key);
@@ -44,22 +26,22 @@ static int scalar(const struct reading *r, const struct yaml *y, const char *key
 
 /* --- the parts ---------------------------------------------------------------------------- */
 
-static int read_name(const struct reading *r, const struct yaml *y, struct err *e)
+static int read_name(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
-	if (scalar(r, y, "name", &r->out->name, e) < 0)
+	if (profile_scalar(r, y, "name", &r->out->name, e) < 0)
 		return -1;
-	if (!is_word(r->out->name, "._-") || r->out->name.p[0] == '.' || r->out->name.p[0] == '-')
+	if (!profile_name_is_good(r->out->name))
 		return yaml_fail(r->file, y, e,
 			"a target's name has letters, digits, '.', '_' and '-', not '%.*s'",
 			STR_ARG(r->out->name));
 	return 0;
 }
 
-static int read_subdir(const struct reading *r, const struct yaml *y, struct err *e)
+static int read_subdir(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
-	if (scalar(r, y, "subdir", &r->out->subdir, e) < 0)
+	if (profile_scalar(r, y, "subdir", &r->out->subdir, e) < 0)
 		return -1;
-	if (!is_word(r->out->subdir, "_-") || str_chr(r->out->subdir, '-') <= 0)
+	if (!profile_is_word(r->out->subdir, "_-") || str_chr(r->out->subdir, '-') <= 0)
 		return yaml_fail(r->file, y, e, "a subdir looks like 'linux-64', not '%.*s'",
 			STR_ARG(r->out->subdir));
 	return 0;
@@ -71,34 +53,36 @@ static bool same_name(struct str a, struct str b)
 }
 
 /* NAME=VERSION or NAME=VERSION=BUILD. */
-static int check_virtual(const struct reading *r, const struct yaml *y, struct err *e)
+static int check_virtual(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
 	struct str rest = y->text, name = str_cut(&rest, '=');
 	struct str version = rest.p ? str_cut(&rest, '=') : (struct str){NULL, 0};
 
-	if (!str_starts(name, STR("__")) || !is_word(name, "_"))
+	if (!str_starts(name, STR("__")) || !profile_is_word(name, "_"))
 		return yaml_fail(r->file, y, e,
 			"a virtual package's name begins with '__', as in '__glibc=2.17', not "
 			"'%.*s'",
 			STR_ARG(y->text));
-	if (!is_word(version, "._+!-") || (rest.p && !is_word(rest, "._+-")))
+	if (!profile_is_word(version, "._+!-") || (rest.p && !profile_is_word(rest, "._+-")))
 		return yaml_fail(r->file, y, e,
 			"a virtual package reads NAME=VERSION or NAME=VERSION=BUILD, not '%.*s'",
 			STR_ARG(y->text));
 	for (size_t i = 0; i < r->out->n_virtual_packages; i++)
 		if (same_name(r->out->virtual_packages[i], y->text))
 			return yaml_fail(r->file, y, e, "'%.*s' is given twice", STR_ARG(name));
+	if (str_is(name, "__archspec") && rest.p)
+		return profile_check_cpu(r, y, rest, e);
 	if (!str_is(name, "__glibc"))
 		return 0;
-	for (size_t i = 0; i < version.n; i++)
-		if (version.p[i] != '.' && (version.p[i] < '0' || version.p[i] > '9'))
-			return yaml_fail(r->file, y, e,
-				"a glibc version looks like '2.17', not '%.*s'", STR_ARG(version));
+	if (!version_is_numeric(version))
+		return yaml_fail(r->file, y, e, "a glibc version looks like '2.17', not '%.*s'",
+			STR_ARG(version));
 	r->out->glibc = arena_str(r->a, version);
 	return 0;
 }
 
-static int read_virtual_packages(const struct reading *r, const struct yaml *y, struct err *e)
+static int read_virtual_packages(
+	const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
 	if (y->kind != YAML_SEQUENCE)
 		return yaml_fail(
@@ -107,7 +91,7 @@ static int read_virtual_packages(const struct reading *r, const struct yaml *y, 
 	for (size_t i = 0; i < y->n; i++) {
 		struct str text;
 
-		if (scalar(r, y->items[i], "virtual-packages", &text, e) < 0 ||
+		if (profile_scalar(r, y->items[i], "virtual-packages", &text, e) < 0 ||
 			check_virtual(r, y->items[i], e) < 0)
 			return -1;
 		r->out->virtual_packages[r->out->n_virtual_packages++] = text;
@@ -115,32 +99,32 @@ static int read_virtual_packages(const struct reading *r, const struct yaml *y, 
 	return 0;
 }
 
-static int read_root(const struct reading *r, const struct yaml *y, struct err *e)
+static int read_root(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
 	struct str text;
 
-	if (scalar(r, y, "root", &text, e) < 0)
+	if (profile_scalar(r, y, "root", &text, e) < 0)
 		return -1;
 	r->out->root = path_absolute(
 		r->a, path_join(r->a, path_dir(r->a, r->file), arena_cstr(r->a, text)));
 	return 0;
 }
 
-static int read_dockerfile(const struct reading *r, const struct yaml *y, struct err *e)
+static int read_dockerfile(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
-	return scalar(r, y, "dockerfile", &r->out->dockerfile, e);
+	return profile_scalar(r, y, "dockerfile", &r->out->dockerfile, e);
 }
 
-static int read_reference(const struct reading *r, const struct yaml *y, struct err *e)
+static int read_reference(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
-	return scalar(r, y, "reference", &r->out->reference, e);
+	return profile_scalar(r, y, "reference", &r->out->reference, e);
 }
 
-static int read_format(const struct reading *r, const struct yaml *y, struct err *e)
+static int read_format(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
 	static const char *const known[] = {"tar.gz", "tar.zst", "tar"};
 
-	if (scalar(r, y, "format", &r->out->pack_format, e) < 0)
+	if (profile_scalar(r, y, "format", &r->out->pack_format, e) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (str_is(y->text, known[i]))
@@ -149,11 +133,11 @@ static int read_format(const struct reading *r, const struct yaml *y, struct err
 		STR_ARG(y->text));
 }
 
-static int read_network(const struct reading *r, const struct yaml *y, struct err *e)
+static int read_network(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
 	struct str text;
 
-	if (scalar(r, y, "network", &text, e) < 0)
+	if (profile_scalar(r, y, "network", &text, e) < 0)
 		return -1;
 	if (!str_is(text, "none") && !str_is(text, "host"))
 		return yaml_fail(
@@ -164,18 +148,13 @@ static int read_network(const struct reading *r, const struct yaml *y, struct er
 
 /* --- maps with known keys ----------------------------------------------------------------- */
 
-struct key {
-	const char *name;
-	int (*read)(const struct reading *, const struct yaml *, struct err *);
-};
-
-static int read_map(const struct reading *r, const struct yaml *y, const char *what,
-	const struct key *keys, struct err *e)
+int profile_read_map(const struct profile_reading *r, const struct yaml *y, const char *what,
+	const struct profile_key *keys, struct err *e)
 {
 	if (y->kind != YAML_MAP)
 		return yaml_fail(r->file, y, e, "%s must be a map of keys and values", what);
 	for (size_t i = 0; i < y->n; i++) {
-		const struct key *k = keys;
+		const struct profile_key *k = keys;
 
 		while (k->name && !str_is(y->keys[i]->text, k->name))
 			k++;
@@ -188,36 +167,53 @@ static int read_map(const struct reading *r, const struct yaml *y, const char *w
 	return 0;
 }
 
-static int read_image(const struct reading *r, const struct yaml *y, struct err *e)
+static int read_image(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
-	static const struct key keys[] = {
+	static const struct profile_key keys[] = {
 		{"dockerfile", read_dockerfile},
 		{"reference", read_reference},
 		{"root", read_root},
 		{NULL, NULL},
 	};
 
-	return read_map(r, y, "'image'", keys, e);
+	return profile_read_map(r, y, "'image'", keys, e);
 }
 
-static int read_pack(const struct reading *r, const struct yaml *y, struct err *e)
+static int read_pack(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
-	static const struct key keys[] = {{"format", read_format}, {NULL, NULL}};
+	static const struct profile_key keys[] = {{"format", read_format}, {NULL, NULL}};
 
-	return read_map(r, y, "'pack'", keys, e);
+	return profile_read_map(r, y, "'pack'", keys, e);
 }
 
-static const struct key profile_keys[] = {
+static const struct profile_key profile_keys[] = {
 	{"name", read_name},
 	{"subdir", read_subdir},
 	{"virtual-packages", read_virtual_packages},
 	{"image", read_image},
 	{"pack", read_pack},
 	{"network", read_network},
+	{"gpu", profile_read_gpu},
+	{"libraries", profile_read_libraries},
+	{"file-system", profile_read_file_system},
+	{"limits", profile_read_limits},
 	{NULL, NULL},
 };
 
-static int check_whole(const struct reading *r, const struct yaml *top, struct err *e)
+/* Solved without __cuda, a GPU host would get the builds for CPUs, and nobody would be told. */
+static int check_gpu(const struct profile_reading *r, const struct yaml *top, struct err *e)
+{
+	if (!r->out->gpu.wanted || profile_virtual(r->out, "__cuda").n > 0)
+		return 0;
+	yaml_fail(r->file, yaml_get(top, "gpu"), e,
+		"target '%.*s' has a GPU, but does not say which CUDA its driver offers",
+		STR_ARG(r->out->name));
+	return err_advise(e,
+		"add '- __cuda=12.4' under 'virtual-packages:', with the CUDA version that "
+		"'nvidia-smi' prints on the target");
+}
+
+static int check_whole(const struct profile_reading *r, const struct yaml *top, struct err *e)
 {
 	const struct yaml *at = yaml_get(top, "virtual-packages");
 
@@ -228,7 +224,7 @@ static int check_whole(const struct reading *r, const struct yaml *top, struct e
 		return err_advise(e, "add 'subdir: linux-64'");
 	}
 	if (r->out->glibc.n > 0 || !str_starts(r->out->subdir, STR("linux-")))
-		return 0;
+		return check_gpu(r, top, e);
 	yaml_fail(r->file, at ? at : top, e, "target '%.*s' does not say which glibc it has",
 		STR_ARG(r->out->name));
 	if (at)
@@ -243,7 +239,7 @@ static int check_whole(const struct reading *r, const struct yaml *top, struct e
 int profile_parse(
 	struct arena *a, const char *file, struct str text, struct profile *out, struct err *e)
 {
-	struct reading r = {a, file, out};
+	struct profile_reading r = {a, file, out};
 	struct yaml *top;
 
 	*out = (struct profile){.text = text, .source = file, .network = true};
@@ -254,7 +250,7 @@ int profile_parse(
 		return err_advise(
 			e, "begin with 'name:', 'subdir: linux-64' and 'virtual-packages:'");
 	}
-	if (read_map(&r, top, "the target profile", profile_keys, e) < 0)
+	if (profile_read_map(&r, top, "the target profile", profile_keys, e) < 0)
 		return -1;
 	return check_whole(&r, top, e);
 }
@@ -312,7 +308,7 @@ int profile_find(struct arena *a, const char *name_or_file, const char *project_
 		return host_profile(a, out, e);
 	if (str_chr(name, '/') >= 0 || str_ends(name, STR(".yml")) || str_ends(name, STR(".yaml")))
 		return read_profile_file(a, name_or_file, out, e);
-	if (project_dir && is_word(name, "._-")) {
+	if (project_dir && profile_is_word(name, "._-")) {
 		path = path_join(a, path_join(a, project_dir, "targets"),
 			arena_printf(a, "%s.yml", name_or_file));
 		if (path_exists(path))

@@ -11,6 +11,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* A library that hosts of the target have, whatever the image: what binaries may count on. */
 struct profile_library {
 	struct str soname;    /* "libc.so.6" */
@@ -30,6 +33,22 @@ struct profile_gpu {
 	size_t n_programs;
 };
 
+/* `file-system:`; what is not said is not promised. */
+enum profile_case { CASE_UNSAID, CASE_SENSITIVE, CASE_INSENSITIVE };
+struct profile_file_system {
+	bool said;
+	enum profile_case names; /* are "a" and "A" two files? */
+	struct str *noexec;      /* folders where nothing can be executed: absolute, sorted */
+	size_t n_noexec;
+};
+
+/* `limits:` of a process (getrlimit, the soft ones); 0: not said. */
+#define PROFILE_UNLIMITED UINT64_MAX
+struct profile_limits {
+	uint64_t open_files, processes;
+	uint64_t stack; /* bytes */
+};
+
 struct profile {
 	struct str name;              /* "rhel6" */
 	struct str subdir;            /* "linux-64" */
@@ -38,8 +57,11 @@ struct profile {
 	struct str glibc;                 /* "2.12": the version of __glibc */
 	struct str dockerfile, reference; /* of the image; empty: none */
 	struct profile_gpu gpu;
+	bool has_libraries; /* `libraries:` is there; else nothing is known of them */
 	struct profile_library *libraries; /* sorted by soname */
 	size_t n_libraries;
+	struct profile_file_system file_system;
+	struct profile_limits limits;
 	char *root; /* a root folder named in the profile (image: {root: DIR}), absolute; NULL */
 	struct str pack_format; /* "tar.gz", "tar.zst" or empty */
 	bool network;           /* false: `network: none` */
@@ -62,6 +84,21 @@ int profile_parse(
 /* Names of all that profile_find would find by name. */
 int profile_names(
 	struct arena *a, const char *project_dir, struct str **names, size_t *n, struct err *e);
+/* Letters, digits and "._-", not first '.' or '-'. */
+bool profile_name_is_good(struct str name);
+/* Its virtual package of that name as "NAME=VERSION[=BUILD]"; empty: none. */
+struct str profile_virtual(const struct profile *p, const char *name);
+/* May it stand in `libraries:`, as soname or as a version? */
+bool profile_is_library_word(struct str s);
+/* The entry of a soname, or NULL. */
+const struct profile_library *profile_library(const struct profile *p, struct str soname);
+/*
+ * The x86-64 level (0: x86_64, to 3: x86_64_v4) that a CPU of an archspec name reaches at least; -1:
+ * a name that is not known here, which says nothing against it.
+ */
+int cpu_level_of(struct str archspec);
+/* "x86_64", "x86_64_v2" and so on. */
+const char *cpu_level_name(int level);
 /* Does the running machine (or the folder, a root file system) satisfy the profile's glibc?
  * 1 yes, 0 no with *reason, -1 error.  A root without glibc is 0. */
 int root_satisfies(struct arena *a, const char *root, const struct profile *p, struct str *reason,

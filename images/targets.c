@@ -8,6 +8,7 @@ EMBED(target_debian12, "debian12.yml");
 EMBED(target_rhel6, "rhel6.yml");
 EMBED(target_rhel7, "rhel7.yml");
 EMBED(target_rocky8, "rocky8.yml");
+EMBED(target_rocky9, "rocky9.yml");
 EMBED(target_rocky9_gpu, "rocky9-gpu.yml");
 
 static const struct target {
@@ -18,6 +19,7 @@ static const struct target {
 	{STR_INIT("rhel6"), target_rhel6_begin, target_rhel6_end},
 	{STR_INIT("rhel7"), target_rhel7_begin, target_rhel7_end},
 	{STR_INIT("rocky8"), target_rocky8_begin, target_rocky8_end},
+	{STR_INIT("rocky9"), target_rocky9_begin, target_rocky9_end},
 	{STR_INIT("rocky9-gpu"), target_rocky9_gpu_begin, target_rocky9_gpu_end},
 };
 

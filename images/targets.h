@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 
-enum { N_TARGETS = 5 };
+enum { N_TARGETS = 6 };
 
 /* Name and text of the i-th, in byte order of names; they live as long as the program. */
 struct str target_name(size_t i);

@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/proc.h"
 #include "images/host.h"
+#include "images/libc.h"
+#include "images/probe.h"
 #include "images/targets.h"
 
 static struct arena arena;
@@ -30,7 +33,10 @@ static void a_whole_profile_is_read(void **state)
 	struct str text = STR("name: lab\nsubdir: linux-64\n"
 			      "virtual-packages: [__glibc=2.17, __unix=0=0]\n"
 			      "image: {dockerfile: a.Dockerfile, reference: 'x/y:1', root: r}\n"
-			      "pack: {format: tar.zst}\nnetwork: none\n");
+			      "pack: {format: tar.zst}\nnetwork: none\n"
+			      "file-system: {case-sensitive: false, noexec: [/tmp, /dev/shm]}\n"
+			      "libraries: {libz.so.1: [], libc.so.6: [GLIBC_2.4, GLIBC_2.17]}\n"
+			      "limits: {open-files: 1024, stack: unlimited}\n");
 
 	(void)state;
 	assert_int_equal(profile_parse(&arena, "/p/lab.yml", text, &p, &e), 0);
@@ -45,10 +51,43 @@ static void a_whole_profile_is_read(void **state)
 	assert_true(str_is(p.pack_format, "tar.zst"));
 	assert_false(p.network);
 	assert_false(p.host);
+	assert_false(p.gpu.wanted);
+	assert_int_equal(p.n_libraries, 2);
+	assert_true(str_is(p.libraries[0].soname, "libc.so.6"));
+	assert_true(str_is(p.libraries[0].versions[0], "GLIBC_2.17"));
+	assert_int_equal(profile_library(&p, STR("libz.so.1"))->n_versions, 0);
+	assert_null(profile_library(&p, STR("libz.so")));
+	assert_int_equal(p.file_system.names, CASE_INSENSITIVE);
+	assert_true(str_is(p.file_system.noexec[0], "/dev/shm"));
+	assert_int_equal(p.limits.open_files, 1024);
+	assert_int_equal(p.limits.processes, 0);
+	assert_true(p.limits.stack == PROFILE_UNLIMITED);
+}
+
+static void a_gpu_is_read(void **state)
+{
+	struct profile p;
+	struct err e = {0};
+	struct str text = STR("name: lab\nsubdir: linux-64\n"
+			      "virtual-packages: [__glibc=2.17, __cuda=12.4]\n"
+			      "gpu: {compute-capability: \"8.0\", programs: [nvidia-smi],\n"
+			      "  device-nodes: [/dev/nvidiactl, '/dev/nvidia[0-9]*'],\n"
+			      "  libraries: [libcuda.so.1]}\n");
+
+	(void)state;
+	assert_int_equal(profile_parse(&arena, "/p/lab.yml", text, &p, &e), 0);
+	assert_true(p.gpu.wanted);
+	assert_false(p.has_libraries);
+	assert_true(str_is(p.gpu.compute_capability, "8.0"));
+	assert_true(str_is(p.gpu.device_nodes[1], "/dev/nvidia[0-9]*"));
+	assert_true(str_is(p.gpu.libraries[0], "libcuda.so.1"));
+	assert_true(str_is(p.gpu.programs[0], "nvidia-smi"));
+	assert_true(str_is(profile_virtual(&p, "__cuda"), "__cuda=12.4"));
 }
 
 #define HEAD  "name: lab\nsubdir: linux-64\n"
 #define GLIBC "virtual-packages:\n- __glibc=2.17\n"
+#define CUDA  "virtual-packages: [__glibc=2.17, __cuda=12.4]\n"
 
 static const struct fault {
 	const char *text, *message, *advice;
@@ -73,13 +112,51 @@ static const struct fault {
 	{HEAD GLIBC "- __cuda >=1\n", "t.yml:5:3: a virtual package", NULL},
 	{HEAD GLIBC "- __glibc=2.18\n", "t.yml:5:3: '__glibc' is given twice", NULL},
 	{HEAD "virtual-packages: [__glibc=new]\n", "t.yml:3:20: a glibc version looks", NULL},
+	{HEAD "virtual-packages: [__glibc=2.]\n", "t.yml:3:20: a glibc version looks", NULL},
 	{HEAD "virtual-packages: __glibc=2\n", "t.yml:3:19: 'virtual-packages' must be", NULL},
 	{"name: a/b\nsubdir: linux-64\n" GLIBC, "t.yml:1:7: a target's name", NULL},
 	{"name: [a]\nsubdir: linux-64\n" GLIBC, "t.yml:1:7: 'name' must be a text", NULL},
 	{"name: a\nsubdir: ../x\n" GLIBC, "t.yml:2:9: a subdir looks like", NULL},
 	{"name: a\nname: b\n", "t.yml:2:", NULL},
 	{"name: [a\n", "t.yml:", NULL},
+	{HEAD GLIBC "gpu: {}\n", "t.yml:5:6: target 'lab' has a GPU, but", "add '- __cuda=12.4'"},
+	{HEAD CUDA "gpu: yes\n", "t.yml:4:6: 'gpu' must be a map", NULL},
+	{HEAD CUDA "gpu: {nodes: []}\n", "t.yml:4:7: unknown key 'nodes' in 'gpu'", NULL},
+	{HEAD CUDA "gpu: {compute-capability: 8}\n", "t.yml:4:27: a compute capability", NULL},
+	{HEAD CUDA "gpu: {device-nodes: /dev/a}\n", "t.yml:4:21: 'device-nodes' must be", NULL},
+	{HEAD CUDA "gpu: {device-nodes: [/etc/x]}\n", "t.yml:4:22: an entry of 'device-", NULL},
+	{HEAD CUDA "gpu: {device-nodes: [/dev/../etc/x]}\n", "t.yml:4:22: an entry", NULL},
+	{HEAD CUDA "gpu: {libraries: [a/b]}\n", "t.yml:4:19: an entry of 'libraries'", NULL},
+	{HEAD CUDA "gpu: {programs: [a, a]}\n", "t.yml:4:21: 'a' is given twice", NULL},
+	{HEAD GLIBC "libraries: [a]\n", "t.yml:5:12: 'libraries' must be a map", NULL},
+	{HEAD GLIBC "libraries:\n  a.so: b\n", "t.yml:6:9: the symbol versions of", "write []"},
+	{HEAD GLIBC "libraries:\n  a b: []\n", "t.yml:6:3: 'a b' is not the soname", NULL},
+	{HEAD GLIBC "libraries: {a: ['x,y']}\n", "t.yml:5:17: 'x,y' is not a symbol", NULL},
+	{HEAD GLIBC "libraries: {a: [b, b]}\n", "t.yml:5:16: 'b' is given twice", NULL},
+	{HEAD GLIBC "libraries: {a: [], a: []}\n", "t.yml:5:", NULL},
+	{HEAD GLIBC "file-system: {noexec: [tmp]}\n", "t.yml:5:24: an entry of 'noexec'", NULL},
+	{HEAD GLIBC "file-system: {case-sensitive: 1}\n", "t.yml:5:31: 'case-sensitive'", NULL},
+	{HEAD GLIBC "limits: {stack: 0}\n", "t.yml:5:17: 'stack' is a whole number", NULL},
+	{HEAD GLIBC "limits: {processes: -1}\n", "t.yml:5:21: 'processes' is a whole", NULL},
+	{HEAD GLIBC "limits: {memory: 1}\n", "t.yml:5:10: unknown key 'memory'", NULL},
+	{HEAD GLIBC "- __archspec=1=x86-64-v3\n", "t.yml:5:3: no CPU level", "x86_64_v3"},
+	{HEAD GLIBC "- __archspec=1=x86_64_v7\n", "t.yml:5:3: no CPU level", "x86_64_v4"},
 };
+
+/* archspec's list grows: what is not known is not wrong. */
+static void unknown_cpus_pass(void **state)
+{
+	static const char *const names[] = {"zen9", "m1", "neoverse_v2", "power9le", "icelake"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char *text = arena_printf(&arena, HEAD GLIBC "- __archspec=1=%s\n", names[i]);
+		struct profile p;
+		struct err e = {0};
+
+		assert_int_equal(profile_parse(&arena, "t.yml", str_of(text), &p, &e), 0);
+	}
+}
 
 static void faults_name_their_place(void **state)
 {
@@ -266,11 +343,115 @@ static void kernel_versions_lose_their_tail(void **state)
 	assert_true(str_is(kernel_version(STR("6.18.")), "6.18"));
 }
 
+/* --- the libraries of the shipped profiles ------------------------------------------------ */
+
+static struct str newest_glibc(const struct profile_library *l)
+{
+	struct str best = {NULL, 0};
+
+	for (size_t i = 0; i < l->n_versions; i++) {
+		struct str v = l->versions[i];
+
+		if (str_starts(v, STR("GLIBC_2")) &&
+			(!best.n || glibc_cmp(str_sub(v, 6, v.n), best) > 0))
+			best = str_sub(v, 6, v.n);
+	}
+	return best;
+}
+
+static void libraries_are_of_the_profiles_glibc(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_TARGETS; i++) {
+		struct profile p;
+		struct err e = {0};
+		const struct profile_library *libc;
+
+		assert_int_equal(
+			profile_find(&arena, arena_cstr(&arena, target_name(i)), NULL, &p, &e), 0);
+		libc = profile_library(&p, STR("libc.so.6"));
+		assert_non_null(libc);
+		assert_true(str_eq(newest_glibc(libc), p.glibc));
+		for (size_t k = 0; k < p.n_libraries; k++)
+			assert_true(glibc_cmp(newest_glibc(&p.libraries[k]), p.glibc) <= 0);
+		assert_non_null(profile_library(&p, STR("libstdc++.so.6")));
+		assert_non_null(profile_library(&p, STR("libgcc_s.so.1")));
+		assert_non_null(profile_library(&p, STR("ld-linux-x86-64.so.2")));
+		assert_int_equal(p.gpu.wanted, str_is(p.name, "rocky9-gpu"));
+	}
+}
+
+static char *root_for_tests(const char *name)
+{
+	const char *const argv[] = {"tests/tools/roots.sh", name, NULL};
+	CLEANUP_BUF out = {0};
+	struct err e = {0};
+	int status = 0;
+
+	if (proc_run(&(struct proc){.argv = argv, .on_stdout = proc_to_buf, .ctx = &out}, &status,
+		    &e) < 0 ||
+		status != 0) {
+		print_message("# skip: no root '%s': tests/tools/roots.sh\n", name);
+		err_release(&e);
+		return NULL;
+	}
+	return arena_cstr(&arena, str_trim(buf_view(&out)));
+}
+
+/* What the profile says of each library of the root is what the root has: how many were compared. */
+static size_t compare_with(const char *target, const char *root)
+{
+	struct profile said, has;
+	struct err e = {0};
+	size_t n = 0;
+
+	assert_int_equal(profile_find(&arena, target, NULL, &said, &e), 0);
+	assert_int_equal(probe_root(&arena, root, NULL, &has, &e), 0);
+	assert_true(str_eq(said.glibc, has.glibc));
+	for (size_t i = 0; i < said.n_libraries; i++) {
+		const struct profile_library *a = &said.libraries[i], *b;
+
+		b = profile_library(&has, a->soname);
+		if (!b)
+			continue;
+		n++;
+		if (a->n_versions != b->n_versions)
+			fail_msg("%.*s of %s: %zu versions, %zu in the root", STR_ARG(a->soname),
+				target, a->n_versions, b->n_versions);
+		for (size_t k = 0; k < a->n_versions; k++)
+			assert_true(str_eq(a->versions[k], b->versions[k]));
+	}
+	return n;
+}
+
+static void rhel7_is_as_a_root_of_glibc_217(void **state)
+{
+	char *root = root_for_tests("glibc217");
+
+	(void)state;
+	if (!root)
+		skip();
+	/* glibc's ten, libcrypt, libstdc++, libgcc_s */
+	assert_int_equal(compare_with("rhel7", root), 13);
+}
+
+static void debian12_is_as_a_root_of_bookworm(void **state)
+{
+	char *root = root_for_tests("bookworm");
+
+	(void)state;
+	if (!root)
+		skip();
+	assert_true(compare_with("debian12", root) >= 11);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_profile_is_read),
+		cmocka_unit_test(a_gpu_is_read),
 		cmocka_unit_test(faults_name_their_place),
+		cmocka_unit_test(unknown_cpus_pass),
 		cmocka_unit_test(shipped_profiles_are_whole),
 		cmocka_unit_test(shipped_profiles_are_the_files),
 		cmocka_unit_test(a_projects_own_targets_come_first),
@@ -278,6 +459,9 @@ int main(void)
 		cmocka_unit_test(overrides_win_and_empty_ones_hide),
 		cmocka_unit_test(cpu_levels_follow_the_psabi),
 		cmocka_unit_test(kernel_versions_lose_their_tail),
+		cmocka_unit_test(libraries_are_of_the_profiles_glibc),
+		cmocka_unit_test(rhel7_is_as_a_root_of_glibc_217),
+		cmocka_unit_test(debian12_is_as_a_root_of_bookworm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, release);
