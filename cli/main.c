@@ -57,6 +57,8 @@ static const enum option_id clean_options[] = {OPT_OLDER, OPT_MAX_SIZE, OPT_ALL,
 static const enum option_id image_options[] = {
 	OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id info_options[] = {OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id probe_options[] = {OPT_PROBE_NAME, OPT_IMAGE, OPT_UNION,
+	OPT_CHECK_PROFILE, OPT_SCRIPT, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 
 const struct command commands[] = {
 	{"pack", "[ENV]", "environment.yml to a tested, relocatable archive",
@@ -146,6 +148,13 @@ const struct command commands[] = {
 		"Builds the target's Dockerfile with buildah, podman or docker and keeps the root\n"
 		"file system as NAME.",
 		"envbuild image build rhel7", 1, 1, false, build_options, command_image_build},
+	{"image probe", "[FILE...]", "what this host offers, as a target profile",
+		"Prints a profile of this host (or of a root file system) for -t FILE.yml:\n"
+		"C library, kernel, CPU, CUDA driver, libraries, file systems, limits. With\n"
+		"--union the weakest of the profiles in FILE... For hosts where envbuild does\n"
+		"not run, there are --script and the static envbuild-probe.",
+		"envbuild image probe > targets/node17.yml", 0, SIZE_MAX, false, probe_options,
+		command_image_probe},
 	{"cache info", "", "what the package cache holds",
 		"Shows where the cache is, how many packages and indexes it holds and how\n"
 		"large they are.",

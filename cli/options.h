@@ -22,10 +22,10 @@ struct options {
 	struct text_list channels, targets, allow_clobber, mirrors, update;
 	const char *channel_alias, *channel_priority;
 	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell, *vault,
-		*max_size, *as, *as_of, *condarc, *dockerfile, *tool, *project;
+		*max_size, *as, *as_of, *condarc, *dockerfile, *tool, *project, *check_profile;
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
 		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards,
-		plain_http;
+		plain_http, unite, script;
 	unsigned verbose, jobs, level, timeout, older;
 };
 
@@ -70,6 +70,10 @@ enum option_id {
 	OPT_DOCKERFILE,
 	OPT_TOOL,
 	OPT_BUILD_TIMEOUT,
+	OPT_PROBE_NAME,
+	OPT_UNION,
+	OPT_CHECK_PROFILE,
+	OPT_SCRIPT,
 	OPT_ENGINE,
 	OPT_TIMEOUT,
 	OPT_JOBS,

@@ -66,6 +66,7 @@ int command_image_show(struct session *s, struct err *e);
 int command_image_rm(struct session *s, struct err *e);
 int command_image_pull(struct session *s, struct err *e);
 int command_image_build(struct session *s, struct err *e);
+int command_image_probe(struct session *s, struct err *e);
 int command_cache_info(struct session *s, struct err *e);
 int command_cache_verify(struct session *s, struct err *e);
 int command_cache_clean(struct session *s, struct err *e);

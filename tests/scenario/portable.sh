@@ -14,6 +14,7 @@ check "the same bytes" cmp "$T/one/$archive" "$T/two/$archive"
 folder=$(basename "$archive" .tar.gz)
 rm -rf "$T/two"
 
+check "with a static probe beside it" "$T/one/$folder/envbuild-probe" --help
 ln -s "$T/one/$folder/envbuild" "$T/link"
 version=$("$ENVBUILD" --version)
 same "it runs through a link" "$version" "$("$T/link" --version)"
@@ -52,6 +53,8 @@ inside /bin/true 2>/dev/null
 mkdir -p "$T/root/opt" "$T/root/project"
 tar xf "$T/one/$archive" -C "$T/root/opt"
 same "on glibc 2.17 it runs" "$version" "$(inside "/opt/$folder/envbuild" --version 2>&1)"
+same "and finds what the static probe finds" "$(inside "/opt/$folder/envbuild-probe")" \
+  "$(inside "/opt/$folder/envbuild" image probe)"
 expect 0 "and lists commands" inside "/opt/$folder/envbuild" --help
 if [ -z "$ENVBUILD_SHARED_DATA" ]; then
   skip "envbuild pack on glibc 2.17" "no real packages (ENVBUILD_SHARED_DATA)"
