@@ -305,6 +305,19 @@ static bool has_musl(int root_fd)
 	return false;
 }
 
+const char *root_libc_place(int root_fd)
+{
+	for (size_t i = 0; i < sizeof libc_places / sizeof *libc_places; i++) {
+		CLEANUP_FD fd = open_in_root(root_fd, libc_places[i], O_RDONLY | O_NONBLOCK);
+		char head[64];
+
+		if (fd >= 0 && read_full(fd, head, sizeof head) == (ssize_t)sizeof head &&
+			elf_is_of_this_machine(str_n(head, sizeof head)))
+			return libc_places[i];
+	}
+	return NULL;
+}
+
 int root_glibc(
 	struct arena *a, const char *root, struct str *version, struct str *reason, struct err *e)
 {

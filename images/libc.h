@@ -21,6 +21,9 @@ int open_in_root_walking(int root_fd, const char *path, int flags);
  */
 int make_in_root(int root_fd, const char *path);
 
+/* The place of a root's C library for this machine, relative ("usr/lib64/libc.so.6"), or NULL. */
+const char *root_libc_place(int root_fd);
+
 /*
  * The glibc of a root folder, read from its libc.so.6 itself: from the newest GLIBC_2.N that it
  * defines, or from its banner ("stable release version 2.19") where that says a newer one.

@@ -1,0 +1,248 @@
+#include "images/gpu_files.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "images/libc.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+enum { MAX_NAME = 256, MAX_PROGRAM_HEADERS = 128, MAX_DYNAMIC = 4096 };
+
+int gpu_files_open(struct gpu_files *g, const char *root, struct err *e)
+{
+	const char *libc;
+
+	g->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (g->root < 0)
+		return err_sys(e, "cannot open the root folder '%s'", root);
+	libc = root_libc_place(g->root);
+	if (libc)
+		g->libraries = path_join(g->a, "/", path_dir(g->a, libc));
+	return 0;
+}
+
+void gpu_files_close(struct gpu_files *g)
+{
+	fd_cleanup(&g->root);
+}
+
+/* --- device nodes ------------------------------------------------------------------------- */
+
+/*
+ * No disk, no memory, no terminal: a device that is no GPU's would be a way out.  Of the memory
+ * devices (major 1) null, zero, full, random and urandom do no harm.
+ */
+static bool is_harmless(const struct stat *st)
+{
+	unsigned number = minor(st->st_rdev);
+
+	switch (major(st->st_rdev)) {
+	case 1:
+		return number == 3 || number == 5 || (number >= 7 && number <= 9);
+	case 4: /* terminals */
+	case 5:
+	case 7:  /* their content */
+	case 21: /* SCSI */
+		return false;
+	default:
+		return true;
+	}
+}
+
+static void add_node(struct gpu_files *g, const char *path)
+{
+	struct stat st;
+
+	if (!path_is_safe(str_of(path + 1)) || lstat(path, &st) < 0 || S_ISDIR(st.st_mode))
+		return;
+	if (!S_ISCHR(st.st_mode) || !is_harmless(&st)) {
+		log_debug("'%s' is not a device of a GPU and stays outside", path);
+		return;
+	}
+	if (access(path, R_OK | W_OK) < 0) {
+		g->denied = arena_strdup(g->a, path);
+		return;
+	}
+	for (size_t i = 0; i < g->nodes.n; i++)
+		if (!strcmp(g->nodes.v[i], path))
+			return;
+	*VEC_PUSH(g->a, &g->nodes) = arena_strdup(g->a, path);
+}
+
+/* --- a library's own name ----------------------------------------------------------------- */
+
+static bool read_at(int fd, void *p, size_t n, uint64_t at)
+{
+	return at <= INT64_MAX && pread(fd, p, n, (off_t)at) == (ssize_t)n;
+}
+
+/* Where an address of the loaded library lies in its file. */
+static bool offset_of(const Elf64_Phdr *v, size_t n, uint64_t address, uint64_t *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].p_type != PT_LOAD || address < v[i].p_vaddr ||
+			address - v[i].p_vaddr >= v[i].p_filesz)
+			continue;
+		*out = v[i].p_offset + (address - v[i].p_vaddr);
+		return true;
+	}
+	return false;
+}
+
+/* DT_SONAME and the table of names that it points into. */
+static bool find_name(int fd, const Elf64_Phdr *dynamic, uint64_t *name, uint64_t *table)
+{
+	bool found = false;
+
+	*table = 0;
+	for (uint64_t i = 0; i < MAX_DYNAMIC && i < dynamic->p_filesz / sizeof(Elf64_Dyn); i++) {
+		Elf64_Dyn d;
+
+		if (!read_at(fd, &d, sizeof d, dynamic->p_offset + i * sizeof d) ||
+			d.d_tag == DT_NULL)
+			break;
+		if (d.d_tag == DT_STRTAB)
+			*table = d.d_un.d_ptr;
+		if (d.d_tag == DT_SONAME) {
+			*name = d.d_un.d_val;
+			found = true;
+		}
+	}
+	return found && *table;
+}
+
+/* 1: a library of this machine, named out[] or without a name; 0: none. */
+static int read_soname(int fd, char out[MAX_NAME])
+{
+	Elf64_Phdr headers[MAX_PROGRAM_HEADERS];
+	uint64_t name = 0, table = 0, at = 0;
+	Elf64_Ehdr h;
+	ssize_t n;
+
+	out[0] = 0;
+	if (!read_at(fd, &h, sizeof h, 0) || !elf_is_of_this_machine(str_n((char *)&h, sizeof h)) ||
+		h.e_phentsize != sizeof *headers || h.e_phnum > MAX_PROGRAM_HEADERS ||
+		!read_at(fd, headers, h.e_phnum * sizeof *headers, h.e_phoff))
+		return 0;
+	for (size_t i = 0; i < h.e_phnum; i++) {
+		if (headers[i].p_type != PT_DYNAMIC)
+			continue;
+		if (!find_name(fd, &headers[i], &name, &table) ||
+			!offset_of(headers, h.e_phnum, table, &at) || name > INT32_MAX)
+			return 1;
+		n = pread(fd, out, MAX_NAME - 1, (off_t)(at + name));
+		out[n > 0 ? n : 0] = 0;
+		return 1;
+	}
+	return 0;
+}
+
+/* --- files -------------------------------------------------------------------------------- */
+
+static bool is_driver_name(struct str name)
+{
+	static const struct str begins[] = {STR_INIT("libcuda.so"), STR_INIT("libcudadebugger."),
+		STR_INIT("libnvidia-"), STR_INIT("libnvcuvid."), STR_INIT("libnvoptix."),
+		STR_INIT("nvidia-")};
+
+	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+		if (str_starts(name, begins[i]))
+			return true;
+	return false;
+}
+
+/*
+ * A name that the root has already is replaced only where it is a driver's: images carry empty or
+ * older ones of these.  The same file needs nothing.
+ */
+static bool is_free(const struct gpu_files *g, const char *to, const struct stat *from)
+{
+	CLEANUP_FD fd = open_in_root(g->root, to, O_PATH);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return true;
+	if (st.st_dev == from->st_dev && st.st_ino == from->st_ino)
+		return false;
+	return is_driver_name(str_of(path_base(to))) && S_ISREG(st.st_mode);
+}
+
+static void add_file(struct gpu_files *g, const char *real, const struct stat *st, const char *dir,
+	const char *name)
+{
+	const char *to = path_join(g->a, dir, name);
+
+	if (!path_is_safe(str_of(name)) || strchr(name, '/'))
+		return;
+	for (size_t i = 0; i < g->files.n; i++)
+		if (!strcmp(g->files.v[i].to, to))
+			return;
+	if (!is_free(g, to, st)) {
+		log_debug("'%s' is in the root already and stays as it is", to);
+		return;
+	}
+	*VEC_PUSH(g->a, &g->files) = (struct gpu_file){arena_strdup(g->a, real), to};
+}
+
+static bool is_library_name(const char *name)
+{
+	const char *so = strstr(name, ".so");
+
+	return so && (so[3] == 0 || so[3] == '.');
+}
+
+/* Under its file's name, the one that it was found by and the one that programs ask for. */
+static void add_library(
+	struct gpu_files *g, const char *real, const struct stat *st, const char *name)
+{
+	CLEANUP_FD fd = open(real, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char soname[MAX_NAME];
+
+	if (fd < 0 || !g->libraries || !read_soname(fd, soname)) {
+		log_debug("'%s' is no library for this root", real);
+		return;
+	}
+	g->n_libraries++;
+	add_file(g, real, st, g->libraries, name);
+	if (is_library_name(path_base(real)))
+		add_file(g, real, st, g->libraries, path_base(real));
+	if (is_library_name(soname))
+		add_file(g, real, st, g->libraries, soname);
+	/* many programs load it by this name, which only a developer's machine has */
+	if (!strcmp(soname, "libcuda.so.1"))
+		add_file(g, real, st, g->libraries, "libcuda.so");
+}
+
+static bool is_in_bin(struct arena *a, const char *path)
+{
+	const char *folder = path_base(path_dir(a, path));
+
+	return !strcmp(folder, "bin") || !strcmp(folder, "sbin");
+}
+
+void gpu_files_add(struct gpu_files *g, const char *path, const char *name)
+{
+	char *real = NULL;
+	struct stat st;
+
+	if (path[0] != '/')
+		return;
+	if (str_starts(str_of(path), STR("/dev/"))) {
+		add_node(g, path);
+		return;
+	}
+	real = realpath(path, NULL);
+	if (!real || stat(real, &st) < 0 || !S_ISREG(st.st_mode))
+		log_debug("'%s' is not a file here", path);
+	else if (is_library_name(name))
+		add_library(g, real, &st, name);
+	else if (is_in_bin(g->a, path) && (st.st_mode & 0111))
+		add_file(g, real, &st, "/usr/bin", name);
+	else
+		log_debug("'%s' is neither a library nor a program", path);
+	free(real);
+}
