@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { MAX_MOUNTINFO = 16 << 20 };
@@ -137,8 +138,27 @@ bool binds_hold(const struct job *job, const char *state)
 	return holds;
 }
 
+/*
+ * In the job's tmpfs; what cannot be a lower folder is copied first, and the copy is, for a copy on
+ * disk could be filled without an end.
+ */
+static int prepare_in_quota(
+	struct arena *a, struct prepared *p, size_t i, const struct place *place, struct err *e)
+{
+	struct bind *b = &p->binds[i];
+	struct throwaway *t = &p->throwaway[i];
+
+	t->original = b->from;
+	t->upper = p->uppers[i] = arena_printf(a, "upper%zu", i);
+	p->works[i] = arena_printf(a, "work%zu", i);
+	if (p->is_file[i] || (!has_mounts(b->from) && !has_foreign(b->from)))
+		return 0;
+	b->from = t->copy = arena_printf(a, "%s/copy%zu", place->dir, i);
+	return copy_tree(t->original, t->copy, place->state, e);
+}
+
 static int prepare_one(struct arena *a, struct prepared *p, size_t i, const struct place places[2],
-	bool overlay, struct err *e)
+	enum layers layers, struct err *e)
 {
 	struct bind *b = &p->binds[i];
 	const char *layer;
@@ -154,14 +174,17 @@ static int prepare_one(struct arena *a, struct prepared *p, size_t i, const stru
 	p->is_file[i] = p->throwaway[i].file = !S_ISDIR(st.st_mode);
 	if (b->kind != BIND_THROW_AWAY)
 		return 0;
+	if (layers == LAYERS_QUOTA)
+		return prepare_in_quota(a, p, i, &places[0], e);
 	layer = layer_place(places, b->from);
-	if (!overlay || p->is_file[i] || !layer || has_mounts(b->from) || has_foreign(b->from))
+	if (layers == LAYERS_NONE || p->is_file[i] || !layer || has_mounts(b->from) ||
+		has_foreign(b->from))
 		return prepare_copy(a, p, i, places[0].dir, places[0].state, e);
 	return prepare_overlay(a, p, i, layer, e);
 }
 
 int binds_prepare(struct arena *a, const struct job *job, const struct place places[2],
-	bool overlay, struct prepared *out, struct err *e)
+	enum layers layers, struct prepared *out, struct err *e)
 {
 	size_t n = job->n_binds;
 
@@ -175,32 +198,45 @@ int binds_prepare(struct arena *a, const struct job *job, const struct place pla
 	};
 	for (size_t i = 0; i < n; i++) {
 		out->binds[i] = job->binds[i];
-		if (prepare_one(a, out, i, places, overlay, e) < 0)
+		if (prepare_one(a, out, i, places, layers, e) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int answer_one(struct arena *a, const struct throwaway *t, const char *state,
-	struct changes *out, struct err *e)
+bool kept_is_full(int kept)
 {
-	if (t->upper)
-		return changes_of_upper(a, t->original, t->upper, out, e);
+	enum { NOTHING = 65536 };
+	struct statvfs st;
+
+	return kept >= 0 && fstatvfs(kept, &st) == 0 && st.f_bavail * st.f_bsize < NOTHING;
+}
+
+static int answer_one(struct arena *a, const struct throwaway *t, const char *kept,
+	const char *state, struct changes *out, struct err *e)
+{
+	const char *upper = t->upper ? path_join(a, kept, t->upper) : NULL;
+
+	if (upper && !t->file)
+		return changes_of_upper(a, t->copy ? t->copy : t->original, upper, out, e);
 	if (!t->file)
 		return changes_of_copy(a, t->original, t->copy, state, out, e);
-	if (!same_file(t->original, t->copy))
+	if (!same_file(t->original, upper ? upper : t->copy))
 		*VEC_PUSH(a, out) = STR(".");
 	return 0;
 }
 
-int binds_answer(struct job *job, const struct prepared *p, const char *state, struct err *e)
+int binds_answer(
+	struct job *job, const struct prepared *p, const char *state, int kept, struct err *e)
 {
+	const char *layers = arena_printf(job->arena, "/proc/self/fd/%d", kept);
+
 	for (size_t i = 0; i < p->n; i++) {
 		struct changes changes = {0};
 
 		if (!p->throwaway[i].original)
 			continue;
-		if (answer_one(job->arena, &p->throwaway[i], state, &changes, e) < 0)
+		if (answer_one(job->arena, &p->throwaway[i], layers, state, &changes, e) < 0)
 			return err_wrap(e, "while looking for changes in '%s'", job->binds[i].to);
 		job->binds[i].changes = changes.v;
 		job->binds[i].n_changes = changes.n;

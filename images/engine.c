@@ -19,6 +19,9 @@ struct engine {
 	struct state state;
 	struct state spare; /* opened when a job throws a folder away that holds the state folder */
 	bool overlay;       /* overlays work here */
+	struct gpu gpu;     /* without nodes: none */
+	unsigned max_processes;
+	uint64_t max_bytes;
 };
 
 /* --- probing ------------------------------------------------------------------------------ */
@@ -48,7 +51,7 @@ static int probe(struct state *state, const char *root, bool *overlay, struct er
 	bind.from = lower = path_join(&a, dir, "lower");
 	if (mkdir(lower, 0755) < 0)
 		err_sys(e, "cannot make the folder '%s'", lower);
-	else if (binds_prepare(&a, &job, places, true, &p, e) == 0 &&
+	else if (binds_prepare(&a, &job, places, LAYERS_PLACED, &p, e) == 0 &&
 		 plan_make(&a, root, dir, true, &p, false, &plan, e) == 0) {
 		plan.probe = true;
 		r = sandbox_run(&plan, &job, &report, &status, e);
@@ -193,6 +196,37 @@ static int probe_or_fall_back(struct engine *en, const char *asked, struct err *
 	return 0;
 }
 
+static int set_limits(struct engine *en, const struct engine_options *o, struct err *e)
+{
+	uint64_t most = plan_memory() / 2;
+	char max[24];
+
+	en->max_processes = o->max_processes;
+	en->max_bytes = o->max_bytes;
+	if (en->kind == ENGINE_NONE && (o->max_processes || o->max_bytes))
+		log_warn("without a sandbox, processes and what is written are not limited");
+	if (en->kind == ENGINE_NONE || !o->max_bytes)
+		return 0;
+	if (!en->overlay) {
+		err_set(e, ERR_SANDBOX,
+			"a quota needs overlays in a user namespace, which are refused here");
+		return err_advise(e, "use Linux 6.6 or newer, or leave out --quota");
+	}
+	if (o->max_bytes <= most)
+		return 0;
+	err_set(e, ERR_USAGE,
+		"what is written under a quota is kept in memory, and half of it is %s here",
+		format_bytes(most, max));
+	return err_advise(e, "give a smaller --quota, or none");
+}
+
+static int set_gpu(struct engine *en, const struct engine_options *o, struct err *e)
+{
+	if (en->kind == ENGINE_NONE)
+		return 0;
+	return gpu_find(&en->arena, en->profile, en->root, o->gpu, &en->gpu, e) < 0 ? -1 : 0;
+}
+
 int engine_open(struct engine **out, const struct engine_options *options, struct err *e)
 {
 	struct engine *en = xcalloc(1, sizeof *en);
@@ -202,7 +236,8 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
 	if (set_kind(en, options->engine, e) < 0 || engine_check_machine(en->profile, e) < 0 ||
 		set_root(en, options->root, e) < 0 || check_root(en, e) < 0 ||
 		state_open(&en->state, options->state_dir, e) < 0 ||
-		probe_or_fall_back(en, options->engine, e) < 0) {
+		probe_or_fall_back(en, options->engine, e) < 0 || set_limits(en, options, e) < 0 ||
+		set_gpu(en, options, e) < 0) {
 		engine_close(en);
 		return -1;
 	}
@@ -241,7 +276,7 @@ const char *engine_root(const struct engine *engine)
 static int open_spare(struct engine *en, struct arena *a, const struct job *job,
 	struct place *place, struct err *e)
 {
-	if (!en->overlay || !binds_hold(job, en->state.parent))
+	if (!en->overlay || en->max_bytes || !binds_hold(job, en->state.parent))
 		return 0;
 	if (!en->spare.dir && state_open(&en->spare, NULL, e) < 0)
 		return -1;
@@ -250,19 +285,39 @@ static int open_spare(struct engine *en, struct arena *a, const struct job *job,
 	return place->dir ? 0 : -1;
 }
 
+static void set_extras(const struct engine *en, struct arena *a, const struct job *job, int *kept,
+	struct plan *plan)
+{
+	if (en->max_processes)
+		plan->max_processes = en->max_processes;
+	if (en->max_bytes) {
+		plan->max_bytes = en->max_bytes;
+		plan->quota = true;
+		plan->kept = kept;
+	}
+	if (job->gpu)
+		plan_add_gpu(a, plan, &en->gpu);
+}
+
 static int run_builtin(struct engine *en, struct arena *a, struct job *job,
 	const struct place places[2], int *status, struct err *e)
 {
+	enum layers layers = en->max_bytes ? LAYERS_QUOTA
+			     : en->overlay ? LAYERS_PLACED
+					   : LAYERS_NONE;
 	struct spawn_report report;
 	struct prepared p;
 	struct plan plan;
+	CLEANUP_FD kept = -1;
 
-	if (binds_prepare(a, job, places, en->overlay, &p, e) < 0 ||
-		plan_make(a, en->root, places[0].dir, en->overlay, &p, job->network, &plan, e) <
-			0 ||
-		sandbox_run(&plan, job, &report, status, e) < 0)
+	if (binds_prepare(a, job, places, layers, &p, e) < 0 ||
+		plan_make(a, en->root, places[0].dir, en->overlay, &p, job->network, &plan, e) < 0)
 		return -1;
-	return binds_answer(job, &p, places[0].state, e);
+	set_extras(en, a, job, &kept, &plan);
+	if (sandbox_run(&plan, job, &report, status, e) < 0)
+		return -1;
+	job->full = kept_is_full(kept);
+	return binds_answer(job, &p, places[0].state, kept, e);
 }
 
 static int run_none(struct engine *en, struct arena *a, struct job *job,
@@ -272,10 +327,10 @@ static int run_none(struct engine *en, struct arena *a, struct job *job,
 	struct prepared p;
 
 	adapted.binds = none_in_place(a, job);
-	if (binds_prepare(a, &adapted, places, false, &p, e) < 0 ||
+	if (binds_prepare(a, &adapted, places, LAYERS_NONE, &p, e) < 0 ||
 		none_run(&en->state, job, p.binds, status, e) < 0)
 		return -1;
-	return binds_answer(job, &p, places[0].state, e);
+	return binds_answer(job, &p, places[0].state, -1, e);
 }
 
 static void remove_job(const char *dir)
@@ -287,12 +342,30 @@ static void remove_job(const char *dir)
 	err_release(&e);
 }
 
+/* The job's variables and those of the GPU; a job's own wins, as the first one found. */
+static const char *const *add_env(struct arena *a, const char *const *env, const struct gpu *gpu)
+{
+	size_t n = 0;
+	const char **all;
+
+	while (env[n])
+		n++;
+	all = arena_array(a, const char *, n + gpu->n_env + 1);
+	memcpy(all, env, n * sizeof *all);
+	if (gpu->n_env)
+		memcpy(all + n, gpu->env, gpu->n_env * sizeof *all);
+	return all;
+}
+
 int engine_run(struct engine *en, struct job *job, int *status, struct err *e)
 {
+	const char *const *own_env = job->env;
 	struct arena a = {0};
 	struct place places[2] = {{.state = en->state.parent}};
 	int r = -1;
 
+	if (job->gpu)
+		job->env = add_env(&a, own_env, &en->gpu);
 	places[0].dir = state_job(&en->state, &a, e);
 	if (places[0].dir && en->kind == ENGINE_NONE)
 		r = run_none(en, &a, job, places, status, e);
@@ -300,6 +373,7 @@ int engine_run(struct engine *en, struct job *job, int *status, struct err *e)
 		r = run_builtin(en, &a, job, places, status, e);
 	remove_job(places[0].dir);
 	remove_job(places[1].dir);
+	job->env = own_env;
 	arena_release(&a);
 	return r;
 }

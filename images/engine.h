@@ -31,9 +31,12 @@ struct engine_options {
 	const char *state_dir; /* for overlays and temporaries, on a real disk; made if missing */
 	const char *digest; /* "sha256:HEX" of the root's image; NULL: a folder of the caller's */
 	enum gpu_mode gpu;  /* for jobs that ask for it */
-	unsigned max_processes; /* of one job at a time; 0: the engine's default */
+	unsigned max_processes; /* and threads, of one job at a time; 0: ENGINE_MAX_PROCESSES */
 	uint64_t max_bytes; /* what one job may write outside its read-write binds; 0: no quota */
 };
+
+/* More than builds have, and few enough that a machine stands it. */
+enum { ENGINE_MAX_PROCESSES = 4096, ENGINE_MIN_PROCESSES = 400 };
 
 struct engine; /* one root, many jobs */
 
@@ -84,6 +87,7 @@ struct job {
 	proc_output *on_output; /* stdout and stderr together; NULL: inherited */
 	void *ctx;
 	struct arena *arena; /* for the answers in binds */
+	bool full;           /* an answer: nothing was left of max_bytes when it ended */
 };
 
 /*

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* Where systems keep the certificates of those they trust, and where programs look for them. */
@@ -62,7 +63,7 @@ static void add_binds(struct plan *plan, const struct prepared *p)
 
 	for (size_t i = 0; i < p->n; i++)
 		plan->binds[plan->n_binds++] = (struct plan_bind){
-			.kind = kinds[p->binds[i].kind],
+			.kind = p->is_file[i] && p->uppers[i] ? PLAN_COPY : kinds[p->binds[i].kind],
 			.from = p->binds[i].from,
 			.to = p->binds[i].to,
 			.upper = p->uppers[i],
@@ -71,18 +72,45 @@ static void add_binds(struct plan *plan, const struct prepared *p)
 		};
 }
 
+uint64_t plan_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : UINT64_C(2) << 30;
+}
+
+void plan_add_gpu(struct arena *a, struct plan *plan, const struct gpu *gpu)
+{
+	struct plan_bind *binds =
+		arena_array(a, struct plan_bind, plan->n_binds + gpu->n_nodes + gpu->n_files);
+
+	memcpy(binds, plan->binds, plan->n_binds * sizeof *binds);
+	plan->binds = binds;
+	for (size_t i = 0; i < gpu->n_nodes; i++)
+		binds[plan->n_binds++] = (struct plan_bind){
+			.kind = PLAN_DEVICE, .from = gpu->nodes[i], .to = gpu->nodes[i]};
+	for (size_t i = 0; i < gpu->n_files; i++)
+		binds[plan->n_binds++] = (struct plan_bind){
+			.kind = PLAN_READ_ONLY, .from = gpu->files[i].from, .to = gpu->files[i].to};
+}
+
 int plan_make(struct arena *a, const char *root, const char *dir, bool overlay,
 	const struct prepared *p, bool network, struct plan *out, struct err *e)
 {
 	enum { MAX_DEFAULTS = 8 };
+	struct utsname system = {.release = ""};
 	struct stat st;
 	bool is_host = !strcmp(root, "/");
 
+	uname(&system);
 	*out = (struct plan){.root = root,
 		.dir = dir,
 		.overlay = overlay,
 		.hide_homes = is_host,
-		.full_map = geteuid() == 0};
+		.full_map = geteuid() == 0,
+		.max_processes = ENGINE_MAX_PROCESSES,
+		.limit = limit_way(system.release, geteuid() == 0),
+		.max_bytes = plan_memory() / 2};
 	if (stat(root, &st) < 0)
 		return err_sys(e, "cannot open the root folder '%s'", root);
 	/* nobody can make a mount point in a root that belongs to somebody else */

@@ -16,8 +16,9 @@ struct place {
 	const char *state; /* the state folder that it lies in */
 };
 struct throwaway {
-	const char *original, *copy; /* copy NULL: an overlay with this upper */
-	const char *upper;
+	const char *original, *copy; /* NULL: an overlay over the original itself */
+	const char
+		*upper; /* a layer, NULL: the copy itself was changed; not absolute: in the tmpfs */
 	bool file;
 };
 struct prepared {
@@ -27,15 +28,26 @@ struct prepared {
 	bool *is_file;
 	size_t n;
 };
+enum layers {
+	LAYERS_NONE,   /* no overlays: copies */
+	LAYERS_PLACED, /* in the job's folder or the spare one */
+	LAYERS_QUOTA,  /* in the job's tmpfs, of copies too */
+};
 int binds_prepare(struct arena *a, const struct job *job, const struct place places[2],
-	bool overlay, struct prepared *out, struct err *e);
+	enum layers layers, struct prepared *out, struct err *e);
 /* Does a throw-away bind of the job hold the folder `state`? */
 bool binds_hold(const struct job *job, const char *state);
-/* Fills the job's answers. */
-int binds_answer(struct job *job, const struct prepared *p, const char *state, struct err *e);
+/* Fills the job's answers; kept: the folder of the job's tmpfs, open, or -1. */
+int binds_answer(
+	struct job *job, const struct prepared *p, const char *state, int kept, struct err *e);
+/* Is nothing, or next to nothing, left of the job's tmpfs? */
+bool kept_is_full(int kept);
 
+/* Bytes of this machine's memory. */
+uint64_t plan_memory(void);
 /* The plan of a job in `root`; dir is the job's folder. */
 int plan_make(struct arena *a, const char *root, const char *dir, bool overlay,
 	const struct prepared *p, bool network, struct plan *out, struct err *e);
+void plan_add_gpu(struct arena *a, struct plan *plan, const struct gpu *gpu);
 
 #endif

@@ -126,6 +126,11 @@ int sandbox_refused(const struct spawn_report *report, struct err *e)
 	case STEP_PROC:
 		return refused_other("mount /proc",
 			"parts of it are hidden here, as container engines do", error, e);
+	case STEP_QUOTA:
+		err_set(e, ERR_SANDBOX,
+			"a quota needs a tmpfs that holds an overlay's layers, which this kernel "
+			"has not");
+		return err_advise(e, "use Linux 6.6 or newer, or leave out --quota");
 	case STEP_ROOT:
 	case STEP_DEV:
 	case STEP_BIND:

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -142,14 +143,22 @@ int sandbox_run(const struct plan *plan, const struct job *job, struct spawn_rep
 	int *status, struct err *e)
 {
 	struct spawn spawn;
-	struct child c = {.plan = plan, .job = job, .spawn = &spawn, .old_root = -1};
+	struct child c = {
+		.plan = plan, .job = job, .spawn = &spawn, .old_root = -1, .hand_over = {-1, -1}};
 	int r;
 
 	*report = (struct spawn_report){0};
-	if (spawn_init(&spawn, job, e) < 0)
-		return -1;
-	r = run_child(&c, &spawn, report, status, e);
-	spawn_release(&spawn);
+	if (plan->kept && socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, c.hand_over) < 0)
+		return err_sys(e, "cannot make a socket");
+	r = spawn_init(&spawn, job, e);
+	if (r == 0) {
+		r = run_child(&c, &spawn, report, status, e);
+		spawn_release(&spawn);
+	}
+	if (r == 0 && plan->kept)
+		*plan->kept = scratch_receive(c.hand_over[0]);
+	fd_cleanup(&c.hand_over[0]);
+	fd_cleanup(&c.hand_over[1]);
 	return r;
 }
 

@@ -30,7 +30,8 @@ static int cover(const char *folder)
 	g.from = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (g.from < 0)
 		return -1;
-	if (mount("cover", folder, "tmpfs", MS_NODEV | MS_NOSUID, "mode=0755") == 0) {
+	/* of entries only: nobody could write here, and nobody needs to */
+	if (mount("cover", folder, "tmpfs", MS_NODEV | MS_NOSUID, "mode=0755,size=64k") == 0) {
 		g.to = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (g.to >= 0) {
 			r = graft_folder(&g);
@@ -106,6 +107,13 @@ static void must_mount(struct child *c, enum sandbox_step step, const char *type
 		spawn_child_fail(c->spawn, step, at);
 }
 
+/* A folder of the job's own tmpfs, so that one size holds for all of them. */
+static void must_bind_scratch(struct child *c, const char *name, mode_t mode, const char *at)
+{
+	if (make_point(at, true) < 0 || scratch_bind(c, name, mode, at) < 0)
+		spawn_child_fail(c->spawn, STEP_DEV, at);
+}
+
 /* --- sources, while the old root is there --------------------------------------------------- */
 
 static const char *const devices[] = {
@@ -118,8 +126,8 @@ static void open_binds(struct child *c)
 		struct plan_bind *b = &c->plan->binds[i];
 
 		b->upper_fd = b->work_fd = -1;
-		b->fd = open(b->from, O_PATH | O_CLOEXEC);
-		if (b->kind == PLAN_OVERLAY) {
+		b->fd = open(b->from, (b->kind == PLAN_COPY ? O_RDONLY : O_PATH) | O_CLOEXEC);
+		if (b->kind == PLAN_OVERLAY && b->upper[0] == '/') {
 			b->upper_fd = open(b->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
 			b->work_fd = open(b->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		}
@@ -171,18 +179,23 @@ static void restrict_proc(struct child *c)
 			spawn_child_fail(c->spawn, STEP_PROC, hidden[i]);
 }
 
-static void make_devices(struct child *c)
+static int bind_device(int fd, const char *at)
 {
 	char from[64];
 
-	must_mount(c, STEP_DEV, "tmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755");
+	snprintf(from, sizeof from, "/proc/self/fd/%d", fd);
+	return mount(from, at, NULL, MS_BIND, NULL);
+}
+
+static void make_devices(struct child *c)
+{
+	must_mount(c, STEP_DEV, "tmpfs", "/dev", MS_NOSUID | MS_NOEXEC,
+		"mode=0755,size=64k,nr_inodes=4k");
 	for (int i = 0; i < N_DEVICES; i++) {
-		snprintf(from, sizeof from, "/proc/self/fd/%d", c->dev_fds[i]);
 		/* a builder without a terminal may lack /dev/tty; the others must be there */
 		if (c->dev_fds[i] < 0 && i == N_DEVICES - 1)
 			continue;
-		if (make_point(devices[i], false) < 0 ||
-			mount(from, devices[i], NULL, MS_BIND, NULL) < 0)
+		if (make_point(devices[i], false) < 0 || bind_device(c->dev_fds[i], devices[i]) < 0)
 			spawn_child_fail(c->spawn, STEP_DEV, devices[i]);
 	}
 	if (symlink("/proc/self/fd", "/dev/fd") < 0 || symlink("fd/0", "/dev/stdin") < 0 ||
@@ -191,7 +204,7 @@ static void make_devices(struct child *c)
 		spawn_child_fail(c->spawn, STEP_DEV, "/dev");
 	must_mount(c, STEP_DEV, "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC,
 		"newinstance,ptmxmode=0666,mode=0620");
-	must_mount(c, STEP_DEV, "tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
+	must_bind_scratch(c, "shm", 01777, "/dev/shm");
 }
 
 /* Numerical libraries count cores there; the rest of /sys stays out. */
@@ -207,10 +220,10 @@ static void make_sys(struct child *c)
 
 static void make_temporaries(struct child *c)
 {
-	must_mount(c, STEP_DEV, "tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
-	must_mount(c, STEP_DEV, "tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
+	must_bind_scratch(c, "tmp", 01777, "/tmp");
+	must_bind_scratch(c, "run", 0755, "/run");
 	if (access("/var/tmp", W_OK) < 0 && errno == EROFS)
-		must_mount(c, STEP_DEV, "tmpfs", "/var/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
+		must_bind_scratch(c, "var-tmp", 01777, "/var/tmp");
 }
 
 /* --- binds ---------------------------------------------------------------------------------- */
@@ -249,6 +262,12 @@ static void bind_one(struct child *c, const struct plan_bind *b)
 		if (r < 0 && c->plan->probe)
 			_exit(PROBE_NO_OVERLAY);
 		break;
+	case PLAN_COPY:
+		r = r < 0 ? r : bind_fd(b->upper_fd, b->to, false);
+		break;
+	case PLAN_DEVICE:
+		r = r < 0 ? r : bind_device(b->fd, b->to);
+		break;
 	case PLAN_DEFAULT:
 		return;
 	}
@@ -283,6 +302,7 @@ void child_mounts(struct child *c)
 	pivot(c);
 	must_mount(c, STEP_PROC, "proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	make_devices(c);
+	child_limit(c);
 	restrict_proc(c);
 	make_sys(c);
 	make_temporaries(c);

@@ -212,57 +212,29 @@ static void split_root(struct child *c, int root, const char *at, int upper, int
 		.overlaid = c->plan->hide_homes ? system_folders : NULL,
 		.skip = c->plan->hide_homes ? host_skip : image_skip};
 
-	if (mount("root", at, "tmpfs", MS_NODEV | MS_NOSUID, "mode=0755") < 0)
-		spawn_child_fail(c->spawn, STEP_ROOT, "tmpfs");
+	/* a folder of the job's tmpfs; what pivot_root takes is a mount */
+	if (mount(at, at, NULL, MS_BIND, NULL) < 0)
+		spawn_child_fail(c->spawn, STEP_ROOT, at);
 	g.to = must_open(c, at);
 	if (graft_folder(&g) < 0)
 		spawn_child_fail(c->spawn, STEP_ROOT, c->plan->root);
 	close(g.to);
 }
 
-/*
- * The job's own folder becomes a tmpfs that ends with the namespace, so that nothing is left behind
- * and overlays start fast.  Before Linux 6.6 a tmpfs cannot hold what overlayfs notes at a removed
- * folder; the folder then stays on its disk.
- */
-static int open_scratch(struct child *c)
-{
-	const char *dir = c->plan->dir;
-
-	if (mount("scratch", dir, "tmpfs", MS_NODEV | MS_NOSUID, "mode=0700") < 0)
-		spawn_child_fail(c->spawn, STEP_ROOT, "tmpfs");
-	if (c->plan->overlay && setxattr(dir, "user.overlay.test", "y", 1, 0) < 0 &&
-		umount2(dir, MNT_DETACH) < 0)
-		spawn_child_fail(c->spawn, STEP_ROOT, dir);
-	return must_open(c, dir);
-}
-
-static int make_folder(struct child *c, int in, const char *name)
-{
-	int fd;
-
-	if (mkdirat(in, name, 0755) < 0)
-		spawn_child_fail(c->spawn, STEP_ROOT, name);
-	fd = openat(in, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		spawn_child_fail(c->spawn, STEP_ROOT, name);
-	return fd;
-}
-
 void child_root(struct child *c)
 {
-	int scratch, root, upper = -1, work = -1;
+	int root, upper = -1, work = -1;
 	char at[64];
 
 	root = must_open(c, c->plan->root);
-	scratch = open_scratch(c);
-	close(make_folder(c, scratch, "root"));
+	child_scratch(c);
+	close(scratch_folder(c, c->scratch, "root", 0755));
 	if (c->plan->overlay) {
-		upper = make_folder(c, scratch, "upper");
-		work = make_folder(c, scratch, "work");
+		upper = scratch_folder(c, c->layers, "upper", 0755);
+		work = scratch_folder(c, c->layers, "work", 0755);
 	}
 	/* by name: a descriptor of the mount point itself would lie below what is mounted */
-	snprintf(at, sizeof at, "/proc/self/fd/%d/root", scratch);
+	snprintf(at, sizeof at, "/proc/self/fd/%d/root", c->scratch);
 	if (upper < 0 || !c->plan->whole || mount_overlay(root, upper, work, at) < 0)
 		split_root(c, root, at, upper, work);
 	c->new_root = must_open(c, at);

@@ -4,10 +4,11 @@
  *	sandbox [OPTION...] -- COMMAND...
  *	  --target NAME|FILE  --root DIR  --engine NAME  --state DIR  --cwd DIR  --timeout SECONDS
  *	  --net  --tty  --pipe (output through our own pipe)  --ro|--rw|--throw FROM:TO  --env K=V
+ *	  --processes N  --bytes N (of a quota)  --gpu auto|none|require
  *	  --times N (print the mean milliseconds)  --probe
  *
- * Changes of throw-away binds are printed on stderr as "changed TO: PATH".  The exit status is the
- * command's, 125 where it could not be started.
+ * Changes of throw-away binds are printed on stderr as "changed TO: PATH", and "full" where a quota
+ * was used up.  The exit status is the command's, 125 where it could not be started.
  */
 #include "base/log.h"
 #include "images/engine.h"
@@ -69,6 +70,14 @@ static bool is_flag(const char *name)
 	return false;
 }
 
+static void set_gpu(struct options *o, struct job *job, const char *value)
+{
+	job->gpu = true;
+	o->engine.gpu = !strcmp(value, "none")   ? GPU_NONE
+			: !strcmp(value, "auto") ? GPU_AUTO
+						 : GPU_REQUIRE;
+}
+
 /* One option with its value; how many words it took. */
 static int parse_one(struct options *o, struct job *job, const char *name, const char *value)
 {
@@ -102,6 +111,12 @@ static int parse_one(struct options *o, struct job *job, const char *name, const
 		add_bind(job, BIND_READ_WRITE, value);
 	else if (!strcmp(name, "--throw"))
 		add_bind(job, BIND_THROW_AWAY, value);
+	else if (!strcmp(name, "--processes"))
+		o->engine.max_processes = (unsigned)strtoul(value, NULL, 10);
+	else if (!strcmp(name, "--bytes"))
+		o->engine.max_bytes = strtoull(value, NULL, 10);
+	else if (!strcmp(name, "--gpu"))
+		set_gpu(o, job, value);
 	else if (!strcmp(name, "--env") && n_env < MAX_ENV)
 		env[n_env++] = value;
 	else
@@ -115,6 +130,8 @@ static void print_changes(const struct job *job)
 		for (size_t k = 0; k < job->binds[i].n_changes; k++)
 			fprintf(stderr, "changed %s: %.*s\n", job->binds[i].to,
 				STR_ARG(job->binds[i].changes[k]));
+	if (job->full)
+		fprintf(stderr, "full\n");
 }
 
 static int run(const struct options *o, struct job *job)
