@@ -142,3 +142,29 @@ uint64_t str_hash(struct str s)
 		memcpy(&word, s.p, s.n);
 	return mix(mix(h, word), 0);
 }
+
+int str_bytes(struct str s, uint64_t *out)
+{
+	static const char units[] = "kMGT";
+	struct str whole;
+	uint64_t step = 1000, unit = 1, n, tenths = 0;
+
+	if (str_ends(s, STR("B")))
+		s.n--;
+	if (str_ends(s, STR("i"))) {
+		step = 1024;
+		s.n--;
+	}
+	const char *at = s.n ? strchr(units, s.p[s.n - 1] == 'K' ? 'k' : s.p[s.n - 1]) : NULL;
+	if (at && *at)
+		s.n--;
+	else if (step == 1024)
+		return -1;
+	for (const char *p = units; at && *at && p <= at; p++)
+		unit *= step;
+	whole = str_cut(&s, '.');
+	if (str_u64(whole, UINT64_MAX / unit - 1, &n) < 0 || (s.p && str_u64(s, 9, &tenths) < 0))
+		return -1;
+	*out = n * unit + tenths * unit / 10;
+	return 0;
+}

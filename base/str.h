@@ -82,6 +82,8 @@ struct str str_cut(struct str *rest, char c);
  * (*out is then untouched).
  */
 int str_u64(struct str s, uint64_t max, uint64_t *out);
+/* A size: "500M", "1.5G", "2Gi", "1000000" in bytes.  0, or -1 where it is none. */
+int str_bytes(struct str s, uint64_t *out);
 /* Bytes of the UTF-8 character that s begins with (RFC 3629: shortest form, no surrogate, at most
  * U+10FFFF), 0 where it begins with none. */
 size_t utf8_sequence(struct str s);

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "builder/active.h"
 
 #include <stdlib.h>
@@ -167,6 +168,7 @@ int environment_run(struct arena *a, const struct run_request *r, int *status, s
 		.binds = binds,
 		.n_binds = bind_all(r, start, binds),
 		.network = r->network,
+		.gpu = true,
 		.interactive = true,
 		.timeout_s = r->timeout_s,
 		.arena = a};
@@ -177,5 +179,9 @@ int environment_run(struct arena *a, const struct run_request *r, int *status, s
 		variables = shell_variables(a, &env, more);
 	}
 	job.env = active_environment(a, &env, r->engine, variables);
-	return engine_run(r->engine, &job, status, e);
+	if (engine_run(r->engine, &job, status, e) < 0)
+		return -1;
+	if (job.full && *status != 0)
+		log_warn("the command had written all that --quota allows");
+	return 0;
 }

@@ -69,7 +69,7 @@ static const char **environment(struct arena *a, const struct prefix *p, const c
 }
 
 static int fail(
-	const struct output *o, int status, unsigned timeout_s, const char *what, struct err *e)
+	const struct output *o, const struct job *job, int status, const char *what, struct err *e)
 {
 	struct str text = str_trim(buf_view(&o->text));
 	struct str tail =
@@ -78,11 +78,14 @@ static int fail(
 
 	if (o->show)
 		tail = (struct str){0};
-	if (status == 124 && timeout_s)
-		return err_set(e, ERR_SCRIPT, "%s took more than %u seconds%s%.*s", what, timeout_s,
-			colon, STR_ARG(tail));
-	return err_set(e, ERR_SCRIPT, "%s failed with status %d%s%.*s", what, status, colon,
+	if (status == 124 && job->timeout_s)
+		return err_set(e, ERR_SCRIPT, "%s took more than %u seconds%s%.*s", what,
+			job->timeout_s, colon, STR_ARG(tail));
+	err_set(e, ERR_SCRIPT, "%s failed with status %d%s%.*s", what, status, colon,
 		STR_ARG(tail));
+	if (job->full)
+		err_advise(e, "it had written all that --quota allows: give more");
+	return -1;
 }
 
 int prefix_run(struct prefix *p, const struct command *c, const char *what, struct err *e)
@@ -115,7 +118,7 @@ int prefix_run(struct prefix *p, const struct command *c, const char *what, stru
 	if (rc < 0)
 		err_wrap(e, "cannot run %s", what);
 	else if (status != 0)
-		rc = fail(&output, status, r->timeout_s, what, e);
+		rc = fail(&output, &job, status, what, e);
 	buf_release(&output.text);
 	arena_release(&a);
 	return rc;

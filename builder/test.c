@@ -122,6 +122,7 @@ static int run_script(struct arena *a, const struct test_request *r, const struc
 		.binds = binds.v,
 		.n_binds = binds.n,
 		.network = r->network,
+		.gpu = true,
 		.timeout_s = r->timeout_s,
 		.on_output = on_output,
 		.ctx = output,
@@ -129,6 +130,7 @@ static int run_script(struct arena *a, const struct test_request *r, const struc
 	uint64_t start = now_ns();
 	if (engine_run(r->engine, &job, &out->status, e) < 0)
 		return err_wrap(e, "while running the test '%s'", r->script);
+	out->full = job.full;
 	out->seconds = (double)(now_ns() - start) / 1e9;
 	take_changes(a, &binds.v[binds.environment], &out->changed_environment,
 		&out->n_changed_environment);
@@ -151,6 +153,13 @@ static int judge(const struct test_request *r, const struct test_result *t, stru
 		err_set(e, ERR_TEST, "the test '%s' took more than %u seconds", name_of(r),
 			r->timeout_s);
 		return err_advise(e, "give it more time with --timeout");
+	}
+	if (t->full) {
+		err_set(e, ERR_TEST,
+			"the test '%s' failed with status %d and had written all that --quota "
+			"allows",
+			name_of(r), t->status);
+		return err_advise(e, "give it more space with --quota");
 	}
 	return err_set(e, ERR_TEST, "the test '%s' failed with status %d", name_of(r), t->status);
 }

@@ -24,6 +24,7 @@ struct test_request {
 
 struct test_result {
 	int status; /* of the script */
+	bool full;  /* it had written all of its quota */
 	double seconds;
 	struct str *changed_environment, *changed_project; /* what it changed, in the arena */
 	size_t n_changed_environment, n_changed_project;

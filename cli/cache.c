@@ -196,33 +196,6 @@ int command_cache_verify(struct session *s, struct err *e)
 
 /* --- clean -------------------------------------------------------------------------------- */
 
-/* "500M", "1.5G", "2Gi", "1000000": bytes. */
-static int parse_size(const char *text, uint64_t *out)
-{
-	static const char units[] = "kMGT";
-	struct str s = str_of(text), whole;
-	uint64_t step = 1000, unit = 1, n, tenths = 0;
-
-	if (str_ends(s, STR("B")))
-		s.n--;
-	if (str_ends(s, STR("i"))) {
-		step = 1024;
-		s.n--;
-	}
-	const char *at = s.n ? strchr(units, s.p[s.n - 1] == 'K' ? 'k' : s.p[s.n - 1]) : NULL;
-	if (at && *at)
-		s.n--;
-	else if (step == 1024)
-		return -1;
-	for (const char *p = units; at && *at && p <= at; p++)
-		unit *= step;
-	whole = str_cut(&s, '.');
-	if (str_u64(whole, UINT64_MAX / unit - 1, &n) < 0 || (s.p && str_u64(s, 9, &tenths) < 0))
-		return -1;
-	*out = n * unit + tenths * unit / 10;
-	return 0;
-}
-
 static void clean_json(const struct session *s, const struct cache_cleaned *done, bool dry_run)
 {
 	CLEANUP_BUF text = {0};
@@ -278,7 +251,7 @@ int command_cache_clean(struct session *s, struct err *e)
 		.has_max_size = o->max_size != NULL};
 	struct cache_cleaned done;
 
-	if (o->max_size && parse_size(o->max_size, &r.max_size) < 0)
+	if (o->max_size && str_bytes(str_of(o->max_size), &r.max_size) < 0)
 		return err_set(e, ERR_USAGE,
 			"--max-size takes a size such as 500M or 20G, not '%s'", o->max_size);
 	if (session_open(s, e) < 0)

@@ -10,17 +10,46 @@
 
 #include <sys/stat.h>
 
-int environment_engine(
-	struct session *s, const struct profile *profile, struct engine **out, struct err *e)
+/* Link scripts and pip get no GPU, so a command that runs nothing else asks for none. */
+static int gpu_mode(const struct session *s, enum gpu_mode *out, struct err *e)
+{
+	static const char *const names[] = {
+		[GPU_AUTO] = "auto", [GPU_NONE] = "none", [GPU_REQUIRE] = "require"};
+	const char *given = s->line.options.gpu;
+
+	*out = option_is_taken(s->line.command, OPT_GPU) ? GPU_AUTO : GPU_NONE;
+	for (int i = 0; given && i < 3; i++)
+		if (!strcmp(given, names[i])) {
+			*out = (enum gpu_mode)i;
+			return 0;
+		}
+	if (!given)
+		return 0;
+	return err_set(e, ERR_USAGE, "--gpu takes auto, none or require, not '%s'", given);
+}
+
+int environment_options(
+	struct session *s, const struct profile *profile, struct engine_options *out, struct err *e)
 {
 	const struct options *o = &s->line.options;
-	struct engine_options options = {
+
+	*out = (struct engine_options){
 		.profile = profile,
 		.engine = o->engine,
 		.state_dir = path_join(&s->arena, s->work, "engine"),
+		.max_processes = o->max_processes,
+		.max_bytes = o->quota,
 	};
+	return gpu_mode(s, &out->gpu, e);
+}
 
-	if (engine_check_machine(profile, e) < 0 || image_root(s, &options, e) < 0)
+int environment_engine(
+	struct session *s, const struct profile *profile, struct engine **out, struct err *e)
+{
+	struct engine_options options;
+
+	if (environment_options(s, profile, &options, e) < 0 ||
+		engine_check_machine(profile, e) < 0 || image_root(s, &options, e) < 0)
 		return -1;
 	return engine_open(out, &options, e);
 }
@@ -169,6 +198,8 @@ static int open_file(struct session *s, const char *operand, struct environment 
 	out->project_dir = p->dir;
 	out->file = p->lock_is_input ? NULL : p->path;
 	out->prefix = path_join(&s->arena, s->work, "env");
+	if (!s->line.options.quota)
+		s->line.options.quota = p->settings.test_quota;
 	if (environment_engine(s, &out->profile, &out->engine, e) < 0)
 		return -1;
 	return environment_install(s, p, &plan, out->engine, out->prefix,

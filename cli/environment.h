@@ -5,6 +5,9 @@
 #include "cli/plan.h"
 #include "images/engine.h"
 
+/* What the command line says of an engine, without its root; the work folder must exist. */
+int environment_options(struct session *s, const struct profile *profile,
+	struct engine_options *out, struct err *e);
 /* The engine that -t, --image and --engine ask for; the work folder must exist. */
 int environment_engine(
 	struct session *s, const struct profile *profile, struct engine **out, struct err *e);

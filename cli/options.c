@@ -1,12 +1,13 @@
 #include "cli/options.h"
 
 #include "base/buf.h"
+#include "images/engine.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { FLAG, COUNT, TEXT, LIST, NUMBER, SECONDS };
+enum kind { FLAG, COUNT, TEXT, LIST, NUMBER, SECONDS, BYTES, PROCESSES };
 
 struct option_info {
 	const char *name;
@@ -16,6 +17,8 @@ struct option_info {
 	size_t offset;   /* in struct options */
 	const char *help;
 };
+
+enum { MAX_PIDS = 4194304 }; /* the kernel's */
 
 #define AT(field) offsetof(struct options, field)
 
@@ -90,6 +93,11 @@ static const struct option_info infos[OPT_COUNT] = {
 	[OPT_ENGINE] = {"engine", 0, TEXT, "ENGINE", AT(engine), "builtin (sandbox) or none"},
 	[OPT_TIMEOUT] = {"timeout", 0, SECONDS, "TIME", AT(timeout),
 		"for each script: 90, 30m, 2h"},
+	[OPT_QUOTA] = {"quota", 0, BYTES, "SIZE", AT(quota),
+		"what each script may write: 500M, 2G"},
+	[OPT_MAX_PROCESSES] = {"max-processes", 0, PROCESSES, "N", AT(max_processes),
+		"of each script at a time (default: 4096)"},
+	[OPT_GPU] = {"gpu", 0, TEXT, "WHEN", AT(gpu), "auto (default), none or require"},
 	[OPT_JOBS] = {"jobs", 'j', NUMBER, "N", AT(jobs), "threads (default: cores)"},
 	[OPT_OFFLINE] = {"offline", 0, FLAG, NULL, AT(offline), "use no network"},
 	[OPT_JSON] = {"json", 0, FLAG, NULL, AT(json), "one JSON document on stdout"},
@@ -149,8 +157,28 @@ static int set_value(
 				"--%s takes a time such as 90, 30m or 2h, not '%s'", info->name,
 				text);
 		return 0;
+	case BYTES:
+		if (str_bytes(str_of(text), field) < 0 || *(uint64_t *)field == 0)
+			return err_set(e, ERR_USAGE,
+				"--%s takes a size such as 500M or 2G, not '%s'", info->name, text);
+		return 0;
+	case PROCESSES:
+		if (str_u64(str_of(text), MAX_PIDS, &n) < 0 || n < ENGINE_MIN_PROCESSES)
+			return err_set(e, ERR_USAGE,
+				"--%s takes a whole number from %d to %d, not '%s'", info->name,
+				ENGINE_MIN_PROCESSES, MAX_PIDS, text);
+		*(unsigned *)field = (unsigned)n;
+		return 0;
 	}
 	return 0;
+}
+
+bool option_is_taken(const struct command *command, enum option_id id)
+{
+	for (const enum option_id *p = command->options; *p; p++)
+		if (*p == id)
+			return true;
+	return false;
 }
 
 /* getopt's two descriptions of the options that this command takes. */

@@ -26,7 +26,9 @@ struct options {
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
 		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards,
 		plain_http, unite, script;
-	unsigned verbose, jobs, level, timeout, older;
+	const char *gpu;
+	unsigned verbose, jobs, level, timeout, older, max_processes;
+	uint64_t quota;
 };
 
 enum option_id {
@@ -76,6 +78,9 @@ enum option_id {
 	OPT_SCRIPT,
 	OPT_ENGINE,
 	OPT_TIMEOUT,
+	OPT_QUOTA,
+	OPT_MAX_PROCESSES,
+	OPT_GPU,
 	OPT_JOBS,
 	OPT_OFFLINE,
 	OPT_JSON,
@@ -113,6 +118,8 @@ struct command_line {
  */
 int options_parse(struct arena *a, const struct command *command, int argc, char **argv,
 	struct command_line *out, struct err *e);
+/* Does the command take this option? */
+bool option_is_taken(const struct command *command, enum option_id id);
 /* A command's help, in lines of at most 80 columns, on stdout. */
 void options_help(const struct command *command);
 /* "90", "90s", "30m", "2h", "7d" in seconds; -1 where it is none of them. */

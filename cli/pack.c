@@ -115,12 +115,10 @@ static int choose_image(struct pack_run *run, struct err *e)
 {
 	struct session *s = run->s;
 
-	run->options = (struct engine_options){
-		.profile = &run->plan.profile,
-		.engine = s->line.options.engine,
-		.state_dir = path_join(&s->arena, s->work, "engine"),
-	};
-	if (engine_check_machine(&run->plan.profile, e) < 0)
+	if (!s->line.options.quota)
+		s->line.options.quota = run->project->settings.test_quota;
+	if (environment_options(s, &run->plan.profile, &run->options, e) < 0 ||
+		engine_check_machine(&run->plan.profile, e) < 0)
 		return -1;
 	return image_root(s, &run->options, e);
 }

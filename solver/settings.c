@@ -115,11 +115,20 @@ static int read_timeout(struct reader *r, const struct yaml *value, struct err *
 	return 0;
 }
 
+static int read_quota(struct reader *r, const struct yaml *value, struct err *e)
+{
+	if (value->kind != YAML_SCALAR || str_bytes(value->text, &r->out->test_quota) < 0 ||
+		!r->out->test_quota)
+		return yaml_fail(r->path, value, e, "'quota' is not a size such as 500M or 2G");
+	return 0;
+}
+
 static int read_test(struct reader *r, const struct yaml *value, struct err *e)
 {
 	static const struct key keys[] = {
 		{"script", read_script},
 		{"timeout", read_timeout},
+		{"quota", read_quota},
 	};
 
 	if (value->kind == YAML_SCALAR)

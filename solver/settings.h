@@ -5,7 +5,7 @@
  *	channels: [conda-forge]
  *	mirrors: {conda-forge: [https://mirror.example/conda-forge, /srv/conda-forge]}
  *	test: run-test.sh                      or
- *	test: {script: run-test.sh, timeout: 600}
+ *	test: {script: run-test.sh, timeout: 600, quota: 2G}
  *	pack: {format: tar.gz, frozen: true, externally-managed: true}
  *
  * A list may be written as one word.  A key that is not known is an error: a typing mistake must
@@ -31,6 +31,7 @@ struct settings {
 	size_t n_mirrors;
 	struct str test_script;  /* relative to the file's folder; empty: none */
 	unsigned test_timeout;   /* seconds; 0: not given */
+	uint64_t test_quota;     /* bytes; 0: not given */
 	struct str format;       /* pack format; empty: not given */
 	bool frozen;             /* conda-meta/frozen (CEP 22) */
 	bool externally_managed; /* EXTERNALLY-MANAGED (PEP 668) */

@@ -29,7 +29,7 @@ static void good(void **state)
 	if (read_text("targets: [rhel7, debian12]\n"
 		      "channels:\n  - conda-forge\n  - ../x\n"
 		      "mirrors:\n  conda-forge: [https://m/cf, /srv/cf]\n  ./own: ../copy\n"
-		      "test:\n  script: run-test.sh\n  timeout: 600\n"
+		      "test:\n  script: run-test.sh\n  timeout: 600\n  quota: 1.5G\n"
 		      "pack: {format: tar.zst, frozen: true, externally-managed: false}\n",
 		    &s, &e) < 0)
 		fail_msg("%s", e.text);
@@ -46,6 +46,7 @@ static void good(void **state)
 	assert_true(str_ends(str_of(s.mirrors[2].place), STR("envbuild.yml:7:3")));
 	assert_true(str_is(s.test_script, "run-test.sh"));
 	assert_int_equal(s.test_timeout, 600);
+	assert_int_equal(s.test_quota, 1500000000);
 	assert_true(str_is(s.format, "tar.zst"));
 	assert_true(s.frozen);
 	assert_false(s.externally_managed);
@@ -80,6 +81,8 @@ static void refused(void **state)
 		{"targets: [[a]]\n", ":1:11: 'targets' is not a text"},
 		{"targets: [~]\n", ":1:11: 'targets' is not a text"},
 		{"test: {timeout: soon}\n", ":1:17: 'timeout' is not a number of seconds"},
+		{"test: {quota: some}\n", ":1:15: 'quota' is not a size"},
+		{"test: {quota: 0}\n", ":1:15: 'quota' is not a size"},
 		{"test: {timeout: 0}\n", ":1:17: 'timeout' is not a number of seconds"},
 		{"test: [a]\n", ":1:7: 'test' is neither a script nor a map"},
 		{"pack: tar.gz\n", ":1:7: 'pack' is not a map"},
