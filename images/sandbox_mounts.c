@@ -164,8 +164,9 @@ static void pivot(struct child *c)
  */
 static void restrict_proc(struct child *c)
 {
-	static const char *const read_only[] = {
-		"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"};
+	static const char *const read_only[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq",
+		"/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi", "/proc/mtrr", "/proc/driver",
+		"/proc/dynamic_debug", "/proc/pressure", "/proc/asound", "/proc/tty"};
 	static const char *const hidden[] = {"/proc/kcore", "/proc/keys", "/proc/key-users",
 		"/proc/timer_list", "/proc/sched_debug", "/proc/kmsg", "/proc/kpagecount",
 		"/proc/kpageflags", "/proc/kallsyms", "/proc/latency_stats"};
