@@ -155,20 +155,39 @@ static bool is_driver_name(struct str name)
 	return false;
 }
 
+/* Where the root's programs find programs and libraries: a new name in one would hide another's. */
+static const char *const *places_of(struct gpu_files *g, const char *dir)
+{
+	static const char *const programs[] = {
+		"/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin", NULL};
+	const char **v;
+
+	if (dir != g->libraries)
+		return programs;
+	v = arena_array(g->a, const char *, 3);
+	v[0] = dir;
+	v[1] = str_starts(str_of(dir), STR("/usr/")) ? dir + strlen("/usr")
+						     : arena_printf(g->a, "/usr%s", dir);
+	return v;
+}
+
 /*
  * A name that the root has already is replaced only where it is a driver's: images carry empty or
  * older ones of these.  The same file needs nothing.
  */
-static bool is_free(const struct gpu_files *g, const char *to, const struct stat *from)
+static bool is_free(struct gpu_files *g, const char *dir, const char *name, const struct stat *from)
 {
-	CLEANUP_FD fd = open_in_root(g->root, to, O_PATH);
-	struct stat st;
+	for (const char *const *place = places_of(g, dir); *place; place++) {
+		CLEANUP_FD fd = open_in_root(g->root, path_join(g->a, *place, name), O_PATH);
+		struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return true;
-	if (st.st_dev == from->st_dev && st.st_ino == from->st_ino)
-		return false;
-	return is_driver_name(str_of(path_base(to))) && S_ISREG(st.st_mode);
+		if (fd < 0 || fstat(fd, &st) < 0)
+			continue;
+		if ((st.st_dev == from->st_dev && st.st_ino == from->st_ino) ||
+			!is_driver_name(str_of(name)) || !S_ISREG(st.st_mode))
+			return false;
+	}
+	return true;
 }
 
 static void add_file(struct gpu_files *g, const char *real, const struct stat *st, const char *dir,
@@ -181,8 +200,8 @@ static void add_file(struct gpu_files *g, const char *real, const struct stat *s
 	for (size_t i = 0; i < g->files.n; i++)
 		if (!strcmp(g->files.v[i].to, to))
 			return;
-	if (!is_free(g, to, st)) {
-		log_debug("'%s' is in the root already and stays as it is", to);
+	if (!is_free(g, dir, name, st)) {
+		log_debug("'%s' is in the root already and stays as it is", name);
 		return;
 	}
 	*VEC_PUSH(g->a, &g->files) = (struct gpu_file){arena_strdup(g->a, real), to};
