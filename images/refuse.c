@@ -3,6 +3,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /*
@@ -51,6 +52,21 @@ static int refuse(struct err *e, const char *what, const char *by, int error)
 	return err_set(e, ERR_SANDBOX, "the sandbox cannot %s: %s (%s)", what, by, strerror(error));
 }
 
+/* The kind of namespaces that there may be none of; else user, of which a process needs most. */
+static const char *used_up(void)
+{
+	static const char *const kinds[] = {"mnt", "pid", "net", "ipc", "uts", "cgroup"};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		char path[64];
+
+		snprintf(path, sizeof path, "/proc/sys/user/max_%s_namespaces", kinds[i]);
+		if (setting(path, 1) == 0)
+			return kinds[i];
+	}
+	return "user";
+}
+
 /* Known for every step; 0 where none of these is the cause. */
 static int refused_by_setting(const char *what, int error, struct err *e)
 {
@@ -60,8 +76,11 @@ static int refused_by_setting(const char *what, int error, struct err *e)
 				     "user.max_user_namespaces=10000'");
 	}
 	if (error == ENOSPC || error == EUSERS) {
+		const char *name = used_up();
+
 		refuse(e, what, "this system's limit of namespaces is reached", error);
-		return err_advise(e, "raise user.max_user_namespaces (sysctl)");
+		return err_advise(
+			e, "have an administrator raise user.max_%s_namespaces (sysctl)", name);
 	}
 	if (geteuid() != 0 && setting("/proc/sys/kernel/unprivileged_userns_clone", 1) == 0) {
 		refuse(e, what, "ordinary users may not make user namespaces here", error);
