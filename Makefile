@@ -132,7 +132,7 @@ fault: ## fail every file system call in turn, and see what is left (slow)
 .PHONY: bench
 bench: ## time envbuild beside yardsticks of the same work, into build/bench.json
 	tools/deps build test bench
-	$(SUBMAKE) all
+	$(SUBMAKE) all tools
 	@tests/bench/run $(BUILD) $(PARTS)
 SECONDS ?= 60
 fuzz-run: ## fuzz every target for SECONDS (60) each
