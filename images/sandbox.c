@@ -1,6 +1,8 @@
 #include "images/sandbox.h"
 
 #include "base/file.h"
+#include "base/log.h"
+#include "images/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,16 +90,36 @@ static int map_ids(const struct plan *plan, pid_t pid)
 
 static void child_main(struct child *c);
 
-static pid_t clone_child(struct child *c)
+/* clone3(2), Linux 5.7: into a control group, which is cheaper than moving there. */
+static long clone_into(unsigned long flags, const char *group)
+{
+	enum { NR_CLONE3 = 435 };
+	CLEANUP_FD fd = open(group, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls,
+			set_tid, set_tid_size, cgroup;
+	} args = {.flags = (flags & ~UINT64_C(0xff)) | UINT64_C(0x200000000),
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)fd};
+
+	return syscall(NR_CLONE3, &args, sizeof args);
+}
+
+/* group: where the child goes; *moved says whether it is there. NULL: none. */
+static pid_t clone_child(struct child *c, const char *group, bool *moved)
 {
 	unsigned long flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
 			      CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD;
-	long pid;
+	long pid = -1;
 
 	if (!c->job->network)
 		flags |= CLONE_NEWNET;
+	if (group)
+		pid = clone_into(flags, group);
+	*moved = pid >= 0;
 	/* as fork does, with one more process saved: the libc knows no clone without a stack */
-	pid = syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+	if (pid < 0)
+		pid = syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
 	if (pid == 0)
 		child_main(c);
 	return (pid_t)pid;
@@ -116,16 +138,30 @@ static int report_failure(const struct job *job, const struct spawn_report *repo
 	return sandbox_refused(report, e);
 }
 
-static int run_child(struct child *c, struct spawn *spawn, struct spawn_report *report, int *status,
-	struct err *e)
+static void say_unlimited(const struct plan *plan)
 {
-	pid_t pid = clone_child(c);
+	if (plan->max_processes == ENGINE_MAX_PROCESSES)
+		log_debug("the processes of jobs are not limited: no control group can be made");
+	else
+		log_warn("--max-processes is not kept for root on this kernel: no control group "
+			 "can be made");
+}
+
+static int run_in_group(struct child *c, struct spawn *spawn, const char *group,
+	struct spawn_report *report, int *status, struct err *e)
+{
+	struct arena a = {0};
+	bool moved;
+	pid_t pid = clone_child(c, group, &moved);
 	int r;
 
 	if (pid < 0) {
 		*report = (struct spawn_report){.step = STEP_USERNS, .error = errno};
 		return sandbox_refused(report, e);
 	}
+	if (group && !moved && cgroup_add(&a, group, pid) < 0)
+		say_unlimited(c->plan);
+	arena_release(&a);
 	if (map_ids(c->plan, pid) < 0) {
 		*report = (struct spawn_report){.step = STEP_MAP, .error = errno};
 		kill(pid, SIGKILL);
@@ -136,6 +172,27 @@ static int run_child(struct child *c, struct spawn *spawn, struct spawn_report *
 	r = spawn_wait(spawn, pid, SIGKILL, report, status, e);
 	if (r == 0 && report->step)
 		return report_failure(c->job, report, e);
+	return r;
+}
+
+/*
+ * A control group where nothing else binds root.  Where none can be made, as in most containers, the
+ * job has the limit that the container has.
+ */
+static int run_child(struct child *c, struct spawn *spawn, struct spawn_report *report, int *status,
+	struct err *e)
+{
+	struct arena a = {0};
+	bool wanted = c->plan->limit == LIMIT_CGROUP && !c->plan->probe;
+	char *group = wanted ? cgroup_make(&a, c->plan->max_processes) : NULL;
+	int r;
+
+	if (wanted && !group)
+		say_unlimited(c->plan);
+	r = run_in_group(c, spawn, group, report, status, e);
+	if (group)
+		cgroup_remove(group);
+	arena_release(&a);
 	return r;
 }
 

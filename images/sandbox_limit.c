@@ -64,7 +64,7 @@ void child_limit(struct child *c)
 	case LIMIT_RLIMIT:
 		limit_user(c);
 		break;
-	case LIMIT_CGROUP:
+	case LIMIT_CGROUP: /* the parent has seen to it */
 		break;
 	}
 }
