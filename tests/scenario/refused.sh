@@ -65,7 +65,7 @@ rm -f "$T/kernel/"*
 
 # A sandbox in a sandbox is as one in a container.
 told "a seccomp filter" 'seccomp filter, as container engines' 'security-opt seccomp=unconfined' \
-  "$T/bin/sandbox" --ro "$T/bin:/mnt" -- /mnt/sandbox --probe
+  "$T/bin/sandbox" --ro "$T/bin:/mnt" --env ASAN_OPTIONS=detect_leaks=0 -- /mnt/sandbox --probe
 
 # Parts of /proc that are hidden, as container engines do, forbid a new one.
 told "a masked /proc" 'parts of it are hidden here' 'systempaths=unconfined' \
@@ -97,8 +97,12 @@ grep -v '\[vsyscall\]' /proc/self/maps >"$T/maps"
 without_vsyscall() {
   unshare -m sh -c 'mount --bind "$1" /proc/$$/maps && shift && exec "$@"' sh "$T/maps" "$@"
 }
-told "no vsyscall" 'programs of glibc 2\.12 crash on this kernel, which has no vsyscall page' \
-  'vsyscall=emulate' without_vsyscall "$T/bin/sandbox" --target rhel6 --root "$T/old" -- /bin/true
+if grep -q __asan_init "$T/bin/sandbox"; then
+  skip "no vsyscall" "AddressSanitizer reads /proc/self/maps, too"
+else
+  told "no vsyscall" 'programs of glibc 2\.12 crash on this kernel, which has no vsyscall page' \
+    'vsyscall=emulate' without_vsyscall "$T/bin/sandbox" --target rhel6 --root "$T/old" -- /bin/true
+fi
 if grep -q '\[vsyscall\]' /proc/self/maps; then
   expect 125 "with vsyscall it is tried" "$T/bin/sandbox" --target rhel6 --root "$T/old" -- /bin/true
   says "with vsyscall: the program is missing, no more" "cannot run '/bin/true' in the sandbox"
