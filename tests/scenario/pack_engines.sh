@@ -88,6 +88,17 @@ expect 0 "all killed at once: the next run works" "$ENVBUILD" pack --engine none
 check "and removes the links" no_links
 cd "$T/project" || exit 1
 
+# What a test may write, from envbuild.yml; links, pip and the prefix itself stay below it.
+mkdir "$T/quota" && cd "$T/quota" || exit 1
+cp "$T/kill/environment.yml" .
+echo 'test: {script: fill.sh, quota: 16M}' >envbuild.yml
+echo 'head -c 20000000 /dev/zero >/tmp/project/big' >fill.sh
+expect 6 "a test that writes more than its quota" "$ENVBUILD" pack
+check "it says so" grep -q 'had written all that --quota allows' "$T/err"
+expect 0 "one that does not" "$ENVBUILD" pack --quota 30M
+check "what it changed is known" grep -q '"big"' ./*.run.json
+cd "$T/project" || exit 1
+
 # A user namespace may forbid those below it: as a hardened host or an ordinary container does.
 refuse='echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"'
 if unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && ! unshare -U true' 2>/dev/null; then
