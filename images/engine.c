@@ -288,8 +288,10 @@ static int open_spare(struct engine *en, struct arena *a, const struct job *job,
 static void set_extras(const struct engine *en, struct arena *a, const struct job *job, int *kept,
 	struct plan *plan)
 {
-	if (en->max_processes)
+	if (en->max_processes) {
 		plan->max_processes = en->max_processes;
+		plan->asked = true;
+	}
 	if (en->max_bytes) {
 		plan->max_bytes = en->max_bytes;
 		plan->quota = true;

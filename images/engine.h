@@ -31,7 +31,8 @@ struct engine_options {
 	const char *state_dir; /* for overlays and temporaries, on a real disk; made if missing */
 	const char *digest; /* "sha256:HEX" of the root's image; NULL: a folder of the caller's */
 	enum gpu_mode gpu;  /* for jobs that ask for it */
-	unsigned max_processes; /* and threads, of one job at a time; 0: ENGINE_MAX_PROCESSES */
+	/* And threads, of one job at a time; 0: ENGINE_MAX_PROCESSES, more where there are many cores. */
+	unsigned max_processes;
 	uint64_t max_bytes; /* what one job may write outside its read-write binds; 0: no quota */
 };
 

@@ -72,6 +72,15 @@ static void add_binds(struct plan *plan, const struct prepared *p)
 		};
 }
 
+unsigned plan_max_processes(void)
+{
+	enum { PER_CORE = 256 };
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores > ENGINE_MAX_PROCESSES / PER_CORE ? (unsigned)cores * PER_CORE
+						       : ENGINE_MAX_PROCESSES;
+}
+
 uint64_t plan_memory(void)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
@@ -108,7 +117,7 @@ int plan_make(struct arena *a, const char *root, const char *dir, bool overlay,
 		.overlay = overlay,
 		.hide_homes = is_host,
 		.full_map = geteuid() == 0,
-		.max_processes = ENGINE_MAX_PROCESSES,
+		.max_processes = plan_max_processes(),
 		.limit = limit_way(system.release, geteuid() == 0),
 		.max_bytes = plan_memory() / 2};
 	if (stat(root, &st) < 0)

@@ -43,6 +43,9 @@ int binds_answer(
 /* Is nothing, or next to nothing, left of the job's tmpfs? */
 bool kept_is_full(int kept);
 
+/* The limit where none is asked for: a test with a thread for each core in each of as many processes
+ * is common, so it grows with them. */
+unsigned plan_max_processes(void);
 /* Bytes of this machine's memory. */
 uint64_t plan_memory(void);
 /* The plan of a job in `root`; dir is the job's folder. */

@@ -140,7 +140,7 @@ static int report_failure(const struct job *job, const struct spawn_report *repo
 
 static void say_unlimited(const struct plan *plan)
 {
-	if (plan->max_processes == ENGINE_MAX_PROCESSES)
+	if (!plan->asked)
 		log_debug("the processes of jobs are not limited: no control group can be made");
 	else
 		log_warn("--max-processes is not kept for root on this kernel: no control group "

@@ -65,6 +65,7 @@ struct plan {
 	bool probe;    /* run nothing; status is PROBE_NO_OVERLAY where overlays are refused */
 	bool full_map; /* all ids of ours, not only the caller's own */
 	unsigned max_processes;
+	bool asked; /* for that number, by the user */
 	enum limit_way limit;
 	uint64_t max_bytes; /* of the job's tmpfs: root layer, /tmp, /run, /dev/shm */
 	bool quota;         /* everything has to lie in it */

@@ -31,8 +31,11 @@ static int drop_capabilities(void)
 	struct __user_cap_data_struct none[2] = {0};
 
 	for (unsigned long i = 0; i < 64; i++)
-		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno != EINVAL)
-			return -1;
+		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0) {
+			if (errno != EINVAL)
+				return -1;
+			break; /* the kernel's last one was before it */
+		}
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
 		return -1;
 	return (int)syscall(SYS_capset, &header, none);
