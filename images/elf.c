@@ -291,24 +291,11 @@ int elf_read(struct arena *a, const char *name, struct str bytes, struct elf *ou
 	return 1;
 }
 
-#if defined(__aarch64__)
-enum { NATIVE = EM_AARCH64 };
-#else
-enum { NATIVE = EM_X86_64 };
-#endif
-
 bool elf_is_native(const struct elf *elf)
 {
-	return elf->machine == NATIVE;
-}
-
-bool elf_is_of_this_machine(struct str bytes)
-{
-	Elf64_Ehdr h;
-
-	if (bytes.n < sizeof h)
-		return false;
-	memcpy(&h, bytes.p, sizeof h);
-	return memcmp(h.e_ident, ELFMAG, SELFMAG) == 0 && h.e_ident[EI_CLASS] == ELFCLASS64 &&
-	       h.e_machine == NATIVE;
+#if defined(__aarch64__)
+	return elf->machine == EM_AARCH64;
+#else
+	return elf->machine == EM_X86_64;
+#endif
 }

@@ -40,7 +40,5 @@ struct elf {
 int elf_read(struct arena *a, const char *name, struct str bytes, struct elf *out, struct err *e);
 /* Is it of the kind of machine that this program was built for? */
 bool elf_is_native(const struct elf *elf);
-/* Do these bytes, the first 64 or more of a file, begin as such a file does? */
-bool elf_is_of_this_machine(struct str bytes);
 
 #endif

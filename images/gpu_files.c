@@ -2,15 +2,16 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "images/elf.h"
 #include "images/libc.h"
 
-#include <elf.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-enum { MAX_NAME = 256, MAX_PROGRAM_HEADERS = 128, MAX_DYNAMIC = 4096 };
+enum { MAX_NAME = 256 };
 
 int gpu_files_open(struct gpu_files *g, const char *root, struct err *e)
 {
@@ -75,70 +76,26 @@ static void add_node(struct gpu_files *g, const char *path)
 
 /* --- a library's own name ----------------------------------------------------------------- */
 
-static bool read_at(int fd, void *p, size_t n, uint64_t at)
-{
-	return at <= INT64_MAX && pread(fd, p, n, (off_t)at) == (ssize_t)n;
-}
-
-/* Where an address of the loaded library lies in its file. */
-static bool offset_of(const Elf64_Phdr *v, size_t n, uint64_t address, uint64_t *out)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (v[i].p_type != PT_LOAD || address < v[i].p_vaddr ||
-			address - v[i].p_vaddr >= v[i].p_filesz)
-			continue;
-		*out = v[i].p_offset + (address - v[i].p_vaddr);
-		return true;
-	}
-	return false;
-}
-
-/* DT_SONAME and the table of names that it points into. */
-static bool find_name(int fd, const Elf64_Phdr *dynamic, uint64_t *name, uint64_t *table)
-{
-	bool found = false;
-
-	*table = 0;
-	for (uint64_t i = 0; i < MAX_DYNAMIC && i < dynamic->p_filesz / sizeof(Elf64_Dyn); i++) {
-		Elf64_Dyn d;
-
-		if (!read_at(fd, &d, sizeof d, dynamic->p_offset + i * sizeof d) ||
-			d.d_tag == DT_NULL)
-			break;
-		if (d.d_tag == DT_STRTAB)
-			*table = d.d_un.d_ptr;
-		if (d.d_tag == DT_SONAME) {
-			*name = d.d_un.d_val;
-			found = true;
-		}
-	}
-	return found && *table;
-}
-
 /* 1: a library of this machine, named out[] or without a name; 0: none. */
 static int read_soname(int fd, char out[MAX_NAME])
 {
-	Elf64_Phdr headers[MAX_PROGRAM_HEADERS];
-	uint64_t name = 0, table = 0, at = 0;
-	Elf64_Ehdr h;
-	ssize_t n;
+	struct arena scratch = {0};
+	struct err ignored = {0};
+	struct str bytes;
+	struct elf elf;
+	int r = 0;
 
 	out[0] = 0;
-	if (!read_at(fd, &h, sizeof h, 0) || !elf_is_of_this_machine(str_n((char *)&h, sizeof h)) ||
-		h.e_phentsize != sizeof *headers || h.e_phnum > MAX_PROGRAM_HEADERS ||
-		!read_at(fd, headers, h.e_phnum * sizeof *headers, h.e_phoff))
+	if (fd_map(fd, &bytes, NULL) < 0)
 		return 0;
-	for (size_t i = 0; i < h.e_phnum; i++) {
-		if (headers[i].p_type != PT_DYNAMIC)
-			continue;
-		if (!find_name(fd, &headers[i], &name, &table) ||
-			!offset_of(headers, h.e_phnum, table, &at) || name > INT32_MAX)
-			return 1;
-		n = pread(fd, out, MAX_NAME - 1, (off_t)(at + name));
-		out[n > 0 ? n : 0] = 0;
-		return 1;
+	if (elf_read(&scratch, "", bytes, &elf, &ignored) == 1 && elf_is_native(&elf)) {
+		snprintf(out, MAX_NAME, "%.*s", STR_ARG(elf.soname));
+		r = 1;
 	}
-	return 0;
+	file_unmap(bytes);
+	arena_release(&scratch);
+	err_release(&ignored);
+	return r;
 }
 
 /* --- files -------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@ int open_in_root_walking(int root_fd, const char *path, int flags);
  */
 int make_in_root(int root_fd, const char *path);
 
-/* The place of a root's C library for this machine, relative ("usr/lib64/libc.so.6"), or NULL. */
+/* The place of a root's C library, relative ("usr/lib64/libc.so.6"), or NULL. */
 const char *root_libc_place(int root_fd);
 
 /*

@@ -164,6 +164,48 @@ the_command() {
   cd / || exit 1
 }
 
+# A target that has a GPU, whose files are found by the profile's own lists.
+by_hand() {
+  cat >"$T/gpu.yml" <<EOC
+name: gpu
+subdir: linux-64
+virtual-packages: [__glibc=2.17, __linux=3.10.0, __unix=0=0, __archspec=1=x86_64]
+gpu:
+  device-nodes: ["/dev/envbuild-test-gpu[0-9]*"]
+  libraries: ["libcuda.so.*"]
+  programs: [nvidia-smi]
+EOC
+  cd "$T/work" || exit 1
+  by_profile() { # by_profile PATH OPTION...
+    path=$1
+    shift
+    env LD_LIBRARY_PATH="$T/driver" PATH="$path" CDI_SPEC_DIRS="$T/none" TMPDIR="$T" \
+      "$ENVBUILD" test demo -t "$T/gpu.yml" --image / --test ask.sh "$@"
+  }
+  if by_profile "$PATH" 2>&1 | grep -q "unknown key 'gpu'"; then
+    skip "$who: a target's GPU" "profiles have no gpu: here"
+    cd / || exit 1
+    return
+  fi
+  expect 0 "$who: a target's GPU" by_profile "$T/driver/bin:$PATH"
+  says "$who: by its profile" '^CUDA 12020, device open$'
+  says "$who: and its programs" '^the program of the driver$'
+  expect 6 "$who: --gpu none" by_profile "$T/driver/bin:$PATH" --gpu none
+  rm -f $node
+  expect 6 "$who: without the device" by_profile "$T/driver/bin:$PATH"
+  same "$who: a warning says so, once" "$(grep -c "warning: .*there is no device '/dev/envbuild-test" \
+    "$T/err")" 1
+  says "$who: and how to do without" 'warning: .*--gpu none'
+  expect 1 "$who: --gpu require" by_profile "$T/driver/bin:$PATH" --gpu require
+  mknod $node c 1 3
+  chmod 666 $node
+  rm "$T/driver/libcuda.so.535.104"
+  expect 1 "$who: without the library" by_profile "$T/driver/bin:$PATH" --gpu require
+  says "$who: it is named" "no driver library 'libcuda\.so\.\*' here"
+  check "the library is built again" build
+  cd / || exit 1
+}
+
 as=as_root
 if ! "$T/bin/sandbox" --probe 2>"$T/why"; then
   skip_all "$(sed -n 's/^envbuild: error: //p' "$T/why")"
@@ -186,6 +228,7 @@ root=
 who="root, on /"
 lister
 the_command
+by_hand
 if as_user "$T/bin/sandbox" --probe 2>"$T/why"; then
   as=as_user
   who="user, on /"

@@ -21,7 +21,7 @@ static char work[] = "/tmp/images_gpu.XXXXXX";
 struct library {
 	Elf64_Ehdr head;
 	Elf64_Phdr load, dynamic;
-	Elf64_Dyn entries[3];
+	Elf64_Dyn entries[4];
 	char names[64];
 };
 
@@ -47,7 +47,8 @@ static void write_library(const char *rel, const char *soname, uint64_t names_at
 			.p_filesz = sizeof l.entries},
 		.entries = {{.d_tag = DT_SONAME, .d_un.d_val = names_at},
 			{.d_tag = DT_STRTAB,
-				.d_un.d_ptr = 0x10000 + offsetof(struct library, names)}},
+				.d_un.d_ptr = 0x10000 + offsetof(struct library, names)},
+			{.d_tag = DT_STRSZ, .d_un.d_val = sizeof l.names}},
 	};
 
 #ifdef __aarch64__
@@ -57,6 +58,7 @@ static void write_library(const char *rel, const char *soname, uint64_t names_at
 #endif
 	memcpy(l.head.e_ident, ELFMAG, SELFMAG);
 	l.head.e_ident[EI_CLASS] = ELFCLASS64;
+	l.head.e_ident[EI_DATA] = ELFDATA2LSB;
 	memcpy(l.names + 1, soname, strlen(soname));
 	write_file(rel, str_n((const char *)&l, sizeof l));
 }
@@ -179,7 +181,8 @@ static void test_not_over_the_system(void **state)
 	}
 	assert_string_equal(source_of(&g, "/usr/lib64/libc.so.6"), "");
 	assert_string_equal(source_of(&g, "/usr/bin/bash"), "");
-	assert_int_equal(g.n_files, 6);
+	/* a broken one is none */
+	assert_int_equal(g.n_files, 5);
 }
 
 static void refused(const char *text, const char *why)
