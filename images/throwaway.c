@@ -96,6 +96,14 @@ static bool is_opaque(int dir, const char *rel)
 	return fd >= 0 && fgetxattr(fd, "user.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
+/* What is thrown away may be locked, even for its owner; its mode has been looked at. */
+static void unlock_folder(int dir, const char *rel, const struct stat *st)
+{
+	if (S_ISDIR(st->st_mode) && (st->st_mode & 0500) != 0500 &&
+		fchmodat(dir, rel, (st->st_mode & 07777) | 0700, 0) < 0)
+		log_debug("'%s' stays locked", rel);
+}
+
 static int visit_upper(void *ctx, const char *rel, const struct stat *st, struct err *e)
 {
 	struct compare *c = ctx;
@@ -110,6 +118,7 @@ static int visit_upper(void *ctx, const char *rel, const struct stat *st, struct
 		   (S_ISDIR(st->st_mode) && is_opaque(c->here, rel))) {
 		add_change(c, rel);
 	}
+	unlock_folder(c->here, rel, st);
 	return 0;
 }
 
@@ -127,6 +136,7 @@ static int visit_copy(void *ctx, const char *rel, const struct stat *st, struct 
 	if (fstatat(c->there, rel, &original, AT_SYMLINK_NOFOLLOW) < 0 ||
 		!same_entry(c->here, st, c->there, &original, rel, true))
 		add_change(c, rel);
+	unlock_folder(c->here, rel, st);
 	return 0;
 }
 

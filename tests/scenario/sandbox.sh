@@ -1,5 +1,5 @@
 #!/bin/sh
-# shellcheck disable=SC2086 # $root is a list of options
+# shellcheck disable=SC2086 # $root and $more are lists of options
 # The sandbox: what a job sees, cannot do and leaves behind; as root and as an ordinary user, on
 # this machine's root and on one of glibc 2.17.
 # timeout: 300
@@ -223,6 +223,14 @@ changed /tmp/a/file: ."
     sh -c 'cd /tmp/project && rm -r sub && mkdir sub && ls sub | wc -l'
   is "$who: is empty" '^0$'
   is_not "$who: its files" '^two'
+  for more in "" "--bytes 10000000"; do
+    job 0 "a folder that is locked${more:+, under a quota}" $more \
+      --throw "$home/project:/tmp/project" -- \
+      sh -c 'cd /tmp/project && mkdir d && echo x >d/x && chmod 0 d sub'
+    same "$who: what it holds is listed, too" "$(cat "$T/err")" "changed /tmp/project: d
+changed /tmp/project: d/x
+changed /tmp/project: sub"
+  done
   job 0 "a read-write bind is the folder itself" --rw "$home/prefix:/opt/a/long/prefix" -- \
     sh -c 'cd /opt/a/long/prefix && mv d f && echo x >f/e/g && ln f/e/g h'
   same "$who: folders can be renamed there" "$(cat "$home/prefix/f/e/g" "$home/prefix/h")" "x
