@@ -2,16 +2,13 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "images/elf.h"
 #include "images/libc.h"
 
+#include <elf.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-enum { MAX_NAME = 256 };
 
 int gpu_files_open(struct gpu_files *g, const char *root, struct err *e)
 {
@@ -76,26 +73,25 @@ static void add_node(struct gpu_files *g, const char *path)
 
 /* --- a library's own name ----------------------------------------------------------------- */
 
-/* 1: a library of this machine, named out[] or without a name; 0: none. */
-static int read_soname(int fd, char out[MAX_NAME])
+/* 1: a library of this machine, with its name or without; 0: none. */
+static int read_soname(struct arena *a, const char *path, const char **soname)
 {
-	struct arena scratch = {0};
 	struct err ignored = {0};
+	struct arena scratch = {0};
 	struct str bytes;
 	struct elf elf;
-	int r = 0;
+	int r = file_map(path, &bytes, &ignored) < 0 ? -1 : 0;
 
-	out[0] = 0;
-	if (fd_map(fd, &bytes, NULL) < 0)
-		return 0;
-	if (elf_read(&scratch, "", bytes, &elf, &ignored) == 1 && elf_is_native(&elf)) {
-		snprintf(out, MAX_NAME, "%.*s", STR_ARG(elf.soname));
-		r = 1;
+	if (r == 0) {
+		r = elf_read(&scratch, path, bytes, &elf, &ignored) == 1 && elf_is_native(&elf) &&
+		    elf.type == ET_DYN;
+		if (r)
+			*soname = arena_cstr(a, elf.soname);
+		file_unmap(bytes);
 	}
-	file_unmap(bytes);
-	arena_release(&scratch);
 	err_release(&ignored);
-	return r;
+	arena_release(&scratch);
+	return r > 0;
 }
 
 /* --- files -------------------------------------------------------------------------------- */
@@ -175,10 +171,9 @@ static bool is_library_name(const char *name)
 static void add_library(
 	struct gpu_files *g, const char *real, const struct stat *st, const char *name)
 {
-	CLEANUP_FD fd = open(real, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	char soname[MAX_NAME];
+	const char *soname = "";
 
-	if (fd < 0 || !g->libraries || !read_soname(fd, soname)) {
+	if (!g->libraries || !read_soname(g->a, real, &soname)) {
 		log_debug("'%s' is no library for this root", real);
 		return;
 	}
