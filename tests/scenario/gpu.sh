@@ -186,11 +186,6 @@ EOC
     env LD_LIBRARY_PATH="$T/plain" PATH="$path" CDI_SPEC_DIRS="$T/none" TMPDIR="$T" \
       "$ENVBUILD" test demo -t "$T/gpu.yml" --image / --test ask.sh "$@"
   }
-  if by_profile "$PATH" 2>&1 | grep -q "unknown key 'gpu'"; then
-    skip "$who: a target's GPU" "profiles have no gpu: here"
-    cd / || exit 1
-    return
-  fi
   expect 0 "$who: a target's GPU" by_profile "$T/plain/bin:$PATH"
   says "$who: by its profile" '^CUDA 12020, device open$'
   says "$who: and its programs" '^the program of the driver$'
