@@ -19,12 +19,14 @@ import argparse
 import fnmatch
 import glob
 import hashlib
+import io
 import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
@@ -91,6 +93,20 @@ def make_channel(program, folder):
     subprocess.run([program, 'channel', 'index', folder, '-q'], check=True)
 
 
+def make_root(path):
+    """A root file system of two layers' worth of kinds."""
+    with tarfile.open(path, 'w:gz') as tar:
+        for name, kind, link, data in (
+                ('usr/bin', tarfile.DIRTYPE, '', b''), ('bin', tarfile.SYMTYPE, 'usr/bin', b''),
+                ('bin/tool', tarfile.REGTYPE, '', b'tool' * 9000),
+                ('usr/bin/twin', tarfile.LNKTYPE, 'bin/tool', b''),
+                ('etc/passwd', tarfile.REGTYPE, '', b'root\n'),
+                ('etc/passwd', tarfile.REGTYPE, '', b'other\n')):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size, info.mode = kind, link, len(data), 0o755
+            tar.addfile(info, io.BytesIO(data))
+
+
 class Way:
     """One command, and what it makes."""
 
@@ -111,7 +127,8 @@ class Sweep:
         self.place = os.path.join(work, 'place')
         self.cache = os.path.join(self.place, 'cache')
         self.saved = os.path.join(work, 'saved')
-        self.env = dict(os.environ, ENVBUILD_CACHE=self.cache, SOURCE_DATE_EPOCH='1600000000',
+        self.data = os.path.join(self.place, 'data')
+        self.env = dict(os.environ, ENVBUILD_CACHE=self.cache, ENVBUILD_DATA=self.data, SOURCE_DATE_EPOCH='1600000000',
                         LC_ALL='C')
         make_channel(self.program, self.channel)
 
@@ -141,6 +158,7 @@ class Sweep:
         os.mkdir(self.place)
         self.environment('environment.yml', ['two'])
         self.environment('other.yml', ['one', 'three'])
+        make_root(os.path.join(self.place, 'root.tgz'))
         for words in way.setup or ():
             self.good(words)
         if not way.warm:
@@ -218,8 +236,8 @@ class Sweep:
 
     def leftovers(self, when):
         found = []
-        for name in ('tmp', 'work'):
-            folder = os.path.join(self.cache, name)
+        for name in ('cache/tmp', 'cache/work', 'data/images/work'):
+            folder = os.path.join(self.place, name)
             if os.path.isdir(folder) and os.listdir(folder):
                 found.append('%s: left in %s: %s' % (when, name, os.listdir(folder)[0]))
         return found
@@ -277,6 +295,9 @@ WAYS = [
         setup=[['install', '-t', 'host', '-q', '-p', 'other']], warm=True, stepwise=True, mends=True),
     Way('clean', ['cache', 'clean', '--all', '-q'], 'cache/pkgs',
         setup=[['install', '-t', 'host', '-q', '-p', 'other']], warm=True, stepwise=True, old=True),
+    Way('image import', ['image', 'import', 'x', 'root.tgz', '-q'], 'data/images/trees'),
+    Way('image rm', ['image', 'rm', 'x', '-q'], 'data/images/names', once=True,
+        setup=[['image', 'import', 'x', 'root.tgz', '-q']]),
 ]
 
 
