@@ -47,6 +47,22 @@ expect 0 "names refused, too" env NAMES=1 bash -c "$(declare -f unlocked install
 same "all is copied" "$(sums copied)" "$(sums good)"
 same "nothing is left of the marks" "$(find copied p1 p2 p3 -name '.envbuild*')" ""
 
+# --- images ---
+mkdir -p root/etc root/usr && echo x >root/etc/x && tar -C root -cf root.tar . && export ENVBUILD_DATA=$T/data
+image() { unlocked "$ENVBUILD" image "$@" -q; }
+for i in 1 2 3; do
+  image import "i$i" root.tar 2>"out.$i" &
+  pids[i]=$!
+done
+bad=
+for i in 1 2 3; do wait "${pids[i]}" || bad="$bad $i: $(cat "out.$i")"; done
+same "three import an image at once" "$bad$(ls data/images/trees | wc -l)" 1
+expect 0 "all have it" image show i1
+expect 0 "two names go" image rm i1 i2
+same "the tree stays for the third" "$(cat data/images/trees/*/root/etc/x)" x
+expect 0 "the third goes" image rm i3
+same "and the tree" "$(ls -A data/images/trees)" ""
+
 # --- two in one folder ---
 for names in "" 1; do
   rm -rf two
