@@ -12,6 +12,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void unpack(struct str packed, size_t step, struct buf *out, struct err *e)
 {
@@ -491,6 +492,87 @@ static void a_wrong_checksum_in_a_zip_is_noticed(void **state)
 	tar_close(r);
 }
 
+/* A file without a name; the caller's to close. */
+static int file_of(struct str data)
+{
+	struct err e = {0};
+	char path[] = "/tmp/base_archive.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(write_full(fd, data.p, data.n, &e), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+static void three_files(struct buf *tar, struct arena *a)
+{
+	static const size_t sizes[] = {10, 300000, 700};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct str data = some_data(a, sizes[i]);
+		struct member m = {.path = arena_strf(a, "%zu/%0*d", i, i == 1 ? 200 : 5, 7),
+			.type = MEMBER_FILE,
+			.mode = 0644,
+			.size = data.n};
+
+		tar_header(tar, &m);
+		buf_str(tar, data);
+		tar_pad(tar, data.n);
+	}
+	tar_end(tar);
+}
+
+static void bodies_are_skipped_and_found(void **state)
+{
+	CLEANUP_ARENA a = {0};
+	CLEANUP_BUF tar = {0}, packed = {0};
+	struct err e = {0};
+	struct member m;
+	char body[10];
+
+	(void)state;
+	three_files(&tar, &a);
+	CLEANUP_FD fd = file_of(buf_view(&tar));
+	struct tar_reader *r = tar_open_fd(fd, "x.tar", &e);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(tar_next(r, &m, &e), 1);
+		assert_int_equal(m.path.p[0], '0' + (int)i);
+		assert_int_equal(pread(fd, body, sizeof body, (off_t)tar_offset(r)), sizeof body);
+		assert_memory_equal(body, some_data(&a, 10).p, sizeof body);
+	}
+	assert_int_equal(tar_next(r, &m, &e), 0);
+	tar_close(r);
+
+	assert_int_equal(gzip_member(buf_view(&tar), 1, &packed, &e), 0);
+	CLEANUP_FD zipped = file_of(buf_view(&packed));
+	r = tar_open_fd(zipped, "x.tar.gz", &e);
+	assert_int_equal(tar_next(r, &m, &e), 1);
+	assert_true(tar_offset(r) == UINT64_MAX);
+	tar_close(r);
+}
+
+static void a_cut_body_that_is_skipped_is_noticed(void **state)
+{
+	CLEANUP_ARENA a = {0};
+	CLEANUP_BUF tar = {0};
+	struct err e = {0};
+	struct member m;
+	int r;
+
+	(void)state;
+	three_files(&tar, &a);
+	CLEANUP_FD fd = file_of(str_n(tar.p, 200000));
+	struct tar_reader *reader = tar_open_fd(fd, "x.tar", &e);
+	while ((r = tar_next(reader, &m, &e)) > 0)
+		;
+	assert_int_equal(r, -1);
+	assert_int_equal(e.code, ERR_INTEGRITY);
+	err_release(&e);
+	tar_close(reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -505,6 +587,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_tar_is_refused),
 		cmocka_unit_test(a_large_member_is_bounded),
 		cmocka_unit_test(a_cut_tar_and_a_failing_source_are_told_apart),
+		cmocka_unit_test(bodies_are_skipped_and_found),
+		cmocka_unit_test(a_cut_body_that_is_skipped_is_noticed),
 		cmocka_unit_test(a_conda_file_is_read_from_the_inside),
 		cmocka_unit_test(a_wrong_checksum_in_a_zip_is_noticed),
 	};

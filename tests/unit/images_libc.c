@@ -212,6 +212,37 @@ static void old_kernels_resolve_the_same(void **state)
 	open_places(open_in_root_walking);
 }
 
+/* path: where the folder is then, below the root. */
+static void check_made(const char *path, const char *want)
+{
+	CLEANUP_FD root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_FD fd = make_in_root(root_fd, path);
+	struct stat made, st;
+
+	if (fd < 0 || fstat(fd, &made) < 0 || stat(path_join(&arena, root, want), &st) < 0 ||
+		st.st_ino != made.st_ino)
+		fail_msg("'%s' is not '%s'", path, want);
+}
+
+static void folders_are_made_in_the_root(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(symlink("usr/lib", path_join(&arena, root, "lib")), 0);
+	assert_int_equal(symlink("/tmp/../../etc", path_join(&arena, root, "out")), 0);
+	assert_int_equal(file_write(path_join(&arena, root, "file"), STR("x"), 0644, &e), 0);
+	check_made("", ".");
+	check_made("a/b/c", "a/b/c");
+	check_made("a/b", "a/b");
+	check_made("lib/x/y", "usr/lib/x/y");
+	check_made("out/x", "etc/x");
+	check_made("a/../../../b", "b");
+	CLEANUP_FD root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(make_in_root(root_fd, "file/x"), -1);
+	assert_int_equal(errno, ENOTDIR);
+}
+
 int main(void)
 {
 #define IN_ROOT(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
@@ -225,6 +256,7 @@ int main(void)
 		IN_ROOT(a_root_satisfies_what_is_not_newer),
 		IN_ROOT(paths_are_resolved_as_in_the_root),
 		IN_ROOT(old_kernels_resolve_the_same),
+		IN_ROOT(folders_are_made_in_the_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
