@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -170,16 +171,21 @@ static int import_file(
 			: import_packed(i, fd, name, reference, e);
 }
 
+/* Signals restart a read: so it begins only when there is something, or was a signal. */
 static ptrdiff_t read_stdin(void *ctx, void *p, size_t n, struct err *e)
 {
+	struct pollfd wait[2] = {
+		{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = interrupt_fd(), .events = POLLIN}};
 	ssize_t got;
 
 	(void)ctx;
-	do
+	do {
+		if (poll(wait, 2, -1) < 0 && errno != EINTR)
+			return err_sys(e, "cannot wait for stdin");
+		if (interrupt_check(e) < 0)
+			return -1;
 		got = read(STDIN_FILENO, p, n);
-	while (got < 0 && errno == EINTR && !interrupted());
-	if (interrupt_check(e) < 0)
-		return -1;
+	} while (got < 0 && (errno == EINTR || errno == EAGAIN));
 	return got < 0 ? err_sys(e, "cannot read stdin") : got;
 }
 

@@ -118,6 +118,17 @@ same "one tree, and nothing at work" \
   "$(ls -A "$T/data/images/trees" | wc -l) $(ls -A "$T/data/images/work" "$T/data/images/names" | tr '\n' ' ')" \
   "1 $T/data/images/names: rhel7  $T/data/images/work: "
 expect 0 "removed" "$ENVBUILD" image rm rhel7
+mkfifo "$T/fifo"
+"$ENVBUILD" image import rhel7 - <"$T/fifo" 2>"$T/err" &
+pid=$!
+exec 7>"$T/fifo"
+while [ -z "$(ls -A "$T/data/images/work")" ]; do sleep 0.05; done
+kill -TERM $pid
+wait $pid
+same "an import that waits for stdin is ended by a signal" "$?" 143
+exec 7>&-
+same "and leaves nothing" "$(ls -A "$T/data/images/work" "$T/data/images/names" | tr '\n' ' ')" \
+  "$T/data/images/names:  $T/data/images/work: "
 pids=
 for _ in 1 2 3 4; do
   "$ENVBUILD" image import -q "rhel7" "$T/root.tgz" 2>>"$T/four" &
