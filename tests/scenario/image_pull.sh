@@ -168,6 +168,27 @@ expect 0 "a line that drops" pull x "$LIAR/drop/team/layered:oci"
 check "goes on where it broke off" grep -Eq '/blobs/[^ ]* 206 bytes=[1-9][0-9]+-' "$T/lies.log"
 check "and is whole" diff -r --no-dereference "$one" "$(tree_of x)"
 
+# Ends a pull that has half of its layers.
+broken_off() { # SIGNAL
+  "$ENVBUILD" image pull k "$LIAR/stall/team/layered:oci" >"$T/out" 2>"$T/err" &
+  broken=$!
+  until [ -n "$(find "$T/cache/work" -name 'layer*' -size +1M 2>/dev/null)" ]; do
+    kill -0 "$broken" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill "-$1" "$broken"
+  wait "$broken" 2>/dev/null
+}
+export ENVBUILD_DATA="$T/data.killed"
+broken_off TERM
+same "a signal ends a pull by that signal" 143 $?
+says "which is said" 'interrupted by Terminated'
+same "and no work stays" "" "$(ls -A "$T/cache/work")"
+broken_off KILL
+same "one that is killed" 137 $?
+expect 0 "harms no later one" pull k "$LIAR/honest/team/layered:oci"
+same "which clears away what it left" "" "$(ls -A "$T/cache/work")"
+
 export ENVBUILD_DATA="$T/data.away"
 expect 0 "blobs at another host" pull x "$LIAR/away/team/layered:oci"
 check "the registry gets the token" grep -q ' 127.0.0.1:[0-9]* Bearer t-s3cret' "$T/lies.log"

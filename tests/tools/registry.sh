@@ -43,7 +43,7 @@ start() { # DIR AUTH; another process may take the free port first, so a few tri
   for _ in 1 2 3 4 5; do
     port=$(free_port)
     write_conf "$1" "$port" "$2" >"$1/config.yml"
-    env -i PATH="$PATH" HOME="$1" docker-registry serve "$1/config.yml" >"$1/log" 2>&1 &
+    env -i PATH="$PATH" HOME="$1" setsid docker-registry serve "$1/config.yml" >"$1/log" 2>&1 &
     pid=$!
     echo "$pid" >"$1/pid"
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -60,7 +60,8 @@ start() { # DIR AUTH; another process may take the free port first, so a few tri
   return 1
 }
 
-# It has nothing to put away, and one that nobody has waited for yet is over, too.
+# It has nothing to put away, and one that nobody has waited for yet is over, too; in a session of its
+# own it is no part of the test then.
 stop() { # DIR
   [ -f "$1/pid" ] || return 0
   pid=$(cat "$1/pid")

@@ -9,6 +9,7 @@
 honest      nothing
 wrong       blobs have other bytes, as many
 cut         blobs end after half, and there are no ranges
+stall       large blobs stop after half
 drop        blobs end after a third for the first two requests, and then go on with ranges
 long        blobs have ten bytes more
 huge        manifests have no end
@@ -34,6 +35,7 @@ import http.server
 import json
 import sys
 import threading
+import time
 
 from port_server import serve
 
@@ -141,6 +143,12 @@ class Liar(http.server.BaseHTTPRequestHandler):
     def blob_cut(self, body, _headers, _):
         self.send(200, body[:len(body) // 2], length=len(body))
         self.close_connection = True
+
+    def blob_stall(self, body, headers, _):
+        if len(body) < 10000:
+            return self.send(200, body, **headers)
+        self.send(200, body[:len(body) // 2], length=len(body))
+        return time.sleep(60)
 
     def blob_drop(self, body, headers, _):
         first = 0
