@@ -134,7 +134,7 @@ const char *const *active_environment(
 	struct arena *a, const struct active *env, struct engine *engine, const char *const *more)
 {
 	static const char PATH[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	bool direct = engine_kind(engine) == ENGINE_NONE;
+	bool direct = engine_is_direct(engine);
 	const char *home = direct ? getenv("HOME") : NULL;
 	const char *in = env->prefix_inside;
 	struct list list = {0};

@@ -68,7 +68,7 @@ static bool is_direct(const struct compile_job *job)
 {
 	struct engine *engine = job->p->request->engine;
 
-	return engine && engine_kind(engine) == ENGINE_NONE;
+	return engine && engine_is_direct(engine);
 }
 
 static const char *add_bind(

@@ -27,7 +27,7 @@ static const char *padded(struct arena *a, const char *dir)
 static int make_host(struct pip_work *w, struct err *e)
 {
 	struct arena *a = w->arena;
-	bool direct = engine_kind(w->request->engine) == ENGINE_NONE;
+	bool direct = engine_is_direct(w->request->engine);
 	struct install_request *r = arena_new(a, struct install_request);
 	struct prefix *host = arena_new(a, struct prefix);
 	const char *dir = path_join(a, w->dir, "host");

@@ -128,7 +128,7 @@ static void bind_wheels(struct install *in, struct bind_list *binds)
 {
 	struct pip_work *w = in->w;
 	struct arena *a = w->arena;
-	bool direct = engine_kind(w->request->engine) == ENGINE_NONE;
+	bool direct = engine_is_direct(w->request->engine);
 
 	for (size_t i = 0; i < in->n; i++) {
 		struct item *item = &in->v[i];

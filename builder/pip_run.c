@@ -94,8 +94,7 @@ int pip_work_open(struct prefix *p, struct pip_work *out, struct err *e)
 	if (!out->dir)
 		return -1;
 	/* Without a sandbox there is no other place than where it is. */
-	out->inside =
-		r->engine && engine_kind(r->engine) == ENGINE_NONE ? out->dir : "/tmp/envbuild-pip";
+	out->inside = r->engine && engine_is_direct(r->engine) ? out->dir : "/tmp/envbuild-pip";
 	for (size_t i = 0; i < sizeof FOLDERS / sizeof *FOLDERS; i++)
 		if (dir_make(path_join(a, out->dir, FOLDERS[i]), e) < 0)
 			return -1;
@@ -254,7 +253,7 @@ static struct str inside_name(struct pip_work *w, struct str text, struct bind_l
 
 	if (!path || (!url && (text.n == 0 || text.p[0] != '/')) || stat(path, &st) < 0)
 		return text;
-	if (engine_kind(w->request->engine) == ENGINE_NONE)
+	if (engine_is_direct(w->request->engine))
 		return text;
 	to = arena_printf(a, "/tmp/envbuild-links/%zu", w->n_made++);
 	if (!S_ISDIR(st.st_mode)) { /* a page of links */

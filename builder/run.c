@@ -129,8 +129,7 @@ static const char **shell_variables(struct arena *a, const struct active *env, c
 /* The prefix comes after the folder that it may lie in. */
 static size_t bind_all(const struct run_request *r, const char *start, struct bind binds[3])
 {
-	enum bind_kind kind =
-		engine_kind(r->engine) == ENGINE_NONE ? BIND_READ_WRITE : BIND_THROW_AWAY;
+	enum bind_kind kind = engine_is_direct(r->engine) ? BIND_READ_WRITE : BIND_THROW_AWAY;
 	size_t n = 0;
 
 	if (r->work_dir && !run_folder_is_systems(r->work_dir))
@@ -145,7 +144,7 @@ static const char *folder(const struct run_request *r)
 {
 	if (!r->work_dir)
 		return "/";
-	if (engine_kind(r->engine) == ENGINE_NONE || !strcmp(r->work_dir, "/tmp") ||
+	if (engine_is_direct(r->engine) || !strcmp(r->work_dir, "/tmp") ||
 		!run_folder_is_systems(r->work_dir))
 		return r->work_dir;
 	return "/";

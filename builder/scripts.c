@@ -44,7 +44,7 @@ static int run_script(struct prefix *p, const struct link_script *s, struct err 
 	const struct record *r = s->record;
 	const char *in = p->request->prefix_inside;
 	/* With engine none the cache's folder is where it is; the sandbox has a place of its own. */
-	bool direct = p->request->engine && engine_kind(p->request->engine) == ENGINE_NONE;
+	bool direct = p->request->engine && engine_is_direct(p->request->engine);
 	const char *source = direct ? s->source_dir : "/tmp/package";
 	const char *path =
 		arena_printf(&a, "%s/%.*s", s->source_dir ? source : in, STR_ARG(s->path));

@@ -202,8 +202,8 @@ static int open_file(struct session *s, const char *operand, struct environment 
 		s->line.options.quota = p->settings.test_quota;
 	if (environment_engine(s, &out->profile, &out->engine, e) < 0)
 		return -1;
-	return environment_install(s, p, &plan, out->engine, out->prefix,
-		engine_kind(out->engine) == ENGINE_NONE, NULL, e);
+	return environment_install(
+		s, p, &plan, out->engine, out->prefix, engine_is_direct(out->engine), NULL, e);
 }
 
 static int open_archive(struct session *s, const char *operand, bool relocate,

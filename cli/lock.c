@@ -60,7 +60,7 @@ static int resolve_in(struct session *s, struct project *p, struct plan *plan,
 		r.unkept = p->updates;
 		r.n_unkept = p->n_updates;
 	}
-	if (engine_kind(engine) == ENGINE_NONE) {
+	if (engine_is_direct(engine)) {
 		r.prefix = output_padded_prefix(&s->arena, prefix, strlen(BUILD_PREFIX));
 		r.prefix_inside = r.prefix;
 		r.copy = true;

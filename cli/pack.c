@@ -157,7 +157,7 @@ static int build(struct pack_run *run, struct err *e)
 	};
 
 	plan_fill_pip(run->s, run->project, plan, &r);
-	if (engine_kind(run->engine) == ENGINE_NONE) {
+	if (engine_is_direct(run->engine)) {
 		/* Without a sandbox the prefix has the path it lies at; its length is the build
 		 * prefix's, so that the archive does not depend on the engine. */
 		r.prefix = output_padded_prefix(a, prefix, strlen(BUILD_PREFIX));
@@ -304,7 +304,7 @@ static void json_run(struct json_out *w, const struct pack_run *run)
 	jw_key(w, "started");
 	jw_int(w, run->started);
 	jw_key(w, "engine");
-	jw_cstr(w, engine_kind(run->engine) == ENGINE_NONE ? "none" : "builtin");
+	jw_cstr(w, engine_name(run->engine));
 	jw_key(w, "steps");
 	jw_object(w);
 	n = log_steps(&steps);

@@ -8,7 +8,7 @@
 /* What is lost and what stays, before anything is done. */
 static void say(const struct environment *env, const struct run_request *r, bool own_prefix)
 {
-	bool direct = engine_kind(env->engine) == ENGINE_NONE;
+	bool direct = engine_is_direct(env->engine);
 	bool typed = !r->argv && run_at_terminal();
 
 	if (typed && direct && own_prefix)

@@ -2,27 +2,13 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "images/engine_ops.h"
 #include "images/libc.h"
-#include "images/none.h"
-#include "images/plan.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-struct engine {
-	struct arena arena;
-	enum engine_kind kind;
-	const struct profile *profile;
-	char *root;
-	struct state state;
-	struct state spare; /* opened when a job throws a folder away that holds the state folder */
-	bool overlay;       /* overlays work here */
-	struct gpu gpu;     /* without nodes: none */
-	unsigned max_processes;
-	uint64_t max_bytes;
-};
 
 /* --- probing ------------------------------------------------------------------------------ */
 
@@ -78,19 +64,53 @@ int engine_probe(struct err *e)
 	return r;
 }
 
+static int open_builtin(struct engine *en, struct err *e)
+{
+	return probe(&en->state, en->root, &en->overlay, e);
+}
+
+static int run_builtin(struct engine *en, struct arena *a, struct job *job,
+	const struct place places[2], int *status, struct err *e);
+
+static const struct engine_ops builtin_ops = {
+	.kind = ENGINE_BUILTIN,
+	.name = "builtin",
+	.quota = true,
+	.open = open_builtin,
+	.run = run_builtin,
+};
+
 /* --- opening ------------------------------------------------------------------------------ */
 
-static int set_kind(struct engine *en, const char *name, struct err *e)
+static int set_ops(struct engine *en, const char *name, struct err *e)
 {
-	en->kind = ENGINE_BUILTIN;
-	if (!name || !strcmp(name, "builtin"))
+	static const struct engine_ops *const all[] = {
+		&builtin_ops, &none_ops, &podman_ops, &docker_ops};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all && !en->ops; i++)
+		if (!strcmp(name ? name : "builtin", all[i]->name))
+			en->ops = all[i];
+	if (en->ops)
 		return 0;
-	if (strcmp(name, "none") != 0) {
-		err_set(e, ERR_USAGE, "unknown engine '%s'", name);
-		return err_advise(e, "there are builtin and none");
+	err_set(e, ERR_USAGE, "unknown engine '%s'", name);
+	return err_advise(e, "there are builtin, none, podman and docker");
+}
+
+/* Engines differ in whether '/' is a root. */
+static int check_kind_of_root(const struct engine *en, struct err *e)
+{
+	bool is_host = !strcmp(en->root, "/");
+
+	if (en->ops->direct && !is_host) {
+		err_set(e, ERR_USAGE, "engine '%s' cannot use the root '%s', only '/'",
+			en->ops->name, en->root);
+		return err_advise(e, "leave --engine out");
 	}
-	en->kind = ENGINE_NONE;
-	return 0;
+	if (!en->ops->imports || !is_host)
+		return 0;
+	err_set(e, ERR_USAGE, "engine '%s' needs a root folder of its own, not '/' of this machine",
+		en->ops->name);
+	return err_advise(e, "name one with --image, or leave --engine out");
 }
 
 int engine_no_root(const struct profile *p, struct err *e)
@@ -107,7 +127,7 @@ static int set_root(struct engine *en, const char *given, struct err *e)
 	const char *root = given ? given : en->profile->root;
 	char *real;
 
-	if (!root && (en->profile->host || en->kind == ENGINE_NONE))
+	if (!root && (en->profile->host || en->ops->direct))
 		root = "/";
 	if (!root)
 		return engine_no_root(en->profile, e);
@@ -120,10 +140,7 @@ static int set_root(struct engine *en, const char *given, struct err *e)
 	}
 	en->root = arena_strdup(&en->arena, real);
 	free(real);
-	if (en->kind == ENGINE_BUILTIN || !strcmp(en->root, "/"))
-		return 0;
-	err_set(e, ERR_USAGE, "engine 'none' cannot use the root '%s', only '/'", en->root);
-	return err_advise(e, "leave --engine out");
+	return check_kind_of_root(en, e);
 }
 
 int engine_check_machine(const struct profile *p, struct err *e)
@@ -181,18 +198,18 @@ static int check_root(struct engine *en, struct err *e)
 }
 
 /* The sandbox where the kernel allows it, else `host` without one unless asked for by name. */
-static int probe_or_fall_back(struct engine *en, const char *asked, struct err *e)
+static int open_or_fall_back(struct engine *en, const char *asked, struct err *e)
 {
 	struct err refused = {0};
 
-	if (en->kind == ENGINE_NONE || probe(&en->state, en->root, &en->overlay, &refused) == 0)
+	if (!en->ops->open || en->ops->open(en, &refused) == 0)
 		return 0;
 	if (refused.code != ERR_SANDBOX || !en->profile->host || asked ||
 		strcmp(en->root, "/") != 0)
 		return err_move(e, &refused);
 	log_warn("%s; without a sandbox, the steps run directly on this machine", refused.text);
 	err_release(&refused);
-	en->kind = ENGINE_NONE;
+	en->ops = &none_ops;
 	return 0;
 }
 
@@ -203,10 +220,14 @@ static int set_limits(struct engine *en, const struct engine_options *o, struct 
 
 	en->max_processes = o->max_processes;
 	en->max_bytes = o->max_bytes;
-	if (en->kind == ENGINE_NONE && (o->max_processes || o->max_bytes))
+	if (en->ops->direct && (o->max_processes || o->max_bytes))
 		log_warn("without a sandbox, processes and what is written are not limited");
-	if (en->kind == ENGINE_NONE || !o->max_bytes)
+	if (en->ops->direct || !o->max_bytes)
 		return 0;
+	if (!en->ops->quota) {
+		err_set(e, ERR_USAGE, "engine '%s' cannot hold a quota", en->ops->name);
+		return err_advise(e, "leave out --quota, or use the sandbox (--engine builtin)");
+	}
 	if (!en->overlay) {
 		err_set(e, ERR_SANDBOX,
 			"a quota needs overlays in a user namespace, which are refused here");
@@ -222,7 +243,7 @@ static int set_limits(struct engine *en, const struct engine_options *o, struct 
 
 static int set_gpu(struct engine *en, const struct engine_options *o, struct err *e)
 {
-	if (en->kind == ENGINE_NONE)
+	if (en->ops->direct)
 		return 0;
 	return gpu_find(&en->arena, en->profile, en->root, o->gpu, &en->gpu, e) < 0 ? -1 : 0;
 }
@@ -232,11 +253,12 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
 	struct engine *en = xcalloc(1, sizeof *en);
 
 	en->profile = options->profile;
+	en->digest = options->digest ? arena_strdup(&en->arena, options->digest) : NULL;
 	en->state.lock = en->spare.lock = -1;
-	if (set_kind(en, options->engine, e) < 0 || engine_check_machine(en->profile, e) < 0 ||
+	if (set_ops(en, options->engine, e) < 0 || engine_check_machine(en->profile, e) < 0 ||
 		set_root(en, options->root, e) < 0 || check_root(en, e) < 0 ||
 		state_open(&en->state, options->state_dir, e) < 0 ||
-		probe_or_fall_back(en, options->engine, e) < 0 || set_limits(en, options, e) < 0 ||
+		open_or_fall_back(en, options->engine, e) < 0 || set_limits(en, options, e) < 0 ||
 		set_gpu(en, options, e) < 0) {
 		engine_close(en);
 		return -1;
@@ -262,7 +284,17 @@ void engine_sweep(const char *state_dir)
 
 enum engine_kind engine_kind(const struct engine *engine)
 {
-	return engine->kind;
+	return engine->ops->kind;
+}
+
+const char *engine_name(const struct engine *engine)
+{
+	return engine->ops->name;
+}
+
+bool engine_is_direct(const struct engine *engine)
+{
+	return engine->ops->direct;
 }
 
 const char *engine_root(const struct engine *engine)
@@ -322,19 +354,6 @@ static int run_builtin(struct engine *en, struct arena *a, struct job *job,
 	return binds_answer(job, &p, places[0].state, kept, e);
 }
 
-static int run_none(struct engine *en, struct arena *a, struct job *job,
-	const struct place places[2], int *status, struct err *e)
-{
-	struct job adapted = *job;
-	struct prepared p;
-
-	adapted.binds = none_in_place(a, job);
-	if (binds_prepare(a, &adapted, places, LAYERS_NONE, &p, e) < 0 ||
-		none_run(&en->state, job, p.binds, status, e) < 0)
-		return -1;
-	return binds_answer(job, &p, places[0].state, -1, e);
-}
-
 static void remove_job(const char *dir)
 {
 	struct err e = {0};
@@ -369,10 +388,8 @@ int engine_run(struct engine *en, struct job *job, int *status, struct err *e)
 	if (job->gpu)
 		job->env = add_env(&a, own_env, &en->gpu);
 	places[0].dir = state_job(&en->state, &a, e);
-	if (places[0].dir && en->kind == ENGINE_NONE)
-		r = run_none(en, &a, job, places, status, e);
-	else if (places[0].dir && open_spare(en, &a, job, &places[1], e) == 0)
-		r = run_builtin(en, &a, job, places, status, e);
+	if (places[0].dir && open_spare(en, &a, job, &places[1], e) == 0)
+		r = en->ops->run(en, &a, job, places, status, e);
 	remove_job(places[0].dir);
 	remove_job(places[1].dir);
 	job->env = own_env;

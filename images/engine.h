@@ -8,7 +8,8 @@
  * The built-in engine is an unprivileged sandbox (docs/design/sandbox.md): new user, mount, pid,
  * ipc, uts, cgroup and, without network, net namespaces; the root read-only under a throw-away
  * overlay; binds; minimal /dev; fresh /proc; tmpfs /tmp; pivot_root; no capabilities; seccomp; a
- * reaping pid 1; a time limit.  Engine `none` runs the same job directly on this machine.
+ * reaping pid 1; a time limit.  Engine `none` runs the same job directly on this machine; `podman`
+ * and `docker` run it in a container that these programs make (docs/design/engines.md).
  */
 #ifndef IMAGES_ENGINE_H
 #define IMAGES_ENGINE_H
@@ -19,14 +20,15 @@
 #include "images/gpu.h"
 #include "images/profile.h"
 
-enum engine_kind { ENGINE_BUILTIN, ENGINE_NONE };
+enum engine_kind { ENGINE_BUILTIN, ENGINE_NONE, ENGINE_PODMAN, ENGINE_DOCKER };
 
 struct engine_options {
 	const struct profile *profile;
-	const char *root;      /* root folder ("/" for this machine); NULL: profile->root, else "/"
+	const char *root; /* root folder ("/" for this machine); NULL: profile->root, else "/"
 				* where the profile is `host` or `/` satisfies it and the user asked for
 				* none; otherwise an error that names --image */
-	const char *engine;    /* "builtin", "none" or NULL: builtin, falling back to none (with a
+	const char *
+		engine; /* "builtin", "none", "podman", "docker", or NULL: builtin, falling back to none (with a
 				* warning) where the kernel refuses and the profile is host */
 	const char *state_dir; /* for overlays and temporaries, on a real disk; made if missing */
 	const char *digest; /* "sha256:HEX" of the root's image; NULL: a folder of the caller's */
@@ -50,6 +52,10 @@ void engine_close(struct engine *engine);
 /* For who removes a state_dir: takes back what killed runs that used it have put elsewhere. */
 void engine_sweep(const char *state_dir);
 enum engine_kind engine_kind(const struct engine *engine);
+/* As --engine calls it. */
+const char *engine_name(const struct engine *engine);
+/* Do jobs see this machine as it is: do paths mean the same inside? */
+bool engine_is_direct(const struct engine *engine);
 const char *engine_root(const struct engine *engine);
 /*
  * May namespaces be used here?  Probed by doing it in a child.  0, or -1 with ERR_SANDBOX whose

@@ -1,9 +1,10 @@
-#include "images/none.h"
-
+/*
+ * Engine `none`: a job directly on this machine.  Its binds are symlinks for the job's time (engine.h);
+ * throw-away ones lead to copies.  What the job leaves running is killed.
+ */
 #include "base/file.h"
 #include "base/log.h"
-#include "images/sandbox.h"
-#include "images/spawn.h"
+#include "images/engine_ops.h"
 #include "images/throwaway.h"
 
 #include <errno.h>
@@ -64,7 +65,11 @@ static bool is_in_place(const struct bind *b)
 	return same || (b->kind == BIND_READ_ONLY && same_bytes_in(b->from, b->to));
 }
 
-struct bind *none_in_place(struct arena *a, const struct job *job)
+/*
+ * A throw-away bind whose source lies at its place already (in a container: /tmp/project) is one to be
+ * written to: a copy could not be put there.  It has no changes to tell.
+ */
+static struct bind *used_in_place(struct arena *a, const struct job *job)
 {
 	struct bind *binds = arena_array(a, struct bind, job->n_binds);
 
@@ -212,7 +217,7 @@ static int run(struct state *state, const struct job *job, int *status, struct e
 	return r;
 }
 
-int none_run(
+static int run_linked(
 	struct state *state, const struct job *job, struct bind *binds, int *status, struct err *e)
 {
 	int r = make_links(state, binds, job->n_binds, e);
@@ -222,3 +227,23 @@ int none_run(
 	state_undo_notes(state);
 	return r;
 }
+
+static int run_none(struct engine *en, struct arena *a, struct job *job,
+	const struct place places[2], int *status, struct err *e)
+{
+	struct job adapted = *job;
+	struct prepared p;
+
+	adapted.binds = used_in_place(a, job);
+	if (binds_prepare(a, &adapted, places, LAYERS_NONE, &p, e) < 0 ||
+		run_linked(&en->state, job, p.binds, status, e) < 0)
+		return -1;
+	return binds_answer(job, &p, places[0].state, -1, e);
+}
+
+const struct engine_ops none_ops = {
+	.kind = ENGINE_NONE,
+	.name = "none",
+	.direct = true,
+	.run = run_none,
+};

@@ -1,4 +1,4 @@
-/* What the sandbox and engine `none` share: stdio, environment and waiting for a child. */
+/* What the engines share: stdio, environment and waiting for a child. */
 #ifndef IMAGES_SPAWN_H
 #define IMAGES_SPAWN_H
 

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/proc.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -85,6 +86,65 @@ void state_undo_notes(struct state *s)
 	undo_notes(s->dir);
 }
 
+/* --- containers ----------------------------------------------------------------------------- */
+
+static const char note_name[] = "container";
+
+int state_note_container(
+	struct arena *a, const char *dir, const char *tool, const char *name, struct err *e)
+{
+	return file_write(path_join(a, dir, note_name),
+		str_of(arena_printf(a, "%s\n%s\n", tool, name)), 0600, e);
+}
+
+static void drop(void *ctx, struct str bytes)
+{
+	(void)ctx;
+	(void)bytes;
+}
+
+/* That there is none of that name is no error, whatever the tool says. */
+void state_remove_container(const char *tool, const char *name)
+{
+	enum { SECONDS = 60 };
+	const char *const argv[] = {tool, "rm", "--force", "--volumes", name, NULL};
+	struct proc p = {.argv = argv, .on_stdout = drop, .on_stderr = drop, .timeout_s = SECONDS};
+	struct err ignored = {0};
+	int status;
+
+	proc_run(&p, &status, &ignored);
+	err_release(&ignored);
+}
+
+static void end_container(struct arena *a, const char *job)
+{
+	struct str text, tool, name;
+
+	if (file_read(a, path_join(a, job, note_name), 4096, &text, NULL) < 0)
+		return;
+	tool = str_cut(&text, '\n');
+	name = str_cut(&text, '\n');
+	if ((!str_is(tool, "podman") && !str_is(tool, "docker")) || !name.n)
+		return;
+	log_debug("removing container '%.*s', left by a killed run", STR_ARG(name));
+	state_remove_container(arena_cstr(a, tool), arena_cstr(a, name));
+}
+
+/* Those of jobs that have ended have no folder any more. */
+static void end_containers(const char *dir)
+{
+	struct arena a = {0};
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d)))
+		if (entry->d_name[0] != '.')
+			end_container(&a, path_join(&a, dir, entry->d_name));
+	if (d)
+		closedir(d);
+	arena_release(&a);
+}
+
 /* --- folders -------------------------------------------------------------------------------- */
 
 static void remove_folder(const char *path)
@@ -92,6 +152,7 @@ static void remove_folder(const char *path)
 	struct err e = {0};
 
 	undo_notes(path);
+	end_containers(path);
 	if (dir_remove(path, &e) < 0)
 		log_warn("a folder of the sandbox stays behind: %s", e.text);
 	err_release(&e);

@@ -3,8 +3,10 @@
  *
  *	STATE/run.PID.RANDOM/       one engine; locked (flock) while its process lives
  *	STATE/run.PID.RANDOM/links  what engine `none` put elsewhere: "PATH\0TARGET\0"...
+ *	STATE/run.PID.RANDOM/N/container  which program made a container for this job, and its name
  *
- * A killed process leaves its folder unlocked; the next state_open removes it and its links.
+ * A killed process leaves its folder unlocked; the next state_open removes it, its links
+ * and its containers.
  */
 #ifndef IMAGES_STATE_H
 #define IMAGES_STATE_H
@@ -32,6 +34,11 @@ void state_close(struct state *s);
 void state_sweep(const char *dir);
 /* A new empty folder for one job, in the arena given. NULL with *e set. */
 char *state_job(struct state *s, struct arena *a, struct err *e);
+
+/* Notes that `tool` is about to make a container for the job in `dir`; gone with that folder. */
+int state_note_container(
+	struct arena *a, const char *dir, const char *tool, const char *name, struct err *e);
+void state_remove_container(const char *tool, const char *name);
 
 /* Notes that `path` is about to become a symlink to `target` (both absolute). */
 int state_note_link(struct state *s, const char *path, const char *target, struct err *e);
