@@ -340,6 +340,9 @@ static int open_container(struct engine *en, struct err *e)
 	if (container_check(en, e) < 0 ||
 		(en->ops->kind == ENGINE_DOCKER && container_image(en, e) < 0))
 		return -1;
+	/* an overlay of root's leaves folders that an ordinary user cannot remove */
+	if (!en->maps_user)
+		return probe_with(en, false, e);
 	if (probe_with(en, true, &first) == 0)
 		return 0;
 	log_debug("without overlays for folders that are thrown away: %s", first.text);

@@ -2,6 +2,7 @@
 #include "images/inside/inside.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct args {
@@ -105,9 +106,19 @@ static const char *user_of(const struct engine *en, struct arena *a)
 	return arena_printf(a, "%u:%u", (unsigned)geteuid(), (unsigned)getegid());
 }
 
+/* Nobody but root can give more than there is. */
+static unsigned long long most_processes(const struct plan *plan)
+{
+	struct rlimit now = {.rlim_max = RLIM_INFINITY};
+
+	getrlimit(RLIMIT_NPROC, &now);
+	return now.rlim_max < plan->max_processes ? now.rlim_max : plan->max_processes;
+}
+
 static void add_limits(struct args *args, const struct engine *en, const struct plan *plan)
 {
 	struct arena *a = args->a;
+	unsigned long long most;
 
 	add(args, "--shm-size");
 	add(args, arena_printf(a, "%llu", (unsigned long long)plan_memory() / 2));
@@ -117,7 +128,8 @@ static void add_limits(struct args *args, const struct engine *en, const struct 
 		return;
 	}
 	add(args, "--ulimit");
-	add(args, arena_printf(a, "nproc=%u:%u", plan->max_processes, plan->max_processes));
+	most = most_processes(plan);
+	add(args, arena_printf(a, "nproc=%llu:%llu", most, most));
 }
 
 static void add_interactive(struct args *args, const struct job *job)

@@ -12,35 +12,47 @@
 
 /* --- what the root is called ------------------------------------------------------------------ */
 
+struct sum {
+	struct hash *h;
+	int root;
+};
+
+/* A folder of somebody's, closed to the caller, is empty for the job. */
+static int into(int root, const char *rel)
+{
+	return faccessat(root, rel, R_OK | X_OK, AT_EACCESS) == 0 ? 0 : DIR_SKIP;
+}
+
 static int visit_sum(void *ctx, const char *rel, const struct stat *st, struct err *e)
 {
+	struct sum *sum = ctx;
 	char line[128];
 	int n = snprintf(line, sizeof line, "%o %lld %lld.%ld %lld.%ld", (unsigned)st->st_mode,
 		(long long)st->st_size, (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
 		(long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
 
 	(void)e;
-	hash_update(ctx, rel, strlen(rel) + 1);
-	hash_update(ctx, line, (size_t)n + 1);
-	return 0;
+	hash_update(sum->h, rel, strlen(rel) + 1);
+	hash_update(sum->h, line, (size_t)n + 1);
+	return S_ISDIR(st->st_mode) ? into(sum->root, rel) : 0;
 }
 
 /* Of a folder of the caller's: whatever is changed in it changes a time. */
 static int folder_sum(const char *root, char hex[SHA256_HEX + 1], struct err *e)
 {
 	CLEANUP_FD fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	uint8_t sum[SHA256_LEN];
-	struct hash *h;
+	struct sum sum = {.root = fd};
+	uint8_t bytes[SHA256_LEN];
 	int r;
 
 	if (fd < 0)
 		return err_sys(e, "cannot open the root folder '%s'", root);
-	h = hash_new(HASH_SHA256);
-	hash_update(h, root, strlen(root) + 1);
-	r = dir_walk(fd, visit_sum, h, e);
-	hash_final(h, sum);
-	hash_free(h);
-	hex_encode(sum, sizeof sum, hex);
+	sum.h = hash_new(HASH_SHA256);
+	hash_update(sum.h, root, strlen(root) + 1);
+	r = dir_walk(fd, visit_sum, &sum, e);
+	hash_final(sum.h, bytes);
+	hash_free(sum.h);
+	hex_encode(bytes, sizeof bytes, hex);
 	return r;
 }
 
@@ -127,7 +139,7 @@ static int visit_put(void *ctx, const char *rel, const struct stat *st, struct e
 	ssize_t n;
 
 	if (S_ISDIR(st->st_mode))
-		return put_header(t, &m, e);
+		return put_header(t, &m, e) < 0 ? -1 : into(t->root, rel);
 	if (S_ISREG(st->st_mode))
 		return put_regular(t, rel, st, &m, e);
 	if (!S_ISLNK(st->st_mode))
