@@ -129,6 +129,11 @@ fault: ## fail every file system call in turn, and see what is left (slow)
 	tools/deps build test
 	$(SUBMAKE) all $(B)/fault/shim.so
 	tests/fault/sweep.py $(B)/envbuild $(B)/fault/shim.so $(WAYS)
+.PHONY: test-engines
+test-engines: ## the sandbox, podman and docker side by side, at length
+	tools/deps build test
+	$(SUBMAKE) all tools
+	@tests/run --build $(BUILD) --mode $(MODE) --jobs 1 scenario/engines scenario/engines_long
 .PHONY: bench
 bench: ## time envbuild beside yardsticks of the same work, into build/bench.json
 	tools/deps build test bench

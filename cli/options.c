@@ -90,7 +90,7 @@ static const struct option_info infos[OPT_COUNT] = {
 		"compare with a target's profile"},
 	[OPT_SCRIPT] = {"script", 0, FLAG, NULL, AT(script),
 		"print a shell script that does the same"},
-	[OPT_ENGINE] = {"engine", 0, TEXT, "ENGINE", AT(engine), "builtin (sandbox) or none"},
+	[OPT_ENGINE] = {"engine", 0, TEXT, "ENGINE", AT(engine), "builtin, none, podman or docker"},
 	[OPT_TIMEOUT] = {"timeout", 0, SECONDS, "TIME", AT(timeout),
 		"for each script: 90, 30m, 2h"},
 	[OPT_QUOTA] = {"quota", 0, BYTES, "SIZE", AT(quota),

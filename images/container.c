@@ -287,7 +287,7 @@ static int run_container(struct engine *en, struct arena *a, struct job *job,
 		return -1;
 	if (en->max_processes)
 		plan.max_processes = en->max_processes;
-	if (job->gpu && !en->knows_gpu)
+	if (job->gpu && !container_brings_gpu(en))
 		plan_add_gpu(a, &plan, &en->gpu);
 	if (run_planned(en, a, &plan, job, status, e) < 0)
 		return -1;

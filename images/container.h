@@ -10,6 +10,8 @@
 /* container_args.c: the command line of one job in a container of this name; dir is bound at INSIDE. */
 const char *const *container_argv(const struct engine *en, struct arena *a, const struct plan *plan,
 	const struct job *job, const char *name, const char *dir);
+/* Does the tool bring the GPU by itself?  Else device and files are passed one by one. */
+bool container_brings_gpu(const struct engine *en);
 /* Can the tool's options hold such paths in an overlay? */
 bool container_takes_overlays(const struct engine *en, const struct job *job);
 

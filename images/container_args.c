@@ -144,6 +144,14 @@ static void add_interactive(struct args *args, const struct job *job)
 	add(args, "--detach-keys=ctrl-^,ctrl-],ctrl-^,ctrl-]");
 }
 
+/* podman knows the specifications of the usual folders only. */
+bool container_brings_gpu(const struct engine *en)
+{
+	if (!en->knows_gpu || !en->gpu.n_nodes)
+		return false;
+	return en->ops->kind == ENGINE_DOCKER || (en->gpu.device && !getenv("CDI_SPEC_DIRS"));
+}
+
 static void add_gpu(struct args *args, const struct engine *en, bool podman)
 {
 	add(args, podman ? "--device" : "--gpus");
@@ -174,7 +182,7 @@ const char *const *container_argv(const struct engine *en, struct arena *a, cons
 		add_all(&args, docker_only, sizeof docker_only / sizeof *docker_only);
 	add_limits(&args, en, plan);
 	add_interactive(&args, job);
-	if (job->gpu && en->knows_gpu)
+	if (job->gpu && container_brings_gpu(en))
 		add_gpu(&args, en, podman);
 	add_bind(&args, dir, INSIDE, false);
 	for (size_t i = 0; i < plan->n_binds; i++)

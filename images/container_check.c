@@ -135,7 +135,7 @@ static int check_podman(struct engine *en, struct arena *a, struct err *e)
 	version = str_cut(&answer, ' ');
 	en->maps_user = true;
 	en->bounds_tasks = geteuid() == 0 || (str_starts(answer, STR("v2")) && has(answer, "pids"));
-	en->knows_gpu = en->gpu.device && is_from(version, 4, 1);
+	en->knows_gpu = is_from(version, 4, 1);
 	return 0;
 }
 

@@ -36,7 +36,7 @@ struct engine {
 	/* podman and docker */
 	char *image;       /* docker's name for the root */
 	bool maps_user;    /* root inside is the caller outside */
-	bool knows_gpu;    /* it can be asked for the GPU as a whole */
+	bool knows_gpu;    /* it can be asked for a GPU by name, if there is one */
 	bool bounds_tasks; /* it can limit the number of processes */
 };
 

@@ -3,7 +3,7 @@
 # The same jobs and the same archive from the sandbox as root and as an ordinary user, from podman
 # and from docker; how they end, and that nothing outlives them. `make test-engines` does more.
 . "$(dirname "$0")/../lib.sh"
-need setpriv python3 zstd
+need setpriv python3 zstd gcc
 [ -x "$ENVBUILD_TOOLS/sandbox" ] || skip_all "no test tool 'sandbox'"
 root=$("$ROOT/tests/tools/roots.sh" bookworm 2>"$T/root.err") || skip_all "$(tail -n 1 "$T/root.err")"
 [ "$(id -u)" = 0 ] || skip_all "needs root, for dockerd and to become another user"
@@ -117,7 +117,7 @@ done
 # Killed at any moment: the container goes at once, or with the next run.
 for way in $podman $docker; do
   folder=$(place "$way" folder)
-  for moment in 05 15 25 40 started; do
+  for moment in 10 25 started; do
     setsid "$tool" --engine "$way" --root "$root" --state "$engines/state" --throw "$folder:/x" -- \
       sh -c "exec sleep $marker" &
     pid=$!
@@ -135,17 +135,36 @@ for way in $podman $docker; do
   same "$way: and no folder" "$(ls -A "$engines/state")" ""
 done
 
-# --- a device, by hand -----------------------------------------------------------------------------
-mkdir "$engines/gpu" && mknod -m 666 "$engines/gpu/card" c 1 3 && echo driver >"$engines/gpu/libone.so.1"
-if [ -n "$podman$docker" ]; then
-  cat >"$T/gpu.yml" <<END
-name: gpu
-subdir: linux-64
-virtual-packages: [__glibc=2.36, __linux=5.0, __unix=0=0, __archspec=1=x86_64, __cuda=12]
-gpu:
-  devices: [$engines/gpu/card]
-  libraries: [$engines/gpu/libone.so.1]
+# --- a GPU's device and files ------------------------------------------------------------------------
+node=/dev/envbuild-test-engines$$
+mkdir "$engines/gpu"
+if mknod -m 666 $node c 1 3 2>/dev/null; then
+  defer "rm -f $node"
+  printf '#!/bin/sh\necho the program of the driver\n' >"$engines/gpu/nvidia-smi"
+  chmod 755 "$engines/gpu/nvidia-smi"
+  echo 'int cuDriverGetVersion(int *v) { *v = 12020; return 0; }' >"$T/cuda.c"
+  gcc -shared -nostdlib -fPIC -Wl,-soname,libcuda.so.1 -o "$engines/gpu/libcuda.so.535.104" "$T/cuda.c"
+  cat >"$engines/gpu/test.json" <<END
+{"cdiVersion": "0.6.0", "kind": "nvidia.com/gpu",
+ "containerEdits": {"env": ["NVIDIA_VISIBLE_DEVICES=void"], "mounts": [
+   {"hostPath": "$engines/gpu/libcuda.so.535.104", "containerPath": "/usr/lib64/libcuda.so.535.104"},
+   {"hostPath": "$engines/gpu/nvidia-smi", "containerPath": "/usr/bin/nvidia-smi"}]},
+ "devices": [{"name": "all", "containerEdits": {"deviceNodes": [{"path": "$node"}]}}]}
 END
+  export CDI_SPEC_DIRS=$engines/gpu
+  for way in $ways; do
+    expect 0 "$way: a GPU" run "$way" --gpu require -- \
+      sh -c "nvidia-smi; echo \$NVIDIA_VISIBLE_DEVICES; echo x >$node && test -c $node && echo written;
+        find /usr/lib* /lib* -name libcuda.so.1 | grep -c ."
+    same "$way: its device, files and variables" "$(cat "$T/out")" "the program of the driver
+void
+written
+1"
+    expect 0 "$way: not for who does not ask" run "$way" -- test ! -e $node -a ! -e /usr/bin/nvidia-smi
+  done
+  unset CDI_SPEC_DIRS
+else
+  skip "a GPU" "no device can be made in /dev"
 fi
 
 # --- what is missing -------------------------------------------------------------------------------
@@ -225,6 +244,7 @@ END
   check "$way: the same archive" cmp "$way.tar.gz" "$T/project/builtin.tar.gz"
   expect 6 "$way: a test that fails" "${pack[@]}" --test fails.sh
   says "$way: with its status" "failed with status 9"
+  [ "$way" = podman ] || [ "$way" = docker ] || continue
   expect 6 "$way: a test that is too slow" "${pack[@]}" --test sleeps.sh --timeout 1
   says "$way: with its time" "more than 1 second"
 done
