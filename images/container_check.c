@@ -124,19 +124,21 @@ static bool is_from(struct str version, uint64_t major, uint64_t minor)
 }
 
 /* An ordinary user's podman bounds tasks only where it has a cgroup of its own: cgroups v2. */
-static int check_podman(struct engine *en, struct arena *a, struct err *e)
+static void check_podman(struct engine *en, struct arena *a)
 {
 	static const char *const words[] = {"podman", "info", "--format",
 		"{{.Version.Version}} {{.Host.CgroupsVersion}} {{.Host.CgroupControllers}}", NULL};
-	struct str answer, version;
+	struct str answer = {NULL, 0}, version;
+	struct err ignored = {0};
 
-	if (container_ask(en, a, words, &answer, e) < 0)
-		return -1;
+	/* one that cannot say this may still run jobs; whether it does is tried next */
+	if (container_ask(en, a, words, &answer, &ignored) < 0)
+		log_debug("%s", ignored.text);
+	err_release(&ignored);
 	version = str_cut(&answer, ' ');
 	en->maps_user = true;
 	en->bounds_tasks = geteuid() == 0 || (str_starts(answer, STR("v2")) && has(answer, "pids"));
 	en->knows_gpu = is_from(version, 4, 1);
-	return 0;
 }
 
 /* What is bound lies on this machine, so docker has to be here, too. */
@@ -173,9 +175,10 @@ int container_check(struct engine *en, struct err *e)
 	struct arena a = {0};
 	int r = check_program(en, e);
 
-	if (r == 0)
-		r = en->ops->kind == ENGINE_PODMAN ? check_podman(en, &a, e)
-						   : check_docker(en, &a, e);
+	if (r == 0 && en->ops->kind == ENGINE_PODMAN)
+		check_podman(en, &a);
+	else if (r == 0)
+		r = check_docker(en, &a, e);
 	arena_release(&a);
 	return r;
 }
