@@ -1,0 +1,249 @@
+#include "packer/audit.h"
+
+#include "base/file.h"
+#include "base/table.h"
+#include "images/elf.h"
+#include "images/libc.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+
+/* A binary file of a package; texts are copies, for the file is mapped only while it is read. */
+struct binary {
+	const struct record *record;
+	struct str path;
+	struct str *needed;
+	size_t n_needed;
+	struct elf_need *needs;
+	size_t n_needs;
+};
+
+struct auditing {
+	struct arena *a;
+	const struct profile *profile;
+	struct audit *out;
+	struct table brought;  /* sonames of the packages */
+	struct table unlisted; /* index into the list below */
+	struct {
+		struct binary *v;
+		size_t n, cap;
+	} binaries;
+	struct {
+		struct audit_finding *v;
+		size_t n, cap;
+	} findings;
+	struct {
+		struct audit_unlisted *v;
+		size_t n, cap;
+	} missing;
+};
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+/* The C library of a cross compiler is for what it makes, not for what runs in the environment. */
+static bool is_of_sysroot(struct str path)
+{
+	return str_find(path, STR("/sysroot/")) >= 0;
+}
+
+static void copy_texts(struct arena *a, const struct elf *elf, struct binary *b)
+{
+	b->needed = arena_array(a, struct str, elf->n_needed);
+	b->needs = arena_array(a, struct elf_need, elf->n_needs);
+	for (size_t i = 0; i < elf->n_needed; i++)
+		b->needed[b->n_needed++] = arena_str(a, elf->needed[i]);
+	for (size_t i = 0; i < elf->n_needs; i++)
+		b->needs[b->n_needs++] = (struct elf_need){arena_str(a, elf->needs[i].file),
+			arena_str(a, elf->needs[i].version), elf->needs[i].weak};
+}
+
+/* A library is found by its soname, or by its file's name where it has none. */
+static void note_brought(struct auditing *au, struct str path, const struct elf *elf)
+{
+	struct str name = elf->soname;
+
+	if (name.n == 0)
+		name = str_of(path_base(arena_cstr(au->a, path)));
+	table_put(&au->brought, arena_str(au->a, name))->num = 1;
+}
+
+static int read_binary(struct auditing *au, const struct package *p, const struct package_file *f,
+	struct arena *scratch, struct err *e)
+{
+	const char *path = arena_printf(scratch, "%s/%.*s", p->dir, STR_ARG(f->path));
+	struct elf elf;
+	struct str bytes;
+	int r;
+
+	if (f->type != PATH_FILE || f->size < 64 || is_of_sysroot(f->path))
+		return 0;
+	if (file_map(path, &bytes, e) < 0)
+		return -1;
+	r = elf_read(scratch, path, bytes, &elf, e);
+	if (r > 0 && elf_is_native(&elf)) {
+		struct binary *b = VEC_PUSH(au->a, &au->binaries);
+
+		*b = (struct binary){.record = p->record, .path = arena_str(au->a, f->path)};
+		copy_texts(au->a, &elf, b);
+		note_brought(au, b->path, &elf);
+	}
+	file_unmap(bytes);
+	return r < 0 ? -1 : 0;
+}
+
+static int read_package(
+	struct auditing *au, const struct cache *cache, const struct record *r, struct err *e)
+{
+	struct arena scratch = {0};
+	struct package p;
+	int rc = package_load(&scratch, cache, r, &p, e);
+
+	for (size_t i = 0; rc == 0 && i < p.n_files; i++)
+		rc = read_binary(au, &p, &p.files[i], &scratch, e);
+	arena_release(&scratch);
+	return rc;
+}
+
+/* --- judging -------------------------------------------------------------------------------- */
+
+/* "GLIBCXX_3.4.20" is of the family "GLIBCXX_", its number is "3.4.20". */
+static struct str number_of(struct str version, struct str *family)
+{
+	size_t i = 0;
+
+	while (i < version.n && (version.p[i] < '0' || version.p[i] > '9'))
+		i++;
+	*family = str_sub(version, 0, i);
+	return str_sub(version, i, version.n);
+}
+
+static bool is_glibc(struct str family)
+{
+	return str_is(family, "GLIBC_");
+}
+
+/* The newest version of the same family. */
+static struct str best_of(const struct profile_library *l, struct str version)
+{
+	struct str family, best = {NULL, 0};
+
+	number_of(version, &family);
+	for (size_t i = 0; i < l->n_versions; i++) {
+		struct str other, number = number_of(l->versions[i], &other), unused;
+
+		if (str_eq(family, other) &&
+			(best.n == 0 || glibc_cmp(number, number_of(best, &unused)) > 0))
+			best = l->versions[i];
+	}
+	return best;
+}
+
+static bool defines(const struct profile_library *l, struct str version)
+{
+	for (size_t i = 0; i < l->n_versions; i++)
+		if (str_eq(l->versions[i], version))
+			return true;
+	return false;
+}
+
+static void add_finding(
+	struct auditing *au, const struct binary *b, const struct elf_need *need, struct str best)
+{
+	*VEC_PUSH(au->a, &au->findings) =
+		(struct audit_finding){b->record, b->path, need->file, need->version, best};
+}
+
+static void raise_floor(struct auditing *au, const struct binary *b, struct str number)
+{
+	if (au->out->floor.n && glibc_cmp(number, au->out->floor) <= 0)
+		return;
+	au->out->floor = number;
+	au->out->floor_record = b->record;
+}
+
+static void judge_need(struct auditing *au, const struct binary *b, const struct elf_need *need)
+{
+	const struct profile_library *l = profile_library(au->profile, need->file);
+	struct str family, number = number_of(need->version, &family);
+	bool known = is_glibc(family) && number.n > 0;
+
+	if (table_get(&au->brought, need->file))
+		return;
+	if (known)
+		raise_floor(au, b, number);
+	if (need->weak || (l && defines(l, need->version)))
+		return;
+	if (l)
+		add_finding(au, b, need, best_of(l, need->version));
+	else if (known && glibc_cmp(number, au->profile->glibc) > 0)
+		add_finding(
+			au, b, need, arena_strf(au->a, "GLIBC_%.*s", STR_ARG(au->profile->glibc)));
+}
+
+/* What the driver brings is there where there is a GPU. */
+static bool is_of_driver(struct auditing *au, struct str library)
+{
+	for (size_t i = 0; i < au->profile->gpu.n_libraries; i++)
+		if (fnmatch(arena_cstr(au->a, au->profile->gpu.libraries[i]),
+			    arena_cstr(au->a, library), 0) == 0)
+			return true;
+	return false;
+}
+
+static void judge_needed(struct auditing *au, const struct binary *b, struct str library)
+{
+	union table_value *known;
+
+	if (!au->profile->has_libraries || table_get(&au->brought, library) ||
+		profile_library(au->profile, library) || is_of_driver(au, library))
+		return;
+	known = table_put(&au->unlisted, library);
+	if (known->num == 0) {
+		*VEC_PUSH(au->a, &au->missing) =
+			(struct audit_unlisted){library, b->record, b->path, 0};
+		known->num = au->missing.n;
+	}
+	au->missing.v[known->num - 1].n_files++;
+}
+
+static int by_library(const void *a, const void *b)
+{
+	const struct audit_unlisted *x = a, *y = b;
+
+	return str_cmp(x->library, y->library);
+}
+
+static void judge(struct auditing *au)
+{
+	struct audit *out = au->out;
+
+	for (size_t i = 0; i < au->binaries.n; i++) {
+		const struct binary *b = &au->binaries.v[i];
+
+		for (size_t k = 0; k < b->n_needs; k++)
+			judge_need(au, b, &b->needs[k]);
+		for (size_t k = 0; k < b->n_needed; k++)
+			judge_needed(au, b, b->needed[k]);
+	}
+	if (au->missing.n)
+		qsort(au->missing.v, au->missing.n, sizeof *au->missing.v, by_library);
+	out->n_files = au->binaries.n;
+	out->findings = au->findings.v;
+	out->n_findings = au->findings.n;
+	out->unlisted = au->missing.v;
+	out->n_unlisted = au->missing.n;
+}
+
+int audit_packages(struct arena *a, const struct cache *cache, struct record *const *records,
+	size_t n, const struct profile *profile, struct audit *out, struct err *e)
+{
+	struct auditing au = {
+		.a = a, .profile = profile, .out = out, .brought.arena = a, .unlisted.arena = a};
+
+	*out = (struct audit){0};
+	for (size_t i = 0; i < n; i++)
+		if (read_package(&au, cache, records[i], e) < 0)
+			return -1;
+	judge(&au);
+	return 0;
+}
