@@ -14,6 +14,7 @@
 #include "builder/install.h"
 #include "builder/test.h"
 #include "builder/upkeep.h"
+#include "cli/audit.h"
 #include "cli/condarc.h"
 #include "cli/environment.h"
 #include "cli/image_root.h"
@@ -457,7 +458,8 @@ static int stop_without_image(struct pack_run *run, struct err *e)
 	if (project_write_lock(run->s, p, p->lock_path, &changed, e) < 0)
 		return -1;
 	log_note("%s: %s", p->lock_path, changed ? "written" : "unchanged");
-	/* The audit against the profile's libraries has its place here. */
+	if (audit_plan(run->s, plan, e) < 0)
+		return -1;
 	return engine_no_root(&plan->profile, e);
 }
 

@@ -1,0 +1,91 @@
+#!/bin/bash
+# A target without an image: its lock is made, its packages are held against what its profile says that
+# hosts have, and pack stops.
+# timeout: 120
+. "$(dirname "$0")/../lib.sh"
+need gcc python3 zstd
+
+export ENVBUILD_DATA=$T/data ENVBUILD_CACHE=$T/cache ENVBUILD_NO_FSYNC=1
+mkdir "$T/project" && cd "$T/project" || exit 1
+
+# Without start files, whose needs would be those of this machine's.
+library() { # library SONAME BODY OPTION...
+  printf '#define _GNU_SOURCE\n#include <stdio.h>\n#include <string.h>\n#include <unistd.h>\n%s\n' "$2" >"$T/$1.c"
+  gcc -O1 -fPIC -shared -nostartfiles -Wl,-soname,"$1" -o "$T/$1" "$T/$1.c" "${@:3}" || exit 1
+}
+library libnew.so.1 'int work(void) { return renameat2(-1, "", -1, "", 0); }'
+library libold.so.1 'size_t work(const char *s) { return strlen(s); }'
+library libside.so.1 'int side(void) { return 1; }'
+library libuser.so.1 'extern int side(void); int use(void) { return side(); }' "$T/libside.so.1"
+library libhigh.so.7 'int high(void) { return 1; }'
+library libwants.so.1 'extern int high(void); int want(void) { return high(); }' "$T/libhigh.so.7"
+cp "$T/libnew.so.1" "$T/broken" && truncate -s 300 "$T/broken"
+python3 - "$ROOT/tests/tools" "$T" <<'PY' || exit 1
+import sys
+sys.path.insert(0, sys.argv[1])
+from make_package import Channel, member
+channel = Channel(sys.argv[2] + "/channel")
+def package(name, files, **options):
+    members = []
+    for path, source in files:
+        with open(sys.argv[2] + "/" + source, "rb") as f:
+            members.append(member(path, f.read(), mode=0o755))
+    channel.conda(name, members, index={"noarch": "generic"}, **options)
+package("new", [("lib/libnew.so.1", "libnew.so.1")])
+package("old", [("lib/libold.so.1", "libold.so.1")])
+package("user", [("lib/libuser.so.1", "libuser.so.1")])
+package("side", [("lib/libside.so.1", "libside.so.1")])
+package("wants", [("lib/libwants.so.1", "libwants.so.1")])
+package("broken", [("lib/libbroken.so", "broken")])
+# for what a cross compiler makes; it is not what programs here run with
+package("cross", [("x86_64-conda-linux-gnu/sysroot/lib/libnew.so.1", "libnew.so.1")])
+PY
+"$ENVBUILD" channel index -q "$T/channel"
+# ask STATUS NAME DEPENDENCIES OPTION...
+ask() {
+  rm -f envbuild.lock
+  printf 'name: ask\nchannels: [file://%s]\ndependencies: [%s]\n' "$T/channel" "$3" >environment.yml
+  expect "$1" "$2" "$ENVBUILD" pack --no-test "${@:4}"
+}
+ask 7 "what needs GLIBC_2.28, for rhel7" "new, old" -t rhel7
+says "is named with file, package, version and what hosts have" \
+  "error: 'lib/libnew.so.1' of package 'new-1.0-0' needs GLIBC_2.28 of libc.so.6; hosts of target 'rhel7' have GLIBC_2.17 at most"
+says "and what to do" "hint: .*older build of 'new'.*newer target"
+check "the lock is made" test -s envbuild.lock
+check "and no archive" test ! -e ask.tar.gz
+ask 2 "for rocky8" "new, old" -t rocky8
+says "it is no finding" "audit: 2 binary files need glibc 2.28 at most \(package 'new-1.0-0'\); target 'rocky8' has 2.28"
+says "the sentence follows" "error: target 'rocky8' has no image here"
+for target in rhel6 rhel7 rocky9 rocky9-gpu debian12; do
+  ask 2 "what needs the oldest glibc, for $target" old -t $target
+  says "$target: its floor" "audit: 1 binary files need glibc 2\\.2\\.5 at most"
+done
+ask 2 "a library of another package" "user, side" -t rhel7
+check "is no warning" test "$(grep -c 'libside' "$T/err")" = 0
+ask 2 "one of nobody" "user, wants" -t rhel7
+says "is a warning" "warning: audit: 'lib/libuser.so.1' of package 'user-1.0-0' needs the library libside.so.1, which no package brings and target 'rhel7' does not list"
+says "for each" "warning: audit: .*libhigh.so.7"
+ask 2 "a compiler's own C library" "cross, old" -t rhel7
+says "does not count" "audit: 1 binary files"
+ask 5 "a broken file" broken -t rhel7
+says "is named" "broken ELF file"
+printf 'name: own\nsubdir: linux-64\nvirtual-packages: [__glibc=2.17, __linux=3.10.0, __unix=0=0]\n' >own.yml
+ask 7 "a profile that lists no libraries" "new, user" -t ./own.yml
+says "has its glibc" "hosts of target 'own' have GLIBC_2.17 at most"
+check "and says nothing of other libraries" test "$(grep -c 'libside' "$T/err")" = 0
+
+# --- real packages ---------------------------------------------------------------------------
+if [ -n "$ENVBUILD_SHARED_DATA" ]; then
+  real() { # real STATUS NAME DEPENDENCIES
+    rm -f envbuild.lock
+    printf 'name: ask\nchannels: [file://%s/channel]\ndependencies: [%s]\n' "$ENVBUILD_SHARED_DATA" "$3" >environment.yml
+    expect "$1" "$2" "$ENVBUILD" pack --no-test -t rhel6
+  }
+  real 2 "Python 3.7 for RHEL 6" "python=3.7.0, requests"
+  says "fits" "audit: [0-9]{2,} binary files need glibc 2\\.1?[0-9] at most .*has 2\\.12"
+  real 7 "jq for RHEL 6" "jq"
+  says "does not, since it needs a newer glibc than its record says" "needs GLIBC_2.14 of libc.so.6; hosts of target 'rhel6' have GLIBC_2.12"
+else
+  skip "real packages" "no ENVBUILD_SHARED_DATA"
+fi
+done_testing
