@@ -59,7 +59,7 @@ static int check_name(const struct pack_run *run, struct err *e)
 					     ? "give one with -n NAME"
 					     : "add a line 'name: NAME' to it, or give -n NAME");
 	}
-	if (!image_name_is_valid(name)) /* their rule is that of plain file names */
+	if (!profile_name_is_good(name)) /* their rule is that of plain file names */
 		return err_set(e, ERR_INPUT,
 			"the name '%.*s' cannot be a file's name: letters, digits, '.', '_' "
 			"and '-' can",

@@ -3,11 +3,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "images/engine_ops.h"
+#include "images/host.h"
 #include "images/libc.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 /* --- probing ------------------------------------------------------------------------------ */
@@ -145,19 +145,12 @@ static int set_root(struct engine *en, const char *given, struct err *e)
 
 int engine_check_machine(const struct profile *p, struct err *e)
 {
-	struct utsname u;
-	const char *subdir = "";
+	struct str here = machine_subdir();
 
-	if (uname(&u) < 0)
-		return err_sys(e, "cannot ask for the machine's type");
-	if (!strcmp(u.machine, "x86_64"))
-		subdir = "linux-64";
-	else if (!strcmp(u.machine, "aarch64"))
-		subdir = "linux-aarch64";
-	if (str_is(p->subdir, subdir))
+	if (str_eq(p->subdir, here))
 		return 0;
-	err_set(e, ERR_USAGE, "target '%.*s' is %.*s; this machine (%s) cannot run it",
-		STR_ARG(p->name), STR_ARG(p->subdir), u.machine);
+	err_set(e, ERR_USAGE, "target '%.*s' is %.*s; this machine (%.*s) cannot run it",
+		STR_ARG(p->name), STR_ARG(p->subdir), STR_ARG(here));
 	return err_advise(
 		e, "such a target can be locked here, and packed on a machine of its type");
 }

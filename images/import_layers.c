@@ -31,7 +31,7 @@ int importing_begin(struct importing *i, struct arena *a, const struct import_re
 {
 	*i = (struct importing){.a = a, .r = r, .out = out, .work = {.lock = -1}};
 	*out = (struct image){.name = str_of(r->name), .origin = str_of(r->origin)};
-	if (!image_name_is_valid(out->name)) {
+	if (!profile_name_is_good(out->name)) {
 		err_set(e, ERR_USAGE, "'%s' cannot be the name of an image", r->name);
 		return err_advise(e,
 			"a name has letters, digits, '.', '_' and '-', and begins with neither "

@@ -1,17 +1,7 @@
+#include "images/embed.h"
 #include "images/probe.h"
 
-/* images/probe.sh, as images/targets.c carries the profiles; images/module.mk tells make. */
-__asm__(".pushsection .rodata\n"
-	".hidden probe_script_begin\n"
-	".hidden probe_script_end\n"
-	".global probe_script_begin\n"
-	".global probe_script_end\n"
-	"probe_script_begin:\n"
-	".incbin \"images/probe.sh\"\n"
-	"probe_script_end:\n"
-	".byte 0\n"
-	".popsection\n");
-extern const char probe_script_begin[], probe_script_end[];
+EMBED_FILE(probe_script, "images/probe.sh");
 
 static const struct {
 	const char *begin, *end;

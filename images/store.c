@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "images/image_json.h"
+#include "images/profile.h"
 #include "images/state.h"
 
 #include <errno.h>
@@ -13,20 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_PAPER = 1 << 20, MAX_NAME = 200, VERSION = 1 };
-
-bool image_name_is_valid(struct str name)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789._-";
-
-	if (name.n == 0 || name.n > MAX_NAME || name.p[0] == '.' || name.p[0] == '-')
-		return false;
-	for (size_t i = 0; i < name.n; i++)
-		if (!memchr(allowed, name.p[i], sizeof allowed - 1))
-			return false;
-	return true;
-}
+enum { MAX_PAPER = 1 << 20, VERSION = 1 };
 
 /* --- places --------------------------------------------------------------------------------- */
 
@@ -208,7 +196,7 @@ int store_find(
 	int r;
 
 	*out = (struct image){0};
-	if (!image_name_is_valid(str_of(name)))
+	if (!profile_name_is_good(str_of(name)))
 		return 0;
 	r = read_paper(a, name_path(a, s, name), out, e);
 	if (r > 0)
@@ -488,7 +476,7 @@ int store_remove(struct arena *a, const struct store *s, const char *name, struc
 	struct state work;
 	int r;
 
-	if (!image_name_is_valid(str_of(name)) || !path_exists(name_path(a, s, name)))
+	if (!profile_name_is_good(str_of(name)) || !path_exists(name_path(a, s, name)))
 		return 0;
 	r = store_work(s, &work, e);
 	if (r == 0)

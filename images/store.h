@@ -39,8 +39,6 @@ struct image {
 	int64_t imported; /* seconds since 1970 */
 };
 
-/* Names of images and of targets are of one kind: letters, digits and "._-", not first '.' or '-'. */
-bool image_name_is_valid(struct str name);
 /* 1 with *out in the arena, 0 where no image has that name, -1 with *e set. */
 int store_find(
 	struct arena *a, const struct store *s, const char *name, struct image *out, struct err *e);
