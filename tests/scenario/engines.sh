@@ -111,7 +111,8 @@ for way in $podman $docker; do
   expect 2 "$way: more processes than allowed" run "$way" --processes 400 --timeout 30 -- \
     sh -c 'n=0; while [ $n -lt 500 ]; do sleep 9 & n=$((n + 1)); done; echo all'
   expect 0 "$way: the network" run "$way" --net -- sh -c \
-    'test "$(grep -c : /proc/net/dev)" -gt 1 && test -s /etc/ssl/certs/ca-certificates.crt'
+    'test "$(grep -c : /proc/net/dev)" -gt 1 && wc -c </etc/ssl/certs/ca-certificates.crt'
+  same "$way: and whom this machine trusts" "$(cat "$T/out")" "$(wc -c </etc/ssl/certs/ca-certificates.crt)"
 done
 
 # Killed at any moment: the container goes at once, or with the next run.
@@ -137,18 +138,18 @@ done
 
 # --- a GPU's device and files ------------------------------------------------------------------------
 node=/dev/envbuild-test-engines$$
-mkdir "$engines/gpu"
+mkdir -p "$engines/gpu/bin"
 if mknod -m 666 $node c 1 3 2>/dev/null; then
   defer "rm -f $node"
-  printf '#!/bin/sh\necho the program of the driver\n' >"$engines/gpu/nvidia-smi"
-  chmod 755 "$engines/gpu/nvidia-smi"
+  printf '#!/bin/sh\necho the program of the driver\n' >"$engines/gpu/bin/nvidia-smi"
+  chmod 755 "$engines/gpu/bin/nvidia-smi"
   echo 'int cuDriverGetVersion(int *v) { *v = 12020; return 0; }' >"$T/cuda.c"
   gcc -shared -nostdlib -fPIC -Wl,-soname,libcuda.so.1 -o "$engines/gpu/libcuda.so.535.104" "$T/cuda.c"
   cat >"$engines/gpu/test.json" <<END
 {"cdiVersion": "0.6.0", "kind": "nvidia.com/gpu",
  "containerEdits": {"env": ["NVIDIA_VISIBLE_DEVICES=void"], "mounts": [
    {"hostPath": "$engines/gpu/libcuda.so.535.104", "containerPath": "/usr/lib64/libcuda.so.535.104"},
-   {"hostPath": "$engines/gpu/nvidia-smi", "containerPath": "/usr/bin/nvidia-smi"}]},
+   {"hostPath": "$engines/gpu/bin/nvidia-smi", "containerPath": "/usr/bin/nvidia-smi"}]},
  "devices": [{"name": "all", "containerEdits": {"deviceNodes": [{"path": "$node"}]}}]}
 END
   export CDI_SPEC_DIRS=$engines/gpu
