@@ -128,6 +128,7 @@ if [ "$(id -u)" = 0 ]; then
   engines_folder
   podman_files "$T/user" "$user"
   mkdir "$T/user/tmp" "$T/user/cache"
+  mkdir -m 700 "$T/user/run" # podman takes no other
   chown -R $user:$user "$T/user"
   defer "engines_unmount '$T/user'"
 fi
