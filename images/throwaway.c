@@ -93,7 +93,11 @@ static bool is_opaque(int dir, const char *rel)
 	CLEANUP_FD fd = openat(dir, rel, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char value = 0;
 
-	return fd >= 0 && fgetxattr(fd, "user.overlay.opaque", &value, 1) == 1 && value == 'y';
+	/* trusted: an overlay that podman or docker has mounted for root */
+	return fd >= 0 &&
+	       (fgetxattr(fd, "user.overlay.opaque", &value, 1) == 1 ||
+		       fgetxattr(fd, "trusted.overlay.opaque", &value, 1) == 1) &&
+	       value == 'y';
 }
 
 /* What is thrown away may be locked, even for its owner; its mode has been looked at. */

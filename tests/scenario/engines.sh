@@ -40,6 +40,7 @@ env | grep -v -e ^PWD= -e ^OLDPWD= -e ^SHLVL= -e ^_= | sort
 grep -E '^(Cap|NoNew|Seccomp:)' /proc/self/status
 echo "cores $(ulimit -c)"
 cat one; rm one; echo new >new; mkdir deep; echo x >deep/x; chmod 600 kept; mv moved elsewhere
+rm -r full; mkdir full
 cat /ro/one; touch /ro/new && echo "read-only is not"
 echo done >/rw/done; umask 077; echo secret >/rw/secret
 echo x >/tmp/x; ls -A /tmp; printf '#!/bin/sh\necho runs in /tmp\n' >/tmp/x; chmod +x /tmp/x; /tmp/x
@@ -57,7 +58,8 @@ for way in $ways; do
   for file in one kept moved; do
     echo $file >"$folder/$file"
   done
-  [ "$way" != user ] || chown -R $user "$folder" "$rw"
+  mkdir "$folder/full" && echo x >"$folder/full/gone"
+  [ "$way" != user ] || chown -R $user:$user "$folder" "$rw"
   expect 7 "$way: a job" run "$way" --pipe --throw "$folder:/work/here" --ro "$folder:/ro" \
     --ro "$folder:/a, \"b\"" --rw "$rw:/rw" --ro "$T/see.sh:/see.sh" --cwd /work/here \
     --env PATH=/usr/bin:/bin --env "LINES=one
@@ -66,9 +68,10 @@ two" --env EMPTY= --env 'QUOTED=a "b" $c' -- sh /see.sh
   cp "$T/err" "$T/changes.$way"
   same "$way: it sees what it does in the sandbox" "$(cat "$T/saw.$way")" "$(cat "$T/saw.builtin")"
   same "$way: the same changes" "$(grep ^changed "$T/changes.$way")" "$(grep ^changed "$T/changes.builtin")"
-  same "$way: thrown away" "$(cat "$folder"/*)" "kept
+  same "$way: thrown away" "$(cat "$folder"/* "$folder"/*/* 2>/dev/null)" "kept
 moved
-one"
+one
+x"
   same "$way: what it leaves is the caller's" "$(stat -c '%U %a %n' "$rw"/* | sed "s,$rw,,; s,UNKNOWN,root,")" \
     "root 644 /done
 root 600 /secret"
@@ -79,6 +82,7 @@ says "without the network" '^network lo$' "$T/saw.builtin"
 same "what was changed is said" "$(sed -n 's/^changed //p' "$T/changes.builtin")" "/work/here: deep
 /work/here: deep/x
 /work/here: elsewhere
+/work/here: full
 /work/here: kept
 /work/here: moved
 /work/here: new
