@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""check_shell.py ENVBUILD ARCHIVE ROOT: `envbuild shell` and `run` at a real terminal.
+"""`envbuild shell` and `run` at a real terminal.
+
+check_shell.py ENVBUILD ARCHIVE ROOT HOST_ARCHIVE    all of it, with the sandbox and without
+check_shell.py ENVBUILD ARCHIVE ROOT --engine NAME   what each engine must do
 
 ARCHIVE holds the environment demo for rhel7 (tests/scenario/shell.sh); the working folder is one
 that may be written to.
@@ -245,10 +248,50 @@ def check_none(archive):
     result("--engine none: its status, jobs or not", t.end() == 6, (t.status, t.seen[-400:]))
 
 
+def check_engine(name):
+    engine = IMAGE + ["--engine", name]
+    t = Terminal(ENVBUILD, "shell", ARCHIVE, *engine)
+    result(name + ": the prompt", t.expect(prompt_of("rhel7")), t.seen)
+    ask(t, name + ": the environment is active", "demo_greet; demo", "demo runs")
+    ask(t, name + ": the image is the target's", "ls -d /lib64/libc-2.17.so", "/lib64/libc-2.17.so")
+    ask(t, name + ": /tmp is private", "ls -d /tmp/*/containers.conf || echo none-there", "none-there")
+    ask(t, name + ": home", "echo home=$HOME", "home=/tmp")
+    ask(t, name + ": the terminal's size is there", "stty size </dev/tty", "24 200")
+    t.resize(33, 99)
+    time.sleep(0.3)
+    ask(t, name + ": and followed", "stty size </dev/tty", "33 99")
+    for key, shows in ("\x03", prompt_of("rhel7")), ("\x1a", "Stopped .*sleep 1000"):
+        t.type("sleep 1000\n")
+        time.sleep(0.5)
+        t.type(key)
+        result("%s: %r" % (name, key), t.expect(shows), t.seen[-400:])
+    t.type("bg\n")
+    t.type("echo typed >from-%s; echo changed >$CONDA_PREFIX/share/demo/data; exit 7\n" % name)
+    result(name + ": the status", t.end() == 7, (t.status, t.seen[-400:]))
+    with open("from-" + name) as f:
+        result(name + ": the working folder is the real one", f.read() == "typed\n")
+    t = Terminal(ENVBUILD, "shell", "env", "-t", "rhel7", *engine)
+    t.expect(r"\$ $")
+    ask(t, name + ": a prefix can be written to", "echo changed >$CONDA_PREFIX/share/demo/data; echo done", "done")
+    t.type("\x04")
+    result(name + ": Ctrl-D", t.end() == 0, t.status)
+    with open("env/share/demo/data") as f:
+        result(name + ": the prefix is as it was", f.read() == "as packed\n")
+    said = subprocess.run([ENVBUILD, "shell", ARCHIVE] + engine, input=b"demo\nread x\na line\necho got $x\nexit 5\n",
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    result(name + ": commands from stdin", said.stdout == b"demo runs\ngot a line\n" and said.returncode == 5, said)
+    said = subprocess.run([ENVBUILD, "run", ARCHIVE] + engine + ["--timeout", "20", "--", "sh", "-c", "demo; exit 9"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    result(name + ": run", said.stdout == b"demo runs\n" and said.returncode == 9, said)
+
+
 os.environ.update(LC_MESSAGES="C", SHELL_TEST_OTHER="leaked")
-check_shell()
-check_ends("env")
-check_run()
-check_others()
-check_pipe()
-check_none(sys.argv[4])
+if sys.argv[4] == "--engine":
+    check_engine(sys.argv[5])
+else:
+    check_shell()
+    check_ends("env")
+    check_run()
+    check_others()
+    check_pipe()
+    check_none(sys.argv[4])

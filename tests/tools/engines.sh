@@ -45,14 +45,18 @@ engines_folder() {
 }
 
 # Where cgroups are hybrid and CAP_SYS_RESOURCE is missing, what podman takes for granted fails.
+# Paths of more than 50 characters make podman wait 10 s for sockets that cannot be.
 podman_files() { # DIR OWNER
-  mkdir -p "$1"
+  mkdir -p "$1" "$short/$2"
+  chown "$2" "$short/$2"
   {
     printf '[containers]\n'
     [ "$2" != root ] || printf 'default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n'
     printf '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+    # Locks in shared memory would be those of every podman of this machine: one waits for another.
+    printf 'lock_type = "file"\ntmp_dir = "%s"\n' "$short/$2/libpod"
   } >"$1/containers.conf"
-  printf '[storage]\ndriver = "overlay"\ngraphroot = "%s"\nrunroot = "%s"\n' "$1/graph" "$1/run" \
+  printf '[storage]\ndriver = "overlay"\ngraphroot = "%s"\nrunroot = "%s"\n' "$1/graph" "$short/$2/run" \
     >"$1/storage.conf"
   [ "$2" = root ] || printf 'rootless_storage_path = "%s"\n' "$1/graph" >>"$1/storage.conf"
 }
@@ -123,6 +127,9 @@ engines_left() {
   echo "$left"
 }
 
+short=$(mktemp -d /tmp/eb.XXXXXX)
+chmod 755 "$short"
+defer "engines_unmount '$short'; rm -rf '$short'"
 if [ "$(id -u)" = 0 ]; then
   chmod 755 "$T"
   engines_folder
