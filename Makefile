@@ -133,7 +133,7 @@ fault: ## fail every file system call in turn, and see what is left (slow)
 test-engines: ## the sandbox, podman and docker side by side, at length
 	tools/deps build test
 	$(SUBMAKE) all tools
-	@tests/run --build $(BUILD) --mode $(MODE) --jobs 1 scenario/engines scenario/engines_long
+	@tests/run --build $(BUILD) --mode $(MODE) --jobs 1 scenario/engines scenario/engines_long scenario/prompts
 .PHONY: bench
 bench: ## time envbuild beside yardsticks of the same work, into build/bench.json
 	tools/deps build test bench

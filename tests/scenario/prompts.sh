@@ -1,7 +1,7 @@
 #!/bin/bash
-# envbuild shell and run at a terminal with podman and docker.
+# envbuild shell and run at a terminal with podman and docker; `make test-engines` runs it.
 # timeout: 400
-# slow
+# by hand
 . "$(dirname "$0")/../lib.sh"
 need python3 zstd
 root=$("$ROOT/tests/tools/roots.sh" glibc217 2>"$T/reason") || skip_all "$(cat "$T/reason")"
