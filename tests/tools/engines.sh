@@ -29,7 +29,7 @@ absent() {
 
 as_user() {
   setpriv --reuid $user --regid $user --clear-groups env HOME="$T/user" TMPDIR="$T/user/tmp" \
-    XDG_RUNTIME_DIR="$T/user/run" CONTAINERS_CONF="$T/user/containers.conf" \
+    XDG_RUNTIME_DIR="$short/$user/x" CONTAINERS_CONF="$T/user/containers.conf" \
     CONTAINERS_STORAGE_CONF="$T/user/storage.conf" ENVBUILD_CACHE="$T/user/cache" "$@"
 }
 
@@ -135,7 +135,7 @@ if [ "$(id -u)" = 0 ]; then
   engines_folder
   podman_files "$T/user" "$user"
   mkdir "$T/user/tmp" "$T/user/cache"
-  mkdir -m 700 "$T/user/run" # podman takes no other
-  chown -R $user:$user "$T/user"
+  mkdir -m 700 "$short/$user/x" # podman takes no other
+  chown -R $user:$user "$T/user" "$short/$user"
   defer "engines_unmount '$T/user'"
 fi
