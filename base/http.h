@@ -90,7 +90,9 @@ struct http_request {
 	 * what is absent, and what they do not know.
 	 */
 	bool allow_refused;
-	bool allow_unauthorized; /* so is 401, as 401: for who answers its challenge */
+	/* So is 401 of the host that was asked, none that it redirects to, as 401: for who answers its
+	 * challenge. */
+	bool allow_unauthorized;
 	/* Headers of the answer that are wanted; the values are in the http's memory until http_free. */
 	struct http_header *headers;
 	size_t n_headers;

@@ -525,6 +525,37 @@ static bool is_refusal(long status)
 	       !may_pass_status(status);
 }
 
+/* Cuts "https://user:password@host:5000/path" to "https://" and "host:5000". */
+static struct str cut_host(const char *url, struct str *scheme)
+{
+	struct str rest = str_of(url);
+	ptrdiff_t at = str_find(rest, STR("://"));
+	size_t n = 0;
+
+	*scheme = str_sub(rest, 0, (size_t)(at < 0 ? 0 : at + 3));
+	rest = str_sub(rest, scheme->n, rest.n);
+	while (n < rest.n && !strchr("/?#", rest.p[n]))
+		n++;
+	rest = str_sub(rest, 0, n);
+	return str_sub(rest, (size_t)(str_rchr(rest, '@') + 1), rest.n);
+}
+
+static bool is_same(struct str a, struct str b)
+{
+	return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+}
+
+/* Did a redirect lead elsewhere?  Who asks there who we are is not who was asked. */
+static bool is_led_away(const struct transfer *t)
+{
+	struct str asked_scheme, scheme;
+	char *url = NULL;
+
+	curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &url);
+	return !url || !is_same(cut_host(transfer_url(t), &asked_scheme), cut_host(url, &scheme)) ||
+	       !is_same(asked_scheme, scheme);
+}
+
 static bool is_answer(const struct transfer *t, long status)
 {
 	const struct http_request *r = t->r;
@@ -532,7 +563,8 @@ static bool is_answer(const struct transfer *t, long status)
 	if (status == 304)
 		return !t->asked_from && (r->if_none_match || r->if_modified_since);
 	if (is_refusal(status))
-		return (r->allow_refused || (r->allow_unauthorized && status == 401)) &&
+		return (r->allow_refused ||
+			       (r->allow_unauthorized && status == 401 && !is_led_away(t))) &&
 		       t->places[t->at].is_origin;
 	return r->allow_missing && t->places[t->at].is_origin && (status == 404 || status == 410);
 }

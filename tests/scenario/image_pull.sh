@@ -208,6 +208,10 @@ echo "${login/LIAR/$LIAR}" >"$T/auth.json"
 REGISTRY_AUTH_FILE="$T/auth.json" expect 0 "the file of podman login" \
   pull x "$LIAR/basic/team/layered:oci" -v
 check "no password is shown" sh -c "! grep -E 's3cret|bWU6' '$T/err' '$T/out'"
+REGISTRY_AUTH_FILE="$T/auth.json" lie 4 "who blobs are redirected to asks for the login" thief \
+  "cannot fetch '[^']*/blobs/[^']*': .*401"
+check "and was asked" grep -q '^/stolen 401 - localhost:' "$T/lies.log"
+same "it does not get it" "" "$(grep '^/token?thief' "$T/lies.log")"
 mkdir "$HOME/.docker"
 echo "${login/LIAR/$LIAR\/basic\/team}" >"$HOME/.docker/config.json"
 expect 0 "docker's own file" pull y "$LIAR/basic/team/layered:oci"

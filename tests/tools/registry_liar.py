@@ -22,6 +22,7 @@ foreign     the last layer lies elsewhere
 nested      a list of manifests has the list itself
 helm        the configuration is not that of an image
 away        401 without a token, and blobs are redirected to localhost, where one must bring none
+thief       blobs are redirected to localhost, which says 401 and names a token server of its own
 tired       a token is good for two requests
 realm       the token is to be had at file:///etc/passwd
 mute        401 without a word
@@ -80,6 +81,10 @@ class Liar(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path.startswith('/token'):
             return self.give_token()
+        if self.path == '/stolen':
+            self.challenge('Bearer realm="http://127.0.0.1:%d/token?thief",service="thief"' % (
+                self.server.server_address[1]))
+            return None
         if self.path.startswith('/stored/'):
             return self.stored(self.path[len('/stored'):])
         kind, _, rest = self.path[len('/v2/'):].partition('/')
@@ -165,6 +170,9 @@ class Liar(http.server.BaseHTTPRequestHandler):
     def blob_away(self, _body, _headers, path):
         self.send(307, Location='http://localhost:%d/stored%s' % (
             self.server.server_address[1], path))
+
+    def blob_thief(self, _body, _headers, _):
+        self.send(307, Location='http://localhost:%d/stolen' % self.server.server_address[1])
 
     def blob_downgrade(self, _body, _headers, _):
         self.send(302, Location='file:///etc/passwd')
