@@ -12,14 +12,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_PARTS = 100000, MAX_LINKS = 8, MAX_NESTING = 4 };
+/* NAME_LONGEST: those of parts are digests with a word or two. */
+enum { MAX_PARTS = 100000, NAME_LONGEST = 255, MAX_LINKS = 8, MAX_NESTING = 4, NAMES_SHOWN = 12 };
 
 /* --- the parts ------------------------------------------------------------------------------ */
 
 struct part {
 	uint64_t offset, size;
 	struct str link; /* of a link: the part's name that it stands for */
-	bool sparse;
 };
 
 struct parts {
@@ -27,6 +27,7 @@ struct parts {
 	const char *name;      /* of the archive or folder, for errors */
 	const char *reference; /* NULL: none was given */
 	int fd;                /* the archive, or the folder */
+	uint64_t size;         /* of the archive */
 	bool is_folder;
 	struct table table; /* of the archive: name -> struct part */
 	struct {
@@ -53,7 +54,8 @@ static int enter_part(
 	if (p->table.n >= MAX_PARTS)
 		return err_set(
 			e, ERR_INTEGRITY, "'%s' has more than %d members", p->name, MAX_PARTS);
-	if (m->type == MEMBER_DIR || m->type == MEMBER_OTHER || !path_is_safe(m->path))
+	if (m->type == MEMBER_DIR || m->type == MEMBER_OTHER || !path_is_safe(m->path) ||
+		m->path.n > NAME_LONGEST || m->link.n > NAME_LONGEST)
 		return interrupt_check(e);
 	part = arena_new(p->a, struct part);
 	part->size = m->size;
@@ -70,10 +72,12 @@ static int index_archive(struct parts *p, struct err *e)
 {
 	struct tar_reader *tar;
 	struct member m;
+	struct stat st;
 	int r = -1;
 
-	if (lseek(p->fd, 0, SEEK_SET) < 0)
+	if (lseek(p->fd, 0, SEEK_SET) < 0 || fstat(p->fd, &st) < 0)
 		return err_sys(e, "cannot read '%s'", p->name);
+	p->size = (uint64_t)st.st_size;
 	tar = tar_open_fd(p->fd, p->name, e);
 	while (tar && (r = tar_next(tar, &m, e)) > 0)
 		if ((r = enter_part(p, tar, &m, e)) < 0)
@@ -82,7 +86,8 @@ static int index_archive(struct parts *p, struct err *e)
 	return r;
 }
 
-static int open_in_archive(struct parts *p, struct str name, struct blob *out)
+/* A sparse member has more bytes than the archive has of it: they would raise the limits. */
+static int open_in_archive(struct parts *p, struct str name, struct blob *out, struct err *e)
 {
 	union table_value *v = table_get(&p->table, name);
 
@@ -93,6 +98,9 @@ static int open_in_archive(struct parts *p, struct str name, struct blob *out)
 	out->fd = p->fd;
 	out->offset = ((struct part *)v->ptr)->offset;
 	out->size = ((struct part *)v->ptr)->size;
+	if (out->offset > p->size || out->size > p->size - out->offset)
+		return err_set(e, ERR_INTEGRITY, "'%s' does not have all of '%.*s'", p->name,
+			STR_ARG(name));
 	return 1;
 }
 
@@ -120,7 +128,7 @@ static int open_part(struct parts *p, struct str name, struct blob *out, struct 
 	if (!path_is_safe(name))
 		return err_set(
 			e, ERR_INTEGRITY, "'%s' names a part '%.*s'", p->name, STR_ARG(name));
-	return p->is_folder ? open_in_folder(p, name, out, e) : open_in_archive(p, name, out);
+	return p->is_folder ? open_in_folder(p, name, out, e) : open_in_archive(p, name, out, e);
 }
 
 /* 1, 0 or -1; with the digest checked where it is given. */
@@ -171,10 +179,19 @@ static int take_config(struct importing *i, struct parts *p, struct str name, st
 	return 0;
 }
 
-static int choose_advice(const struct parts *p, struct str list, struct err *e)
+static void add_name(struct buf *list, size_t i, struct str name)
 {
+	if (i < NAMES_SHOWN)
+		buf_printf(list, "%s%.*s", i ? ", " : "", STR_ARG(name));
+}
+
+static int choose_advice(const struct parts *p, struct buf *list, size_t n, struct err *e)
+{
+	if (n > NAMES_SHOWN)
+		buf_printf(list, " and %zu more", n - NAMES_SHOWN);
 	err_set(e, ERR_USAGE, "'%s' holds %s: %.*s", p->name,
-		p->reference ? "no image of that name, but" : "several images", STR_ARG(list));
+		p->reference ? "no image of that name, but" : "several images",
+		STR_ARG(buf_view(list)));
 	return err_advise(e, "choose one: 'FILE:REFERENCE'");
 }
 
@@ -214,9 +231,8 @@ static int choose_docker(const struct parts *p, const struct docker_image *v, si
 	if (*out)
 		return 0;
 	for (size_t i = 0; i < n; i++)
-		buf_printf(&list, "%s%.*s", i ? ", " : "",
-			STR_ARG(v[i].n_tags ? v[i].tags[0] : v[i].config));
-	return choose_advice(p, buf_view(&list), e);
+		add_name(&list, i, v[i].n_tags ? v[i].tags[0] : v[i].config);
+	return choose_advice(p, &list, n, e);
 }
 
 static int import_docker(struct importing *i, struct parts *p, struct str text, struct err *e)
@@ -273,14 +289,13 @@ static int choose_name(struct parts *p, struct oci_document *list, struct err *e
 		struct str ref = list->v[i].ref_name;
 
 		several = several || !str_eq(ref, name);
-		buf_printf(
-			&words, "%s%.*s", i ? ", " : "", STR_ARG(ref.n ? ref : list->v[i].digest));
+		add_name(&words, i, ref.n ? ref : list->v[i].digest);
 	}
 	for (size_t i = 0; i < list->n; i++)
 		if (p->reference ? is_tag(list->v[i].ref_name, str_of(p->reference)) : !several)
 			list->v[kept++] = list->v[i];
 	if (kept == 0)
-		return choose_advice(p, buf_view(&words), e);
+		return choose_advice(p, &words, list->n, e);
 	list->n = kept;
 	return 0;
 }

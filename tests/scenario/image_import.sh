@@ -148,8 +148,9 @@ mkdir "$T/outside" && echo mine >"$T/outside/there"
 # the image, the exit status that is wanted, and what stays outside and in the store
 for kind in "refused 5" "usage 2" "harmless 0"; do
   for path in "$T/hostile/${kind% *}"/*; do
-    "$ENVBUILD" image import evil "$path" >"$T/out" 2>"$T/err"
+    (ulimit -v 600000 && exec "$ENVBUILD" image import evil "$path") >"$T/out" 2>"$T/err"
     status=$?
+    [ "$(wc -c <"$T/err")" -lt 10000 ] || fail "hostile ${path##*/} has a message without end"
     [ "$status" = "${kind#* }" ] || fail "hostile ${path##*/}" "exit $status: $(cat "$T/err")"
     [ "$status" = 0 ] && "$ENVBUILD" image rm -q evil
     [ -z "$(find "$ENVBUILD_DATA/images" -mindepth 2)" ] || fail "${path##*/} leaves something"

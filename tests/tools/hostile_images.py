@@ -89,14 +89,14 @@ def layout(kind, name, layers, lie=lambda d: None):
             json.dump(text, f)
 
 
-def docker(kind, name, layers, manifest=None, config=None, extra=()):
+def docker(kind, name, layers, manifest=None, config=None, extra=(), form=tarfile.PAX_FORMAT):
     names = [f"{i}/layer.tar" for i in range(len(layers))]
     config = config or {"architecture": "amd64", "os": "linux", "rootfs": {
         "type": "layers", "diff_ids": ["sha256:" + sha(x) for x in layers]}}
     manifest = manifest if manifest is not None else [
         {"Config": "c.json", "RepoTags": ["a:1"], "Layers": names}]
     to = io.BytesIO()
-    with tarfile.open(fileobj=to, mode="w") as t:
+    with tarfile.open(fileobj=to, mode="w", format=form) as t:
         for info, data in [*extra, *(member(n, x) for n, x in zip(names, layers)),
                            member("c.json", json.dumps(config).encode()),
                            member("manifest.json", json.dumps(manifest).encode())]:
@@ -202,8 +202,22 @@ docker(R, "d-layer-circle", [base], [{"Config": "c.json", "Layers": ["x"]}],
        extra=[member("x", kind=SYM, link="y"), member("y", kind=SYM, link="x")])
 docker(R, "d-diff-id", [base], config={"os": "linux", "architecture": "amd64", "rootfs": {
     "diff_ids": ["sha256:" + sha(upper)]}})
+packed = gzip.compress(base, 1, mtime=0)
+thin = member("x", ("1\n0\n%d\n" % len(packed)).encode().ljust(512, b"\0") + packed)
+thin[0].pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "x",
+                       "GNU.sparse.realsize": str(1 << 40)}
+docker(R, "d-sparse-layer", [base], [{"Config": "c.json", "Layers": ["x"]}], extra=[thin])
 docker("usage", "d-two-images", [base, upper], [
     {"Config": "c.json", "RepoTags": ["a:1"], "Layers": ["0/layer.tar"]},
     {"Config": "c.json", "RepoTags": ["b:1"], "Layers": ["1/layer.tar"]}])
+docker("usage", "d-many-images", [base], [
+    {"Config": "c.json", "RepoTags": ["a:%d" % i], "Layers": ["0/layer.tar"]} for i in range(4000)])
 docker(H, "d-layer-link", [base], [{"Config": "c.json", "Layers": ["1/layer.tar"]}],
        extra=[member("1/layer.tar", kind=SYM, link="../0/layer.tar")])
+docker(R, "d-long-links.gz", [base], [], form=tarfile.GNU_FORMAT, extra=[
+    member("l%d" % i, kind=SYM, link="x" * 1000000) for i in range(300)])
+with open(os.path.join(out, R, "d-long-links.gz"), "r+b") as f:
+    text = gzip.compress(f.read(), 1)
+    f.seek(0)
+    f.write(text)
+    f.truncate()
