@@ -1,12 +1,19 @@
 #include "packer/audit.h"
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/table.h"
 #include "images/elf.h"
 #include "images/libc.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>
+
+/*
+ * A file of a few bytes can name much: the same text again and again, or each end of one.  What real
+ * packages name is far below this.
+ */
+enum { MAX_NAMES = 4000000, MAX_NAME_BYTES = 64 << 20 };
 
 /* A binary file of a package; texts are copies, for the file is mapped only while it is read. */
 struct binary {
@@ -22,6 +29,8 @@ struct auditing {
 	struct arena *a;
 	const struct profile *profile;
 	struct audit *out;
+	struct table names; /* all texts, each once: its struct str */
+	size_t n_names, name_bytes;
 	struct table brought;  /* sonames of the packages */
 	struct table unlisted; /* index into the list below */
 	struct {
@@ -46,15 +55,41 @@ static bool is_of_sysroot(struct str path)
 	return str_find(path, STR("/sysroot/")) >= 0;
 }
 
-static void copy_texts(struct arena *a, const struct elf *elf, struct binary *b)
+static struct str keep(struct auditing *au, struct str name)
 {
-	b->needed = arena_array(a, struct str, elf->n_needed);
-	b->needs = arena_array(a, struct elf_need, elf->n_needs);
-	for (size_t i = 0; i < elf->n_needed; i++)
-		b->needed[b->n_needed++] = arena_str(a, elf->needed[i]);
-	for (size_t i = 0; i < elf->n_needs; i++)
-		b->needs[b->n_needs++] = (struct elf_need){arena_str(a, elf->needs[i].file),
-			arena_str(a, elf->needs[i].version), elf->needs[i].weak};
+	union table_value *known = table_get(&au->names, name);
+
+	au->n_names++;
+	if (!known) {
+		struct str *copy = arena_new(au->a, struct str);
+
+		*copy = arena_str(au->a, name);
+		au->name_bytes += name.n;
+		known = table_put(&au->names, *copy);
+		known->ptr = copy;
+	}
+	return *(struct str *)known->ptr;
+}
+
+static bool is_too_much(const struct auditing *au)
+{
+	return au->n_names > MAX_NAMES || au->name_bytes > MAX_NAME_BYTES;
+}
+
+static int keep_names(struct auditing *au, const struct elf *elf, struct binary *b, struct err *e)
+{
+	b->needed = arena_array(au->a, struct str, elf->n_needed);
+	b->needs = arena_array(au->a, struct elf_need, elf->n_needs);
+	for (size_t i = 0; i < elf->n_needed && !is_too_much(au); i++)
+		b->needed[b->n_needed++] = keep(au, elf->needed[i]);
+	for (size_t i = 0; i < elf->n_needs && !is_too_much(au); i++)
+		b->needs[b->n_needs++] = (struct elf_need){keep(au, elf->needs[i].file),
+			keep(au, elf->needs[i].version), elf->needs[i].weak};
+	if (!is_too_much(au))
+		return 0;
+	return err_set(e, ERR_INTEGRITY,
+		"too many names of libraries and symbol versions, with '%.*s' of package '%.*s'",
+		STR_ARG(b->path), STR_ARG(record_dist(au->a, b->record)));
 }
 
 /* A library is found by its soname, or by its file's name where it has none. */
@@ -64,29 +99,36 @@ static void note_brought(struct auditing *au, struct str path, const struct elf 
 
 	if (name.n == 0)
 		name = str_of(path_base(arena_cstr(au->a, path)));
-	table_put(&au->brought, arena_str(au->a, name))->num = 1;
+	table_put(&au->brought, keep(au, name))->num = 1;
 }
 
-static int read_binary(struct auditing *au, const struct package *p, const struct package_file *f,
-	struct arena *scratch, struct err *e)
+static int take_binary(struct auditing *au, const struct record *r, struct str path,
+	const struct elf *elf, struct err *e)
 {
-	const char *path = arena_printf(scratch, "%s/%.*s", p->dir, STR_ARG(f->path));
+	struct binary *b = VEC_PUSH(au->a, &au->binaries);
+
+	*b = (struct binary){.record = r, .path = arena_str(au->a, path)};
+	note_brought(au, b->path, elf);
+	return keep_names(au, elf, b, e);
+}
+
+static int read_binary(
+	struct auditing *au, const struct package *p, const struct package_file *f, struct err *e)
+{
+	CLEANUP_ARENA scratch = {0};
+	const char *path;
 	struct elf elf;
 	struct str bytes;
 	int r;
 
 	if (f->type != PATH_FILE || f->size < 64 || is_of_sysroot(f->path))
 		return 0;
-	if (file_map(path, &bytes, e) < 0)
+	path = arena_printf(&scratch, "%s/%.*s", p->dir, STR_ARG(f->path));
+	if (interrupt_check(e) < 0 || file_map(path, &bytes, e) < 0)
 		return -1;
-	r = elf_read(scratch, path, bytes, &elf, e);
-	if (r > 0 && elf_is_native(&elf)) {
-		struct binary *b = VEC_PUSH(au->a, &au->binaries);
-
-		*b = (struct binary){.record = p->record, .path = arena_str(au->a, f->path)};
-		copy_texts(au->a, &elf, b);
-		note_brought(au, b->path, &elf);
-	}
+	r = elf_read(&scratch, path, bytes, &elf, e);
+	if (r > 0 && elf_is_native(&elf))
+		r = take_binary(au, p->record, f->path, &elf, e);
 	file_unmap(bytes);
 	return r < 0 ? -1 : 0;
 }
@@ -94,14 +136,15 @@ static int read_binary(struct auditing *au, const struct package *p, const struc
 static int read_package(
 	struct auditing *au, const struct cache *cache, const struct record *r, struct err *e)
 {
-	struct arena scratch = {0};
+	CLEANUP_ARENA scratch = {0};
 	struct package p;
-	int rc = package_load(&scratch, cache, r, &p, e);
 
-	for (size_t i = 0; rc == 0 && i < p.n_files; i++)
-		rc = read_binary(au, &p, &p.files[i], &scratch, e);
-	arena_release(&scratch);
-	return rc;
+	if (package_load(&scratch, cache, r, &p, e) < 0)
+		return -1;
+	for (size_t i = 0; i < p.n_files; i++)
+		if (read_binary(au, &p, &p.files[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 /* --- judging -------------------------------------------------------------------------------- */
@@ -237,8 +280,12 @@ static void judge(struct auditing *au)
 int audit_packages(struct arena *a, const struct cache *cache, struct record *const *records,
 	size_t n, const struct profile *profile, struct audit *out, struct err *e)
 {
-	struct auditing au = {
-		.a = a, .profile = profile, .out = out, .brought.arena = a, .unlisted.arena = a};
+	struct auditing au = {.a = a,
+		.profile = profile,
+		.out = out,
+		.names.arena = a,
+		.brought.arena = a,
+		.unlisted.arena = a};
 
 	*out = (struct audit){0};
 	for (size_t i = 0; i < n; i++)

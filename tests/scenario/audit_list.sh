@@ -21,9 +21,20 @@ library libhigh.so.7 'int high(void) { return 1; }'
 library libwants.so.1 'extern int high(void); int want(void) { return high(); }' "$T/libhigh.so.7"
 cp "$T/libnew.so.1" "$T/broken" && truncate -s 300 "$T/broken"
 python3 - "$ROOT/tests/tools" "$T" <<'PY' || exit 1
+import struct
 import sys
 sys.path.insert(0, sys.argv[1])
 from make_package import Channel, member
+# 65,000 needed libraries, whose names are the ends of one long text
+text, base, head = b"a" * 16000 + b"\0", 0x1000, 64 + 2 * 56
+needed = b"".join(struct.pack("<qQ", 1, i % 15000) for i in range(65000))
+dynamic = struct.pack("<qQqQ", 5, base + head, 10, len(text)) + needed + bytes(16)
+at, size = head + len(text), head + len(text) + len(dynamic)
+with open(sys.argv[2] + "/names", "wb") as f:
+    f.write(b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+            + struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 4096)
+            + struct.pack("<IIQQQQQQ", 2, 5, at, base + at, base + at, len(dynamic), len(dynamic), 8)
+            + text + dynamic)
 channel = Channel(sys.argv[2] + "/channel")
 def package(name, files, **options):
     members = []
@@ -37,6 +48,7 @@ package("user", [("lib/libuser.so.1", "libuser.so.1")])
 package("side", [("lib/libside.so.1", "libside.so.1")])
 package("wants", [("lib/libwants.so.1", "libwants.so.1")])
 package("broken", [("lib/libbroken.so", "broken")])
+package("names", [("lib/libnames.so", "names")])
 # for what a cross compiler makes; it is not what programs here run with
 package("cross", [("x86_64-conda-linux-gnu/sysroot/lib/libnew.so.1", "libnew.so.1")])
 PY
@@ -69,6 +81,8 @@ ask 2 "a compiler's own C library" "cross, old" -t rhel7
 says "does not count" "audit: 1 binary files"
 ask 5 "a broken file" broken -t rhel7
 says "is named" "broken ELF file"
+ask 5 "a file that names libraries without end" names -t rhel7
+says "is named" "too many names of libraries .* 'lib/libnames.so' of package 'names-1.0-0'"
 printf 'name: own\nsubdir: linux-64\nvirtual-packages: [__glibc=2.17, __linux=3.10.0, __unix=0=0]\n' >own.yml
 ask 7 "a profile that lists no libraries" "new, user" -t ./own.yml
 says "has its glibc" "hosts of target 'own' have GLIBC_2.17 at most"
