@@ -32,6 +32,7 @@ struct applying {
 	const char *name;
 	struct arena arena;
 	struct owned own;
+	struct owned done;           /* whiteouts */
 	struct folder_times given;   /* by the layer */
 	struct folder_times touched; /* as they were before the layer put something there */
 	struct table seen;           /* inodes of the latter */
@@ -329,8 +330,10 @@ static int whiteout(struct applying *p, struct str path, struct err *e)
 	if (find_place(p, path, false, &at, e) < 0)
 		return -1;
 	dir = at.dir;
-	if (dir < 0)
+	/* what a whiteout has left is the layer's own: looking again would take long and find nothing */
+	if (dir < 0 || is_owned(&p->done, dir, at.name))
 		return 0;
+	owned_add(&p->done, dir, at.name);
 	keep_time(p, path, dir);
 	if (!strcmp(at.name, WHITEOUT_OPAQUE))
 		r = whiteout_all(&p->own, dir, e);
@@ -425,7 +428,7 @@ int layer_apply(struct layering *l, stream_read *read, void *ctx, const char *na
 	struct applying p = {.l = l, .name = name};
 	int r = -1;
 
-	p.own.table.arena = p.seen.arena = &p.arena;
+	p.own.table.arena = p.done.table.arena = p.seen.arena = &p.arena;
 	p.chunk = arena_alloc(&p.arena, CHUNK);
 	p.tar = tar_open(read, ctx, name, e);
 	if (p.tar)

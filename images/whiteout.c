@@ -36,7 +36,7 @@ void owned_add(struct owned *o, int dir, const char *name)
 	table_put(&o->table, arena_str(o->table.arena, str_n(key.bytes, key.n)))->num = 1;
 }
 
-static bool is_owned(const struct owned *o, int dir, const char *name)
+bool is_owned(const struct owned *o, int dir, const char *name)
 {
 	struct owned_key key;
 

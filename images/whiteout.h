@@ -19,6 +19,7 @@ struct owned {
 };
 
 void owned_add(struct owned *o, int dir, const char *name);
+bool is_owned(const struct owned *o, int dir, const char *name);
 
 /* Takes `name` in the folder away, less what is owned in it. */
 int whiteout_one(const struct owned *o, int dir, const char *name, struct err *e);

@@ -214,6 +214,9 @@ docker("usage", "d-many-images", [base], [
     {"Config": "c.json", "RepoTags": ["a:%d" % i], "Layers": ["0/layer.tar"]} for i in range(4000)])
 docker(H, "d-layer-link", [base], [{"Config": "c.json", "Layers": ["1/layer.tar"]}],
        extra=[member("1/layer.tar", kind=SYM, link="../0/layer.tar")])
+# 16 million looks, if each is obeyed
+docker(H, "d-opaque-again", [base, tar(*(member("d/%d" % i) for i in range(4000)),
+                                       *[member("d/.wh..wh..opq")] * 4000)])
 docker(R, "d-long-links.gz", [base], [], form=tarfile.GNU_FORMAT, extra=[
     member("l%d" % i, kind=SYM, link="x" * 1000000) for i in range(300)])
 with open(os.path.join(out, R, "d-long-links.gz"), "r+b") as f:
