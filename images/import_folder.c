@@ -25,7 +25,7 @@ struct folder {
 	char *chunk;
 	struct step step;
 	struct arena scratch;
-	struct table linked; /* inode -> first path, of files with several names */
+	struct table linked; /* device and inode -> first path, of files with several names */
 	uint64_t left_out;
 	struct {
 		struct folder_copy {
@@ -83,8 +83,9 @@ static int leave_out(struct folder *f, const char *rel, const char *why)
 /* 1 where it is another name of a file that is there. */
 static int link_file(struct folder *f, const char *rel, const struct stat *st, struct err *e)
 {
-	struct str key =
-		arena_str(&f->scratch, str_n((const char *)&st->st_ino, sizeof st->st_ino));
+	/* of another device: a file that is mounted */
+	uint64_t id[2] = {st->st_dev, st->st_ino};
+	struct str key = arena_str(&f->scratch, str_n((const char *)id, sizeof id));
 	union table_value *first = table_put(&f->linked, key);
 
 	if (!first->ptr) {
