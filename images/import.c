@@ -83,8 +83,10 @@ static int spool(struct importing *i, const char *name, stream_read *read, void 
 		all += (uint64_t)n;
 		if (all > max)
 			n = err_set(e, ERR_INTEGRITY, "'%s' unpacks to more than is allowed", name);
-		else if (interrupt_check(e) < 0 || write_full(fd, chunk, (size_t)n, e) < 0)
+		else if (interrupt_check(e) < 0)
 			n = -1;
+		else if (write_full(fd, chunk, (size_t)n, e) < 0)
+			n = err_wrap(e, "while keeping '%s' in '%s'", name, i->work.dir);
 		if (n < 0)
 			break;
 	}

@@ -118,8 +118,9 @@ static int check_space(const struct layers *l, const char *work, struct err *e)
 		return -1;
 	if (left >= l->bytes)
 		return 0;
-	return err_set(e, ERR_FAIL, "the layers have %s, and '%s' has room for %s",
+	err_set(e, ERR_FAIL, "the layers have %s, and '%s' has room for %s",
 		format_bytes(l->bytes, needed), work, format_bytes(left, there));
+	return err_advise(e, "free some, or name a folder on another disk with ENVBUILD_CACHE");
 }
 
 static int fetch_layers(struct registry *r, const struct layers *l, struct err *e)

@@ -357,7 +357,10 @@ int store_work(const struct store *s, struct state *work, struct err *e)
 	int r = state_open(work, path_join(&a, s->dir, "work"), e);
 
 	arena_release(&a);
-	return r < 0 ? err_wrap(e, "in the images' folder '%s'", s->dir) : 0;
+	if (r == 0)
+		return 0;
+	err_wrap(e, "in the images' folder '%s'", s->dir);
+	return err_advise(e, "ENVBUILD_DATA names another folder for images");
 }
 
 /* Under the lock.  1 where a tree came to stand there or did. */

@@ -138,9 +138,29 @@ if [ "$(id -u)" = 0 ]; then
   says "what cannot be read is left out" "are left out, which cannot be read"
   expect 0 "removed by the user" user image rm u
   same "nothing is left" "$(find "$T/user/data/images/trees" -mindepth 1)" ""
+  mkdir -m 755 "$T/roots" && mkdir -m 755 "$T/roots/images" "$T/roots/images/work"
+  expect 1 "into images of root's" setpriv --reuid=48484 --regid=48484 --clear-groups \
+    env ENVBUILD_DATA="$T/roots" "$T/user/envbuild" image import u img:a
+  says "the way out is named" "^envbuild: hint: ENVBUILD_DATA names another folder"
 else
   skip "as another user" "needs root"
 fi
+
+# --- a file that is mounted, whose inode another file's names have in the root -----------------
+mkdir mounts && cd mounts || exit 1
+cat >mounted.sh <<'SH'
+mkdir a b && mount -t tmpfs a a && mount -t tmpfs b b && mkdir a/etc b/etc && echo one >a/etc/1 && echo two >b/etc/1 &&
+  ln a/etc/1 a/etc/2 && ln b/etc/1 b/etc/2 && [ "$(stat -c %i a/etc/1)" = "$(stat -c %i b/etc/1)" ] &&
+  : >a/etc/3 && mount --bind b/etc/1 a/etc/3 || exit 77
+"$ENVBUILD" image import -q mounted a
+SH
+unshare -m sh mounted.sh 2>"$T/why"
+case $? in
+0) same "a mounted file is itself" "$(cat "$(tree_of mounted)/etc/3")" two && "$ENVBUILD" image rm -q mounted ;;
+77) skip "a mounted file is itself" "cannot mount" ;;
+*) fail "a mounted file is itself" "$(cat "$T/why")" ;;
+esac
+cd ..
 
 # --- hostile ones ----------------------------------------------------------------------------
 mkdir "$T/outside" && echo mine >"$T/outside/there"
@@ -148,7 +168,7 @@ mkdir "$T/outside" && echo mine >"$T/outside/there"
 # the image, the exit status that is wanted, and what stays outside and in the store
 for kind in "refused 5" "usage 2" "harmless 0"; do
   for path in "$T/hostile/${kind% *}"/*; do
-    (ulimit -v 600000 && exec "$ENVBUILD" image import evil "$path") >"$T/out" 2>"$T/err"
+    (ulimit -v 600000 && exec timeout -s KILL 20 "$ENVBUILD" image import evil "$path") >"$T/out" 2>"$T/err"
     status=$?
     [ "$(wc -c <"$T/err")" -lt 10000 ] || fail "hostile ${path##*/} has a message without end"
     [ "$status" = "${kind#* }" ] || fail "hostile ${path##*/}" "exit $status: $(cat "$T/err")"
