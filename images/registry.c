@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { TOKEN_ANSWER_MAX = 1 << 20, TAGS_MAX = 4 << 20, TAGS_SHOWN = 12 };
@@ -209,6 +210,22 @@ static int fetch_token(struct registry *r, const char *url, struct str *token, s
 	return rc;
 }
 
+/* A registry of this machine that is asked over http is no reason to send a login over the network so. */
+static bool may_ask(const struct registry *r, const char *url)
+{
+	struct str rest = str_of(url);
+	struct reference server = {0};
+	size_t n = 7;
+
+	if (r->plain_http || strncasecmp(url, "http://", 7) != 0)
+		return true;
+	while (n < rest.n && !strchr("/?#", rest.p[n]))
+		n++;
+	rest = str_sub(rest, 7, n);
+	server.host = str_sub(rest, (size_t)(str_rchr(rest, '@') + 1), rest.n);
+	return reference_is_loopback(&server);
+}
+
 static int authenticate(struct registry *r, const char *header, struct err *e)
 {
 	struct challenge c;
@@ -228,7 +245,7 @@ static int authenticate(struct registry *r, const char *header, struct err *e)
 		break;
 	}
 	url = challenge_url(r->a, &c, r->reference->path, r->secure);
-	if (!url)
+	if (!url || !may_ask(r, url))
 		return err_set(e, ERR_NETWORK,
 			"the registry '%.*s' wants a token from a place that is no URL of https",
 			STR_ARG(r->reference->host));
@@ -262,7 +279,8 @@ static int fetch(struct registry *r, struct download *v, size_t n, struct err *e
 int registry_open(struct arena *a, struct http *http, const struct reference *reference,
 	bool plain_http, struct registry *out, struct err *e)
 {
-	*out = (struct registry){.a = a, .http = http, .reference = reference};
+	*out = (struct registry){
+		.a = a, .http = http, .reference = reference, .plain_http = plain_http};
 	out->url = reference_url(a, reference, plain_http);
 	out->secure = str_starts(str_of(out->url), STR("https:"));
 	return login_find(a, reference, &out->login, &out->helper, e);

@@ -25,6 +25,7 @@ struct registry {
 	const struct reference *reference;
 	const char *url;           /* "https://HOST/v2/PATH" */
 	bool secure;               /* it is https */
+	bool plain_http;           /* so is asked for: other machines may be asked over http, too */
 	struct str login;          /* BASE64 of USER:PASSWORD; empty: none */
 	bool helper;               /* a program would have had the login */
 	const char *authorization; /* the header as it is sent now; NULL: none */

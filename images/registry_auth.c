@@ -38,15 +38,18 @@ static struct str take_token(struct str *s)
 /* A quoted string, s standing behind its opening quote; its backslashes taken away. */
 static struct str take_quoted(struct arena *a, struct str *s)
 {
-	char *to = arena_alloc(a, s->n + 1);
-	size_t n = 0, i = 0;
+	size_t n = 0, end = 0;
+	char *to;
 
-	for (; i < s->n && s->p[i] != '"'; i++) {
+	while (end < s->n && s->p[end] != '"')
+		end += s->p[end] == '\\' && end + 1 < s->n ? 2 : 1;
+	to = arena_alloc(a, end + 1); /* not all that is left: there may be many */
+	for (size_t i = 0; i < end; i++) {
 		if (s->p[i] == '\\' && i + 1 < s->n)
 			i++;
 		to[n++] = s->p[i];
 	}
-	*s = str_sub(*s, i + 1, s->n);
+	*s = str_sub(*s, end + 1, s->n);
 	return str_n(to, n);
 }
 

@@ -25,6 +25,8 @@ away        401 without a token, and blobs are redirected to localhost, where on
 thief       blobs are redirected to localhost, which says 401 and names a token server of its own
 tired       a token is good for two requests
 realm       the token is to be had at file:///etc/passwd
+remote      the token is to be had at another machine, over http
+chatty      401 with a header of many parameters
 mute        401 without a word
 basic       401 unless one is `me` with the password p-s3cret; so is `both`, which offers Bearer, too
 downgrade   blobs are redirected to file:///etc/passwd
@@ -119,6 +121,10 @@ class Liar(http.server.BaseHTTPRequestHandler):
             return auth.startswith('Bearer t-s3cret') and left >= 0 or self.challenge(bearer)
         if kind == 'realm':
             return self.challenge('Bearer realm="file:///etc/passwd"')
+        if kind == 'remote':
+            return self.challenge('Bearer realm="http://tokens.invalid/token"')
+        if kind == 'chatty':
+            return self.challenge('Basic ' + 'a="",' * 19000)
         if kind == 'mute':
             return self.challenge()
         if kind in ('basic', 'both') and auth != BASIC:
