@@ -175,7 +175,8 @@ int open_in_root(int root_fd, const char *path, int flags)
 	};
 	long fd = syscall(SYS_openat2, root_fd, path, &how, sizeof how);
 
-	if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+	/* EAGAIN: somebody renamed or mounted anything anywhere, while ".." was followed */
+	if (fd >= 0 || (errno != ENOSYS && errno != EPERM && errno != EAGAIN))
 		return (int)fd;
 	return open_in_root_walking(root_fd, path, flags);
 }

@@ -7,8 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -205,6 +208,35 @@ static void paths_are_resolved_as_in_the_root(void **state)
 	open_places(open_in_root);
 }
 
+/* openat2 gives up then where a path has "..", which is how many of lib's links are. */
+static void renames_elsewhere_do_no_harm(void **state)
+{
+	char *a, *b;
+	pid_t renamer;
+	size_t failed = 0;
+
+	(void)state;
+	make_places();
+	a = path_join(&arena, root, "x");
+	b = path_join(&arena, root, "y");
+	assert_int_equal(mkdir(a, 0755), 0);
+	renamer = fork();
+	if (renamer == 0)
+		alarm(20); /* whatever becomes of this test */
+	while (renamer == 0)
+		if (rename(a, b) < 0 || rename(b, a) < 0)
+			_exit(1);
+	CLEANUP_FD dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 30000; i++) {
+		CLEANUP_FD fd = open_in_root(dir, "up/file", O_PATH);
+
+		failed += fd < 0;
+	}
+	kill(renamer, SIGKILL);
+	assert_int_equal(waitpid(renamer, NULL, 0), renamer);
+	assert_int_equal(failed, 0);
+}
+
 static void old_kernels_resolve_the_same(void **state)
 {
 	(void)state;
@@ -255,6 +287,7 @@ int main(void)
 		IN_ROOT(links_stay_inside_the_root),
 		IN_ROOT(a_root_satisfies_what_is_not_newer),
 		IN_ROOT(paths_are_resolved_as_in_the_root),
+		IN_ROOT(renames_elsewhere_do_no_harm),
 		IN_ROOT(old_kernels_resolve_the_same),
 		IN_ROOT(folders_are_made_in_the_root),
 	};
