@@ -14,6 +14,8 @@
 enum { CHUNK = 256 << 10, LINK_MAX_BYTES = 4095, PATH_ROOM = 4096, NAME_ROOM = 256 };
 /* Smaller files are written without asking whether there is room for them. */
 static const uint64_t LARGE_FILE = 1 << 20;
+/* Of a layer, for their times; a million folders have as much. */
+static const size_t FOLDER_PATHS_MAX = 64 << 20;
 
 /* Times of folders are set when all that lies in them is there. */
 struct folder_time {
@@ -35,6 +37,7 @@ struct applying {
 	struct owned done;           /* whiteouts */
 	struct folder_times given;   /* by the layer */
 	struct folder_times touched; /* as they were before the layer put something there */
+	size_t path_bytes;           /* of both */
 	struct table seen;           /* inodes of the latter */
 	char *chunk;
 };
@@ -103,21 +106,31 @@ static int clear_place(const struct applying *p, struct str path, const struct p
 	return 0;
 }
 
+static int add_time(
+	struct applying *p, struct folder_times *to, struct str path, int64_t mtime, struct err *e)
+{
+	p->path_bytes += path.n;
+	if (p->path_bytes > FOLDER_PATHS_MAX)
+		return refuse(p, path, e, "more names of folders than are allowed");
+	*VEC_PUSH(&p->arena, to) = (struct folder_time){arena_str(&p->arena, path), mtime};
+	return 0;
+}
+
 /* A layer that names no folder changes none. */
-static void keep_time(struct applying *p, struct str path, int dir)
+static int keep_time(struct applying *p, struct str path, int dir, struct err *e)
 {
 	ptrdiff_t slash = str_rchr(path, '/');
 	struct str key;
 	struct stat st;
 
 	if (slash < 0 || fstat(dir, &st) < 0)
-		return;
+		return 0;
 	key = str_n((const char *)&st.st_ino, sizeof st.st_ino);
 	if (table_get(&p->seen, key))
-		return;
+		return 0;
 	table_put(&p->seen, arena_str(&p->arena, key))->num = 1;
-	path = arena_str(&p->arena, str_sub(path, 0, (size_t)slash));
-	*VEC_PUSH(&p->arena, &p->touched) = (struct folder_time){path, st.st_mtim.tv_sec};
+	path = str_sub(path, 0, (size_t)slash);
+	return add_time(p, &p->touched, path, st.st_mtim.tv_sec, e);
 }
 
 /* --- the types ------------------------------------------------------------------------------ */
@@ -221,10 +234,7 @@ static int put_folder(
 	fd = openat(at->dir, at->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fchmod(fd, (m->mode & 01777) | 0700) < 0)
 		return fail(p, m->path, e, "set the mode of");
-	if (m->has_mtime)
-		*VEC_PUSH(&p->arena, &p->given) =
-			(struct folder_time){arena_str(&p->arena, m->path), m->mtime};
-	return 0;
+	return m->has_mtime ? add_time(p, &p->given, m->path, m->mtime, e) : 0;
 }
 
 /* The file that a hard link names: 1 it is the one at that place already, 0, or -1. */
@@ -313,7 +323,8 @@ static int put(struct applying *p, const struct member *m, struct err *e)
 	if (find_place(p, m->path, true, &at, e) < 0)
 		return -1;
 	dir = at.dir;
-	keep_time(p, m->path, dir);
+	if (keep_time(p, m->path, dir, e) < 0)
+		return -1;
 	if ((replaces && clear_place(p, m->path, &at, false, e) < 0) || put_type(p, m, &at, e) < 0)
 		return -1;
 	if (p->l->n_layers > 0)
@@ -334,7 +345,8 @@ static int whiteout(struct applying *p, struct str path, struct err *e)
 	if (dir < 0 || is_owned(&p->done, dir, at.name))
 		return 0;
 	owned_add(&p->done, dir, at.name);
-	keep_time(p, path, dir);
+	if (keep_time(p, path, dir, e) < 0)
+		return -1;
 	if (!strcmp(at.name, WHITEOUT_OPAQUE))
 		r = whiteout_all(&p->own, dir, e);
 	else
