@@ -176,7 +176,7 @@ int store_tree(
 		out->digest = arena_str(a, digest);
 		out->root = path_join(a, path, "root");
 	}
-	return r;
+	return r > 0 ? path_exists(out->root) : r;
 }
 
 bool store_has_trees(const struct store *s)
@@ -371,6 +371,10 @@ static int place_tree(struct arena *a, const struct store *s, const struct state
 
 	if (dir_make(path_dir(a, to), e) < 0)
 		return -1;
+	/* somebody has removed what is in it by hand */
+	if ((!path_exists(path_join(a, to, "root")) || !path_exists(path_join(a, to, "facts"))) &&
+		rename(to, path_join(a, work->dir, "rest")) < 0 && errno != ENOENT)
+		return err_sys(e, "cannot remove '%s'", to);
 	if (rename(path_join(a, work->dir, "tree"), to) < 0 && errno != EEXIST &&
 		errno != ENOTEMPTY)
 		return err_sys(e, "cannot make '%s'", to);

@@ -117,6 +117,15 @@ expect 0 "the next import works" "$ENVBUILD" image import rhel7 "$T/root.tgz"
 same "one tree, and nothing at work" \
   "$(ls -A "$T/data/images/trees" | wc -l) $(ls -A "$T/data/images/work" "$T/data/images/names" | tr '\n' ' ')" \
   "1 $T/data/images/names: rhel7  $T/data/images/work: "
+rm -r "$T/data/images/trees"/*/root
+expect 0 "a tree that was removed by hand" "$ENVBUILD" image list
+says "is not at hand" "^rhel7 .* none$" "$T/out"
+expect 0 "and is made anew" "$ENVBUILD" image import rhel7 "$T/root.tgz"
+check "whole" test -e "$("$ENVBUILD" image show rhel7 --json | python3 -c \
+  'import json, sys; print(json.load(sys.stdin)["image"]["root"])')/lib64/libc.so.6"
+rm "$T/data/images/trees"/*/facts
+expect 0 "so is one without its facts" "$ENVBUILD" image import rhel7 "$T/root.tgz"
+same "and nothing is left at work" "$(ls -A "$T/data/images/work")" ""
 expect 0 "removed" "$ENVBUILD" image rm rhel7
 mkfifo "$T/fifo"
 "$ENVBUILD" image import rhel7 - <"$T/fifo" 2>"$T/err" &
