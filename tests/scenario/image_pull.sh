@@ -161,9 +161,11 @@ lie 4 "a tag that is gone" gone "tags that it has: "
 lie 4 "a redirect to a file" downgrade "not http"
 lie 4 "a token from a file" realm "from a place that is no URL of https"
 lie 4 "a token from another machine over http" remote "from a place that is no URL of https"
-# shellcheck disable=SC2016
-expect 4 "a long challenge takes no memory" sh -c 'ulimit -v 500000 && exec "$@"' sh \
-  "$ENVBUILD" image pull x "$LIAR/chatty/team/layered:oci"
+if sh -c 'ulimit -v 500000; exec "$0" --version' "$ENVBUILD" >/dev/null 2>&1; then
+  # shellcheck disable=SC2016
+  expect 4 "a long challenge takes no memory" sh -c 'ulimit -v 500000 && exec "$@"' sh \
+    "$ENVBUILD" image pull x "$LIAR/chatty/team/layered:oci"
+fi
 lie 4 "no challenge" mute "does not give 'mute/team/layered' to everybody"
 same "nothing of these was kept" "" "$(find "$T/data.lies/images/names" "$T/data.lies/images/trees" -mindepth 1 2>/dev/null)"
 same "no work stays after failures" "" "$(ls -A "$T/cache/work")"
