@@ -144,12 +144,16 @@ static bool watch(struct spawn *s, pid_t pid, uint64_t end_ns, struct spawn_repo
 	return false;
 }
 
-/* What a pipe still holds; a process that outlived its group may hold the other end. */
+/*
+ * What a pipe still holds, which is 1 MiB at most; a process that outlived its group, or whose
+ * container is still to be removed, may hold the other end and write without an end.
+ */
 static void drain(struct spawn *s)
 {
+	enum { MOST = 64 };
 	struct pollfd fd = {.events = POLLIN};
 
-	while (s->output[0] >= 0) {
+	for (int i = 0; i < MOST && s->output[0] >= 0; i++) {
 		fd.fd = s->output[0];
 		if (poll(&fd, 1, 0) <= 0)
 			return;
