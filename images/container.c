@@ -22,7 +22,8 @@ struct container {
 	struct engine *en;
 	struct arena *a;
 	const struct job *job;
-	const char *dir; /* bound at INSIDE */
+	const char *dir;  /* bound at INSIDE */
+	const char *said; /* a file of messages, where no job can get at it */
 	const char *name;
 	const char *const *argv;
 	int life;     /* as long as this is open, the container lives */
@@ -65,10 +66,8 @@ static int make_fifo(struct container *c, const char *name, int flags, int *fd, 
 	return *fd < 0 ? err_sys(e, "cannot open '%s'", path) : 0;
 }
 
-static int make_file(struct container *c, const char *name, int *fd, struct err *e)
+static int make_file(const char *path, int *fd, struct err *e)
 {
-	const char *path = path_join(c->a, c->dir, name);
-
 	*fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	return *fd < 0 ? err_sys(e, "cannot make the file '%s'", path) : 0;
 }
@@ -83,11 +82,11 @@ static int make_folder(struct container *c, struct err *e)
 		return err_sys(e, "cannot make the folder '%s'", c->dir);
 	/* read and write: this end must not wait for the other */
 	if (make_fifo(c, "life", O_RDWR, &c->life, e) < 0 ||
-		make_file(c, "report", &c->report, e) < 0)
+		make_file(path_join(c->a, c->dir, "report"), &c->report, e) < 0)
 		return -1;
 	if (c->job->on_output && !c->job->interactive &&
 		(make_fifo(c, "output", O_RDONLY | O_NONBLOCK, &c->output, e) < 0 ||
-			make_file(c, "messages", &c->messages, e) < 0))
+			make_file(c->said, &c->messages, e) < 0))
 		return -1;
 	return file_write(path_join(c->a, c->dir, "init"), init, 0755, e) < 0 ? -1
 									      : write_job(c, e);
@@ -195,7 +194,7 @@ static int not_started(const struct container *c, int status, struct err *e)
 	struct str words = {NULL, 0};
 
 	if (c->messages >= 0)
-		file_read(c->a, path_join(c->a, c->dir, "messages"), 1 << 20, &words, NULL);
+		file_read(c->a, c->said, 1 << 20, &words, NULL);
 	if (!words.n)
 		words = str_of(arena_printf(c->a, "it ended with status %d", status));
 	return container_refused(c->en, words, e);
@@ -231,7 +230,8 @@ static int run_and_judge(struct container *c, int *status, struct err *e)
 	       report.check == INSIDE_CHECK;
 	if (r < 0 || late || !told)
 		remove_container(c);
-	if (r < 0 || (late && !told))
+	/* whatever the job says that it would have come to */
+	if (r < 0 || late)
 		return r;
 	return told ? judge(c, &report, status, e) : not_started(c, *status, e);
 }
@@ -258,6 +258,7 @@ static int run_planned(struct engine *en, struct arena *a, const struct plan *pl
 		.a = a,
 		.job = job,
 		.dir = path_join(a, plan->dir, "inside"),
+		.said = path_join(a, plan->dir, "messages"),
 		.life = -1,
 		.output = -1,
 		.messages = -1,

@@ -229,6 +229,21 @@ static int open_life(void)
 	return fd >= 0 && read(fd, &byte, 1) == 0 ? -1 : fd;
 }
 
+/*
+ * Before the job starts, so that it has none of them: who held the other end of life would outlive
+ * envbuild, and who wrote the report would say how it ended.
+ */
+static int remove_files(void)
+{
+	static const char *const names[] = {
+		INSIDE "/life", INSIDE "/report", INSIDE "/job", INSIDE "/output", INSIDE "/init"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (unlink(names[i]) < 0 && errno != ENOENT)
+			return -1;
+	return 0;
+}
+
 int main(void)
 {
 	struct inside_report failed = {0};
@@ -250,7 +265,7 @@ int main(void)
 		leave(INSIDE_SETUP, errno, 255);
 	if (!job.argv[0]) /* a probe */
 		leave(INSIDE_ENDED, 0, 0);
-	if (open_output(&job) < 0)
+	if (open_output(&job) < 0 || remove_files() < 0)
 		leave(INSIDE_SETUP, errno, 255);
 	pid = fork();
 	if (pid == 0)

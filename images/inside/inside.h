@@ -11,6 +11,9 @@
  *	output  a FIFO that the job writes to, with flag 'o'
  *	report  struct inside_report, written when the job has ended
  *
+ * Both sides have them open when the job starts, and the job finds none of them: the program has
+ * removed their names.
+ *
  * Flags: 'o' output goes to the FIFO; 't' the job is in front of the container's terminal.
  */
 #ifndef IMAGES_INSIDE_H

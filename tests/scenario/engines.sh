@@ -10,6 +10,12 @@ root=$("$ROOT/tests/tools/roots.sh" bookworm 2>"$T/root.err") || skip_all "$(tai
 . "$ROOT/tests/tools/engines.sh"
 unset ENVBUILD_ENGINE
 mkdir "$T/bin" && cp "$ENVBUILD_TOOLS/sandbox" "$ENVBUILD" "$T/bin"
+# One of its own, of which nothing may change
+cp -a "$root" "$T/root" && root=$T/root
+state_of_root() {
+  (cd "$root" && find . -printf '%p %y %m %U:%G %s %l %T@\n' && find . -type f -exec sha256sum {} +) | sort
+}
+state_of_root >"$T/root.before"
 start_podman && ok "podman works"
 start_docker && ok "dockerd works"
 tool=$T/bin/sandbox
@@ -117,6 +123,33 @@ for way in $podman $docker; do
   expect 0 "$way: the network" run "$way" --net -- sh -c \
     'test "$(grep -c : /proc/net/dev)" -gt 1 && wc -c </etc/ssl/certs/ca-certificates.crt'
   same "$way: and whom this machine trusts" "$(cat "$T/out")" "$(wc -c </etc/ssl/certs/ca-certificates.crt)"
+done
+
+# --- a job that would not end so -------------------------------------------------------------------
+endless() { # read more slowly than it is written
+  run "$1" --pipe --timeout 1 -- sh -c 'yes & yes & yes; wait' | python3 -c '
+import os, time
+while os.read(0, 65536):
+    time.sleep(0.05)'
+  return "${PIPESTATUS[0]}"
+}
+for way in $ways; do
+  SECONDS=0
+  expect 124 "$way: output without an end" endless "$way"
+  check "$way: ends, too" test $SECONDS -lt 10
+done
+for way in $podman $docker; do
+  expect 0 "$way: a job" run "$way" -- ls -A /.envbuild
+  same "$way: finds nothing by which its end is told" "$(cat "$T/out")" ""
+  expect 124 "$way: one that says it ended well" run "$way" --timeout 1 -- \
+    sh -c 'printf "\1\0\0\0\0\0\0\0\0\0\0\0envb" >/.envbuild/report; sleep 60'
+  setsid "$tool" --engine "$way" --root "$root" --state "$engines/state" -- \
+    sh -c "exec 9<>/.envbuild/life; exec sleep $marker" &
+  pid=$!
+  until pgrep -f "^sleep $marker" >/dev/null || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
+  kill -9 $pid
+  wait $pid 2>/dev/null
+  check "$way: one that holds on to what says that envbuild lives" gone
 done
 
 # Killed at any moment: the container goes at once, or with the next run.
@@ -266,4 +299,6 @@ for way in $podman $docker; do
     same "$way: SIG$signal leaves no container" "$(engines_left)" ""
   done
 done
+state_of_root >"$T/root.after"
+same "nothing of this has changed the root" "$(diff "$T/root.before" "$T/root.after")" ""
 done_testing
