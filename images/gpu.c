@@ -11,6 +11,8 @@
 #include <fnmatch.h>
 #include <glob.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { MAX_SPEC = 4 << 20, MAX_LISTING = 4 << 20, LIST_SECONDS = 10 };
@@ -163,6 +165,35 @@ static void add_matches(struct search *s, const char *pattern)
 	}
 }
 
+/* An archive brings its profile along, and a pattern for all of /dev would hand out uinput, too. */
+static bool is_for_gpus(const char *path)
+{
+	static const struct str begins[] = {STR_INIT("/dev/nvidia"), STR_INIT("/dev/dri/"),
+		STR_INIT("/dev/kfd"), STR_INIT("/dev/dxg")};
+	struct stat st;
+	/* of the memory devices those that do no harm are let through later */
+	bool is = lstat(path, &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == 1;
+
+	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+		is |= str_starts(str_of(path), begins[i]);
+	return is;
+}
+
+static void add_node_matches(struct search *s, const char *pattern)
+{
+	glob_t found;
+
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		if (is_for_gpus(found.gl_pathv[i]))
+			gpu_files_add(&s->files, found.gl_pathv[i], "");
+		else
+			log_debug("'%s' is not a device of a GPU and stays outside",
+				found.gl_pathv[i]);
+	globfree(&found);
+}
+
 /* Lines of `ldconfig -p`: "\tlibcuda.so.1 (libc6,x86-64) => /usr/lib64/libcuda.so.1". */
 static void add_cached(struct search *s, struct str listing, const char *pattern)
 {
@@ -234,7 +265,7 @@ static int try_by_hand(struct search *s)
 	s->out->source = "profile";
 	for (; *nodes; nodes++)
 		if (str_starts(str_of(*nodes), STR("/dev/")))
-			add_matches(s, *nodes);
+			add_node_matches(s, *nodes);
 	if (s->files.nodes.n == 0)
 		return 0;
 	add_libraries(s, patterns_of(s->a, g->libraries, g->n_libraries, usual_libraries));
