@@ -234,11 +234,17 @@ static int set_limits(struct engine *en, const struct engine_options *o, struct 
 	return err_advise(e, "give a smaller --quota, or none");
 }
 
+/* Without a sandbox jobs have what this machine has; whether that is a GPU can be asked all the same. */
 static int set_gpu(struct engine *en, const struct engine_options *o, struct err *e)
 {
-	if (en->ops->direct)
+	int r;
+
+	if (en->ops->direct && o->gpu != GPU_REQUIRE)
 		return 0;
-	return gpu_find(&en->arena, en->profile, en->root, o->gpu, &en->gpu, e) < 0 ? -1 : 0;
+	r = gpu_find(&en->arena, en->profile, en->root, o->gpu, &en->gpu, e);
+	if (en->ops->direct)
+		en->gpu = (struct gpu){0};
+	return r < 0 ? -1 : 0;
 }
 
 int engine_open(struct engine **out, const struct engine_options *options, struct err *e)

@@ -16,7 +16,9 @@ chown $user:$user "$T/user"
 
 node=/dev/envbuild-test-gpu$$
 mknod $node c 1 3 || skip_all "no device can be made in /dev"
-defer "rm -f $node"
+other=${node}9 # tun, under a name that a profile may ask for
+mknod -m 666 $other c 10 200 || skip_all "no device can be made in /dev"
+defer "rm -f $node $other"
 chmod 666 $node
 
 # The driver: a library with a version in its file's name, as they have, without a C library.
@@ -144,7 +146,7 @@ the_command() {
   mkdir -p "$T/work/demo/conda-meta"
   : >"$T/work/demo/conda-meta/history"
   cp "$T/bin/ask" "$T/work/ask"
-  echo "/tmp/project/ask && nvidia-smi" >"$T/work/ask.sh"
+  echo "/tmp/project/ask && nvidia-smi && { test -e $other || echo no other; }" >"$T/work/ask.sh"
   chown -R $user:$user "$T/work"
   cd "$T/work" || exit 1
   spec ""
@@ -159,6 +161,9 @@ the_command() {
     --test ask.sh --gpu require
   says "$who: names what is missing" "error: no GPU for target 'host': there is no device '/dev/nv"
   says "$who: and the way out" "hint: install the GPU's driver"
+  expect 1 "$who: nor without a sandbox" $as "$ENVBUILD" run demo --engine none --gpu require -- true
+  says "$who: as little is here" "error: no GPU for target 'host': there is no device '/dev/nv"
+  expect 0 "$who: where nobody requires it" $as "$ENVBUILD" run demo --engine none -- true
   expect 2 "$who: another word" $as "$ENVBUILD" test demo --test ask.sh --gpu maybe
   says "$who: is refused" 'auto, none or require'
   cd / || exit 1
@@ -189,6 +194,7 @@ EOC
   expect 0 "$who: a target's GPU" by_profile "$T/plain/bin:$PATH"
   says "$who: by its profile" '^CUDA 12020, device open$'
   says "$who: and its programs" '^the program of the driver$'
+  says "$who: and no other device" '^no other$'
   expect 6 "$who: --gpu none" by_profile "$T/plain/bin:$PATH" --gpu none
   rm -f $node
   expect 6 "$who: without the device" by_profile "$T/plain/bin:$PATH"
