@@ -11,7 +11,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_CONF = 1 << 20, MAX_INCLUDES = 8, MAX_FOLDERS = 4096, MAX_FOUND = 20000 };
+enum {
+	MAX_CONF = 1 << 20,
+	MAX_INCLUDES = 8,
+	MAX_CONFS = 1000, /* a file that includes itself twice would be read 512 times */
+	MAX_FOLDERS = 4096,
+	MAX_FOUND = 20000
+};
 
 #if defined(__aarch64__)
 #define TRIPLET "aarch64-linux-gnu"
@@ -31,6 +37,7 @@ struct inventory {
 	struct arena *a;
 	int root;
 	struct str_list folders; /* in the loader's order */
+	unsigned n_confs;
 	struct {
 		struct profile_library *v;
 		size_t n, cap;
@@ -110,12 +117,16 @@ static void read_conf_line(struct inventory *in, struct str line, int depth)
 
 static void read_conf(struct inventory *in, const char *path, int depth)
 {
-	CLEANUP_FD fd = open_in_root(in->root, path, O_RDONLY | O_NONBLOCK);
+	CLEANUP_FD fd = -1;
 	struct str text;
 	struct stat st;
 	char *bytes;
 	ssize_t n;
 
+	if (in->n_confs >= MAX_CONFS)
+		return;
+	in->n_confs++;
+	fd = open_in_root(in->root, path, O_RDONLY | O_NONBLOCK);
 	if (fd < 0 || depth > MAX_INCLUDES || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 		st.st_size > MAX_CONF)
 		return;

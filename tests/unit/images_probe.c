@@ -132,6 +132,22 @@ static void folders_of_ld_so_conf_come_first(void **state)
 	assert_null(versions_of(&p, "libhidden.so.1"));
 }
 
+/* A hostile image: 20000 includes of itself at each of eight depths. */
+static void a_file_that_includes_itself_ends(void **state)
+{
+	CLEANUP_BUF text = {0};
+	struct profile p;
+
+	(void)state;
+	write_elf("lib64/libc.so.6", &libc);
+	for (int i = 0; i < 20000; i++)
+		buf_puts(&text, "include ld.so.conf\n");
+	write_text("etc/ld.so.conf", buf_view(&text));
+	alarm(20);
+	probe_here(&p);
+	alarm(0);
+}
+
 static void links_of_a_root_stay_inside(void **state)
 {
 	struct profile p;
@@ -364,6 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_ROOT(the_loaders_libraries_are_found),
 		IN_ROOT(folders_of_ld_so_conf_come_first),
+		IN_ROOT(a_file_that_includes_itself_ends),
 		IN_ROOT(links_of_a_root_stay_inside),
 		IN_ROOT(a_root_without_glibc_is_an_error),
 		IN_ROOT(what_is_written_is_read_again),
