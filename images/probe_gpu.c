@@ -33,9 +33,8 @@ static int64_t now_ms(void)
 }
 
 /* Reads to the end, a full buffer or the limit: bytes; *late where the limit came first. */
-static size_t gather(int fd, char *to, size_t room, bool *late)
+static size_t gather(int fd, int64_t end, char *to, size_t room, bool *late)
 {
-	int64_t end = now_ms() + LIMIT_MS;
 	size_t n = 0;
 
 	while (n < room) {
@@ -59,6 +58,21 @@ static size_t gather(int fd, char *to, size_t room, bool *late)
 	return n;
 }
 
+/* What has said all may still not end. */
+static bool has_ended(pid_t pid, int64_t end)
+{
+	for (;;) {
+		siginfo_t ended = {.si_pid = 0};
+
+		if (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+			ended.si_pid == pid)
+			return true;
+		if (now_ms() >= end)
+			return false;
+		usleep(1000);
+	}
+}
+
 struct answer {
 	char bytes[MAX_ANSWER];
 	size_t n;
@@ -70,8 +84,10 @@ typedef void child_function(const void *ctx, int out);
 
 static void ask(child_function *child, const void *ctx, struct answer *out)
 {
+	int64_t end = now_ms() + LIMIT_MS;
 	int ends[2], status = 0;
 	siginfo_t ended;
+	bool full;
 	pid_t pid;
 
 	out->n = 0;
@@ -88,15 +104,19 @@ static void ask(child_function *child, const void *ctx, struct answer *out)
 	}
 	close(ends[1]);
 	if (pid > 0) {
-		out->n = gather(ends[0], out->bytes, sizeof out->bytes, &out->late);
-		if (out->late)
+		out->n = gather(ends[0], end, out->bytes, sizeof out->bytes, &out->late);
+		/* a full buffer holds what is looked for, and the rest would not be read */
+		full = out->n == sizeof out->bytes;
+		if (!out->late && !full)
+			out->late = !has_ended(pid, end);
+		if (out->late || full)
 			kill(pid, SIGKILL);
 		while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR)
 			;
 		kill(-pid, SIGKILL); /* what it started; as a zombie it still holds the number */
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
-		if (!out->late && WIFSIGNALED(status))
+		if (!out->late && !full && WIFSIGNALED(status))
 			out->signal = WTERMSIG(status);
 	}
 	close(ends[0]);
