@@ -92,7 +92,7 @@ def podman(bench, root):
         f.write('[containers]\ndefault_ulimits = []\n[engine]\nruntime = "runc"\n'
                 'cgroup_manager = "cgroupfs"\nevents_logger = "file"\n')
     where = ['--root', bench.path('podman'), '--runroot', bench.path('podman-run')]
-    return ['podman', *where, 'run', '--rm', '--network', 'none', '--read-only', '--rootfs', root,
+    return ['podman', *where, 'run', '--rm', '--network', 'none', '--read-only', '--rootfs', root + ':O',
             '/bin/true'], {'CONTAINERS_CONF': conf}
 
 

@@ -86,6 +86,15 @@ says "nvidia-smi is asked where the driver's library is not" '^- __cuda=12\.2$' 
 says "for devices, too" '^  compute-capability: "7\.5"$' "$T/here.yml"
 says "and that is said" '^# CUDA is what nvidia-smi says' "$T/here.yml"
 check "nothing is left in TMPDIR" sh -c "! ls -d '$T'/envbuild-probe.?*"
+# One that says more than anybody reads, and one that has said all and does not end
+mkdir "$T/long" "$T/stays"
+printf '#!/bin/sh\necho "| CUDA Version: 12.2 |"\nwhile echo 0123456789; do :; done\n' >"$T/long/nvidia-smi"
+printf '#!/bin/sh\necho "| CUDA Version: 12.2 |"\nexec sleep 300 >&-\n' >"$T/stays/nvidia-smi"
+chmod +x "$T/long/nvidia-smi" "$T/stays/nvidia-smi"
+PATH=$T/stays:$PATH timeout 60 "$T/envbuild-probe" --name here >"$T/stays.yml" 2>&1 &
+stays=$!
+expect 0 "nvidia-smi without an end" env PATH="$T/long:$PATH" timeout 60 "$T/envbuild-probe" --name here
+says "is heard all the same" '^- __cuda=12\.2$' "$T/out"
 
 # --- roots ------------------------------------------------------------------------------------
 
@@ -95,6 +104,7 @@ cat >"$T/inside" <<'SH'
 root=$1 from=$2
 shift 2
 mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc" || exit 125
+mount -t tmpfs none "$root/dev" && : >"$root/dev/null" && mount --bind /dev/null "$root/dev/null" || exit 125
 mount -t tmpfs none "$root/run" && mount -t tmpfs -o noexec none "$root/tmp" || exit 125
 cp "$from/envbuild-probe" "$from/probe.sh" "$root/run/" || exit 125
 # what mawk's installation would have done
@@ -114,6 +124,11 @@ libraries() {
   sed -n '/^libraries:/,/^[a-k m-z]/p' "$1" | grep '^  '
 }
 
+# Without times of reading
+listing() {
+  (cd "$1" && find . -printf '%p %y %m %U:%G %s %l %T@\n') | sort
+}
+
 look_into() { # ROOT-NAME GLIBC SHELL...
   name=$1
   glibc=$2
@@ -124,6 +139,7 @@ look_into() { # ROOT-NAME GLIBC SHELL...
     77) skip "$name" "no such root: $(tail -n 1 "$T/reason")" && return ;;
     *) fail "$name: a root" "$(cat "$T/reason")" && return ;;
   esac
+  root_before=$(listing "$root")
   expect 0 "$name: a probe of the root" probe --image "$root" --name "$name"
   cp "$T/out" "$T/$name.yml"
   says "$name: glibc" "^- __glibc=$glibc\$" "$T/$name.yml"
@@ -139,6 +155,7 @@ look_into() { # ROOT-NAME GLIBC SHELL...
     expect 0 "$name: the script runs in $shell" inside "$root" $shell /run/probe.sh --name "$name"
     check "$name: $shell says the same" cmp "$T/out" "$T/$name.inside"
   done
+  same "$name: none of it changes the root" "$(listing "$root")" "$root_before"
 }
 look_into glibc217 2.17 'busybox sh' 'bash --posix'
 look_into bullseye 2.31 dash
@@ -222,6 +239,9 @@ says "says what it lacks" 'there is no glibc'
 expect 2 "the script refuses options it does not know" dash "$T/probe.sh" --all
 expect 2 "so does the static program" "$T/envbuild-probe" --all
 
+wait "$stays"
+same "nvidia-smi stays, the probe does not" 0 $?
+says "and has its answer" '^- __cuda=12\.2$' "$T/stays.yml"
 wait "$hanging"
 same "a driver hangs, the probe does not" 0 "$(cat "$T/hangs.status")"
 says "its CUDA stays" '^- __cuda=12\.4$' "$T/hangs.yml"
