@@ -124,7 +124,8 @@ static void end_container(struct arena *a, const char *job)
 		return;
 	tool = str_cut(&text, '\n');
 	name = str_cut(&text, '\n');
-	if ((!str_is(tool, "podman") && !str_is(tool, "docker")) || !name.n)
+	if ((!str_is(tool, "podman") && !str_is(tool, "docker")) ||
+		!str_starts(name, STR("envbuild-")))
 		return;
 	log_debug("removing container '%.*s', left by a killed run", STR_ARG(name));
 	state_remove_container(arena_cstr(a, tool), arena_cstr(a, name));

@@ -217,6 +217,14 @@ for way in podman docker; do
 done
 expect 125 "an unknown engine" "$tool" --engine rkt -- true
 says "says which there are" "builtin, none, podman and docker"
+# What lies in a state folder may be a job's, where that is in its working folder.
+mkdir -p "$T/planted/run.1.x/0" "$T/fake"
+printf 'podman\nof-somebody\n' >"$T/planted/run.1.x/0/container"
+printf '#!/bin/sh\necho "$@" >>"%s"\n' "$T/asked" >"$T/fake/podman"
+chmod +x "$T/fake/podman"
+expect 0 "a folder that a killed run left" env PATH="$T/fake:$PATH" "$tool" --root "$root" --state "$T/planted" -- true
+same "is removed" "$(ls -A "$T/planted")" ""
+check "but no container that is not ours" test ! -e "$T/asked"
 if [ -n "$docker" ]; then
   expect 125 "no dockerd" env DOCKER_HOST=unix:///no/such "$tool" --engine docker --root "$root" -- true
   says "says how to start it" "systemctl start docker"
