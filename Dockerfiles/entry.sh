@@ -75,7 +75,7 @@ if [ "$(id -u)" = 0 ]; then
   set -- $(ls -nd "$home/.")
   owner=$3:$4
   for file in "$home/$name".tar.gz "$home/$name".sha256 "$home/$name".run.json "$home/$name".test.log; do
-    [ ! -f "$file" ] || chown "$owner" "$file" || say "warning: '$file' stays root's"
+    [ -L "$file" ] || [ ! -f "$file" ] || chown "$owner" "$file" || say "warning: '$file' stays root's"
   done
 fi
 exit "$status"

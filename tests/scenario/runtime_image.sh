@@ -127,7 +127,11 @@ expect 2 "a name with a slash" run "$last" "${given[@]}" -e ENVIRONMENT_NAME=a/b
 mkdir "$T/folder"
 expect 2 "a folder where the test should be" run "$last" "${given[@]}" -v "$T/folder:/tmp/run-test.sh"
 printf 'name: other\nchannels: [file:///channel]\ndependencies: [no-such]\n' >impossible.yml
+chown 12345:54321 "$T/home"
+ln -s /tmp/project/data "$T/home/old.test.log"
 expect 3 "no solution" run "$last" -e ENVIRONMENT_NAME=old -v "$T/project/impossible.yml:/tmp/environment.yml:ro"
+same "what a link in the folder leads to stays whose it was" "$(stat -c %u "$T/project/data")" 0
+rm -f "$T/home/old.test.log"
 same "nothing is left of them" "$(ls -A "$T/home")" ""
 arguments=(--format tar.zst)
 expect 2 "arguments are pack's" run "$last" "${tested[@]}"
