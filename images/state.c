@@ -208,7 +208,7 @@ static char *default_dir(struct arena *a)
 		arena_printf(a, "envbuild-%u", (unsigned)geteuid()));
 }
 
-/* A folder in a shared /tmp must be ours, or somebody could have prepared it. */
+/* A folder in a shared /tmp must be ours and no link to one, or somebody could have prepared it. */
 static int open_state(const char *dir, bool is_default, int *fd, struct err *e)
 {
 	struct stat st;
@@ -217,9 +217,11 @@ static int open_state(const char *dir, bool is_default, int *fd, struct err *e)
 		mkdir(dir, 0700);
 	else if (dir_make(dir, e) < 0)
 		return -1;
-	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*fd < 0 || fstat(*fd, &st) < 0)
-		return err_sys(e, "cannot open the folder '%s'", dir);
+	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_default ? O_NOFOLLOW : 0));
+	if (*fd < 0 || fstat(*fd, &st) < 0) {
+		err_sys(e, "cannot open the folder '%s'", dir);
+		return is_default ? err_advise(e, "remove what is there, or set TMPDIR") : -1;
+	}
 	if (st.st_uid != geteuid())
 		return err_set(e, ERR_FAIL, "the folder '%s' belongs to somebody else", dir);
 	return 0;

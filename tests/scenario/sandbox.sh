@@ -26,6 +26,13 @@ if ! as_self "$T/bin/sandbox" --probe 2>"$T/why"; then
   skip_all "$(sed -n 's/^envbuild: error: //p' "$T/why")"
 fi
 
+# Anybody may make links in /tmp.
+mkdir "$T/shared" "$T/elsewhere" && ln -s ../elsewhere "$T/shared/envbuild-$(id -u)"
+expect 125 "a link in place of the folder in TMPDIR" env TMPDIR="$T/shared" "$T/bin/sandbox" -- true
+says "is named" "envbuild-$(id -u)'"
+says "with a way out" 'hint: .*TMPDIR'
+same "and not followed" "$(ls -A "$T/elsewhere")" ""
+
 # is NAME PATTERN: the last job's output is that
 is() {
   if grep -q -E -e "$2" "$T/out"; then
