@@ -40,7 +40,8 @@ static struct str tail(struct arena *a, const struct output *o)
 
 /*
  * Activates once with the prefix writable, so that it names the path it is bound at.  What the
- * test itself writes is then thrown away.
+ * test itself writes is then thrown away.  One that is in use would name a path that is gone when
+ * the test is: there the test's own activation does it, and it is thrown away, too.
  */
 static int relocate(
 	struct arena *a, const struct test_request *r, const struct active *env, struct err *e)
@@ -49,7 +50,7 @@ static int relocate(
 	CLEANUP_BUF text = {.max = 1 << 20};
 	int status = 0;
 
-	if (!env->packed)
+	if (!env->packed || r->in_use)
 		return 0;
 	struct job job = {.argv = active_argv(a, env, "exit 0", NULL),
 		.env = active_environment(a, env, r->engine, NULL),

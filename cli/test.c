@@ -87,6 +87,7 @@ int command_test(struct session *s, struct err *e)
 	if (environment_open(s, operand, false, &env, e) == 0) {
 		r.engine = env.engine;
 		r.prefix = env.prefix;
+		r.in_use = kind == ENVIRONMENT_PREFIX;
 		r.name = o->name ? o->name : arena_cstr(&s->arena, env.name);
 		r.network = !o->offline && env.profile.network;
 		rc = test_run(&s->arena, &r, &result, e);

@@ -77,6 +77,16 @@ expect 0 "pack as tgz" "$ENVBUILD" pack -o s.tgz --test run-test.sh
 check "its papers" test -f s.sha256 -a -f s.run.json -a -f s.test.log -a ! -e .sha256
 expect 0 "run it" "$ENVBUILD" run s.tgz -- sh -c 'test -x "$CONDA_PREFIX/bin/jq"'
 expect 0 "test it" "$ENVBUILD" test s.tgz --test <(echo 'test "$ENVIRONMENT_NAME" = s')
+mkdir "$T/unpacked" && tar xzf s.tgz -C "$T/unpacked"
+expect 0 "unpacked and active" bash -c '. "$1/bin/activate" && jq --version' sh "$T/unpacked"
+listing() { (cd "$T/unpacked" && find . -type f -exec sha256sum {} + && find . -type l -printf '%p %l\n') | sort; }
+listing >"$T/listing"
+expect 0 "test what is unpacked" "$ENVBUILD" test "$T/unpacked" -n other \
+  --test <(echo 'test "$CONDA_PREFIX" = /tmp/other && touch "$CONDA_PREFIX/made"')
+same "which does not change" "$(listing | diff "$T/listing" -)" ""
+expect 0 "nor directly on this machine" "$ENVBUILD" test "$T/unpacked" -n "other$$" --engine none \
+  --test <(echo 'test "$CONDA_PREFIX" = "/tmp/$ENVIRONMENT_NAME" && touch "$CONDA_PREFIX/made"')
+same "either" "$(listing | diff "$T/listing" -)" ""
 expect 0 "pack it again untested" "$ENVBUILD" pack -o s.tgz --no-test
 check "no log of the earlier test is left" test ! -e s.test.log
 mkdir folder.tar.gz
