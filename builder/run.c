@@ -178,6 +178,7 @@ int environment_run(struct arena *a, const struct run_request *r, int *status, s
 		variables = shell_variables(a, &env, more);
 	}
 	job.env = active_environment(a, &env, r->engine, variables);
+	engine_say_network(r->engine, r->network);
 	if (engine_run(r->engine, &job, status, e) < 0)
 		return -1;
 	if (job.full && *status != 0)

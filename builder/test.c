@@ -129,6 +129,7 @@ static int run_script(struct arena *a, const struct test_request *r, const struc
 		.ctx = output,
 		.arena = a};
 	uint64_t start = now_ns();
+	engine_say_network(r->engine, r->network);
 	if (engine_run(r->engine, &job, &out->status, e) < 0)
 		return err_wrap(e, "while running the test '%s'", r->script);
 	out->full = job.full;

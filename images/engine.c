@@ -301,6 +301,12 @@ const char *engine_root(const struct engine *engine)
 	return engine->root;
 }
 
+void engine_say_network(const struct engine *engine, bool network)
+{
+	if (!network && engine->ops->direct)
+		log_warn("without a sandbox, what runs is not kept from the network");
+}
+
 /* --- running ------------------------------------------------------------------------------ */
 
 /* An overlay's layer cannot lie below what it is laid over: then it lies with the temporaries. */

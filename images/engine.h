@@ -57,6 +57,8 @@ const char *engine_name(const struct engine *engine);
 /* Do jobs see this machine as it is: do paths mean the same inside? */
 bool engine_is_direct(const struct engine *engine);
 const char *engine_root(const struct engine *engine);
+/* Says that what is to have no network is not kept from it, where that is so. */
+void engine_say_network(const struct engine *engine, bool network);
 /*
  * May namespaces be used here?  Probed by doing it in a child.  0, or -1 with ERR_SANDBOX whose
  * text says which step was refused and by what (AppArmor, seccomp, max_user_namespaces, no overlay

@@ -56,6 +56,10 @@ expect 0 "run from a prefix" "$ENVBUILD" run "$T/env" -- sh -c 'echo "$CONDA_PRE
 same "the prefix is active" "$(cat "$T/out")" "$T/env"
 expect 0 "lock for the host" "$ENVBUILD" lock -t host -o host.lock
 expect 0 "run from a lock" "$ENVBUILD" run host.lock -t host -- xz --version
+expect 0 "run offline without a sandbox" "$ENVBUILD" run "$T/env" --offline --engine none -- true
+says "says that this closes no network" 'warning: .*not kept from the network'
+expect 0 "run offline in it" "$ENVBUILD" run "$T/env" --offline -- true
+check "says nothing of it" sh -c "! grep network '$T/err'"
 expect 7 "the command's status is handed on" "$ENVBUILD" run "$T/env" -- sh -c 'exit 7'
 echo kept >from-outside
 expect 0 "the working folder is there" "$ENVBUILD" run "$T/env" -- sh -c 'cat from-outside >inside'
