@@ -20,8 +20,8 @@ static const struct {
 	[ERR_INPUT] = {2, NULL},
 	[ERR_UNSAT] = {3, NULL},
 	[ERR_STALE] = {3, "run 'envbuild lock' to renew it, or leave out --locked"},
-	[ERR_NETWORK] = {4, "check the channel's address and the network, then run the "
-			    "same command again: what was fetched is kept"},
+	[ERR_NETWORK] = {4, "check the address and the network, then run the same command "
+			    "again: what was fetched is kept"},
 	[ERR_INTEGRITY] = {5, NULL},
 	[ERR_TEST] = {6, "mend the environment or the test and run again"},
 	[ERR_AUDIT] = {7, NULL},

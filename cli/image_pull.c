@@ -39,6 +39,15 @@ static int choose_reference(
 	return err_advise(e, "envbuild image pull %s docker.io/library/debian:12", name);
 }
 
+static int advise_other_way(const char *name, struct err *e)
+{
+	return err_advise(e,
+		"check the reference and the network, and run it again; where there is none, "
+		"'envbuild "
+		"image import %s FILE' takes what 'docker save' or 'skopeo copy' wrote elsewhere",
+		name);
+}
+
 int command_image_pull(struct session *s, struct err *e)
 {
 	struct pull_request r = {.plain_http = s->line.options.plain_http};
@@ -54,7 +63,7 @@ int command_image_pull(struct session *s, struct err *e)
 	r.work = s->work;
 	r.subdir = bring.import.profile ? bring.profile.subdir : machine_subdir();
 	if (image_pull(&s->arena, &r, &image, &was_there, e) < 0)
-		return -1;
+		return e->code == ERR_NETWORK ? advise_other_way(bring.import.name, e) : -1;
 	log_note("it is '%.*s'", STR_ARG(image.origin));
 	image_say(s, &image, was_there);
 	return 0;

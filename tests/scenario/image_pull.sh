@@ -127,6 +127,7 @@ says "it says why" 'such names are in lower case'
 expect 2 "without a network" pull x "$REGISTRY/team/layered:oci" --offline
 says "import is named" "envbuild image import x FILE"
 expect 4 "a registry that is not there" pull x 127.0.0.1:1/x
+says "and how to do without one" "hint: .*image import x FILE"
 says "is said at once" "connection refused"
 expect 4 "over https where the host is not this one" pull x "localhost.localdomain.invalid/x"
 says "https is asked" "https://localhost.localdomain.invalid/v2/x/manifests/latest"
