@@ -36,8 +36,9 @@ bool virtual_compare(struct str a, struct str b, int *order)
 		return true;
 	if (str_is(x.name, "__archspec"))
 		return compare_cpus(x.build, y.build, order);
-	if (!str_eq(x.build, y.build) || !version_is_numeric(x.version) ||
-		!version_is_numeric(y.version))
+	/* a C library has no builds that differ, so what somebody wrote there says nothing */
+	if ((!str_is(x.name, "__glibc") && !str_eq(x.build, y.build)) ||
+		!version_is_numeric(x.version) || !version_is_numeric(y.version))
 		return false;
 	*order = glibc_cmp(x.version, y.version);
 	return true;

@@ -248,6 +248,8 @@ static void the_weakest_is_kept(void **state)
 	both_ways(PACKAGES "2.9\n- __linux=4.18.0\n- __archspec=1=x86_64_v3\n",
 		PACKAGES "2.17\n- __linux=4.9\n- __archspec=1=x86_64_v2\n",
 		PACKAGES "2.9\n- __linux=4.9\n- __archspec=1=x86_64_v2\n");
+	/* builds tell nothing of a C library; of others that differ nothing is promised */
+	both_ways(PACKAGES "2.17=0\n- __x=1=a\n", PACKAGES "2.9\n- __x=1=b\n", PACKAGES "2.9\n");
 	/* one lacks a virtual package; CPUs of which one is not known have nothing in common */
 	both_ways(PACKAGES "2.17\n- __cuda=12.4\ngpu: {}\n", PACKAGES "2.17\n", PACKAGES "2.17\n");
 	both_ways(PACKAGES "2.17\n- __archspec=1=zen3\n", PACKAGES "2.17\n- __archspec=1=zen9\n",
