@@ -94,9 +94,14 @@ static int make_folder(struct container *c, struct err *e)
 
 /* --- the tool --------------------------------------------------------------------------------- */
 
+/*
+ * At a terminal it ends with us.  Else it goes on: killed between making a container and starting it,
+ * podman leaves processes that wait for ever; let be, the container ends as soon as it has begun.
+ */
 static _Noreturn void client(const struct spawn *spawn, pid_t parent)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (spawn->job->interactive)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(255);
 	spawn_child_begin(spawn);

@@ -153,13 +153,24 @@ for way in $podman $docker; do
 done
 
 # Killed at any moment: the container goes at once, or with the next run.
+waiting() { # what watches over containers of this test, once it had time to end
+  for _ in $(seq 50); do
+    pgrep -f "^[^ ]*conmon .*$engines" >/dev/null || return
+    sleep 0.1
+  done
+  pgrep -a -f "^[^ ]*conmon .*$engines"
+}
 for way in $podman $docker; do
   folder=$(place "$way" folder)
-  for moment in 10 25 started; do
+  for moment in 10 25 made started; do
     setsid "$tool" --engine "$way" --root "$root" --state "$engines/state" --throw "$folder:/x" -- \
       sh -c "exec sleep $marker" &
     pid=$!
-    if [ $moment = started ]; then
+    if [ $moment = made ] && [ "$way" = podman ]; then
+      until pgrep -f "^[^ ]*conmon .*$engines" >/dev/null || ! kill -0 $pid 2>/dev/null; do :; done
+    elif [ $moment = made ]; then
+      sleep 0.15
+    elif [ $moment = started ]; then
       until pgrep -f "^sleep $marker" >/dev/null || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
     else
       sleep 0.$moment
@@ -170,6 +181,7 @@ for way in $podman $docker; do
   done
   expect 0 "$way: the next run" run "$way" -- true
   same "$way: leaves no container, volume or mount" "$(engines_left)" ""
+  same "$way: and nothing that waits to start one" "$(waiting)" ""
   same "$way: and no folder" "$(ls -A "$engines/state")" ""
 done
 
