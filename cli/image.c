@@ -5,8 +5,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "cli/image_bring.h"
 #include "cli/output.h"
-#include "images/import.h"
 
 #include <stdio.h>
 
@@ -21,14 +21,6 @@ int image_profile(struct session *s, const char *name, struct profile *out, stru
 		if (str_is(names[i], name))
 			return profile_find(&s->arena, name, ".", out, e) < 0 ? -1 : 1;
 	return 0;
-}
-
-int image_name_check(const char *name, struct err *e)
-{
-	if (strcmp(name, "host") != 0)
-		return 0;
-	err_set(e, ERR_USAGE, "'host' is this machine and needs no image");
-	return err_advise(e, "choose another name for it");
 }
 
 static void describe(struct json_out *w, const struct image *i)
@@ -90,23 +82,16 @@ void image_say(struct session *s, const struct image *i, bool was_there)
 
 int command_image_import(struct session *s, struct err *e)
 {
-	const char *name = s->line.operands[0], *path = s->line.operands[1];
-	struct profile profile;
-	struct store store;
-	struct import_request r = {.store = &store, .name = name};
+	const char *path = s->line.operands[1];
+	struct bring bring;
 	struct image image;
 	bool was_there;
-	int known;
 
-	if (image_name_check(name, e) < 0 || session_store(s, &store, e) < 0)
+	if (bring_open(s, &bring, e) < 0)
 		return -1;
-	known = image_profile(s, name, &profile, e);
-	if (known < 0)
-		return -1;
-	r.profile = known ? &profile : NULL;
-	r.origin = strcmp(path, "-") ? path_absolute(&s->arena, path) : "stdin";
-	if (image_import_path(&s->arena, &r, path, &image, &was_there, e) < 0)
-		return err_wrap(e, "while importing '%s'", name);
+	bring.import.origin = strcmp(path, "-") ? path_absolute(&s->arena, path) : "stdin";
+	if (image_import_path(&s->arena, &bring.import, path, &image, &was_there, e) < 0)
+		return err_wrap(e, "while importing '%s'", bring.import.name);
 	image_say(s, &image, was_there);
 	return 0;
 }
@@ -185,13 +170,6 @@ static void show_json(struct session *s, bool known, const struct profile *p, co
 	output_document(&s->line.options, &text);
 }
 
-static bool is_file_name(const char *name)
-{
-	struct str s = str_of(name);
-
-	return str_chr(s, '/') >= 0 || str_ends(s, STR(".yml")) || str_ends(s, STR(".yaml"));
-}
-
 int command_image_show(struct session *s, struct err *e)
 {
 	const char *name = s->line.operands[0];
@@ -202,7 +180,7 @@ int command_image_show(struct session *s, struct err *e)
 
 	if (session_store(s, &store, e) < 0)
 		return -1;
-	if (is_file_name(name))
+	if (profile_is_path(name))
 		known = profile_find(&s->arena, name, ".", &profile, e) < 0 ? -1 : 1;
 	else
 		known = image_profile(s, name, &profile, e);

@@ -8,8 +8,6 @@
 
 /* The profile of a target that is known here (./targets and the shipped ones): 1, 0, or -1. */
 int image_profile(struct session *s, const char *name, struct profile *out, struct err *e);
-/* ERR_USAGE for the one name that no image can have. */
-int image_name_check(const char *name, struct err *e);
 /* What was imported, on stderr, and as a document under --json. */
 void image_say(struct session *s, const struct image *i, bool was_there);
 /* An object; NULL writes null. */

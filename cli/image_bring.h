@@ -1,4 +1,4 @@
-/* What `image pull` and `image build` share. */
+/* What `image import`, `image pull` and `image build` share. */
 #ifndef CLI_IMAGE_BRING_H
 #define CLI_IMAGE_BRING_H
 
@@ -12,8 +12,8 @@ struct bring {
 };
 
 /*
- * For the first operand; makes s->work, too.  Where there is a target of that name, its profile
- * comes along, and what is brought must fit it.
+ * For the first operand.  Where there is a target of that name, its profile comes along, and what is
+ * brought must fit it.  ERR_USAGE for the one name that no image can have.
  */
 int bring_open(struct session *s, struct bring *out, struct err *e);
 

@@ -15,7 +15,7 @@ int command_image_build(struct session *s, struct err *e)
 	struct image image;
 	bool was_there;
 
-	if (bring_open(s, &bring, e) < 0)
+	if (bring_open(s, &bring, e) < 0 || session_open(s, e) < 0 || session_work(s, e) < 0)
 		return -1;
 	r.import = bring.import;
 	r.work = s->work;

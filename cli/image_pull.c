@@ -55,7 +55,8 @@ int command_image_pull(struct session *s, struct err *e)
 	struct image image;
 	bool was_there;
 
-	if (refuse_offline(s, e) < 0 || bring_open(s, &bring, e) < 0 ||
+	if (refuse_offline(s, e) < 0 || bring_open(s, &bring, e) < 0 || session_open(s, e) < 0 ||
+		session_work(s, e) < 0 ||
 		choose_reference(s, bring.import.profile, &r.reference, e) < 0)
 		return -1;
 	r.import = bring.import;

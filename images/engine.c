@@ -281,11 +281,6 @@ void engine_sweep(const char *state_dir)
 	state_sweep(state_dir);
 }
 
-enum engine_kind engine_kind(const struct engine *engine)
-{
-	return engine->ops->kind;
-}
-
 const char *engine_name(const struct engine *engine)
 {
 	return engine->ops->name;

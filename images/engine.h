@@ -20,8 +20,6 @@
 #include "images/gpu.h"
 #include "images/profile.h"
 
-enum engine_kind { ENGINE_BUILTIN, ENGINE_NONE, ENGINE_PODMAN, ENGINE_DOCKER };
-
 struct engine_options {
 	const struct profile *profile;
 	const char *root; /* root folder ("/" for this machine); NULL: profile->root, else "/"
@@ -51,7 +49,6 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
 void engine_close(struct engine *engine);
 /* For who removes a state_dir: takes back what killed runs that used it have put elsewhere. */
 void engine_sweep(const char *state_dir);
-enum engine_kind engine_kind(const struct engine *engine);
 /* As --engine calls it. */
 const char *engine_name(const struct engine *engine);
 /* Do jobs see this machine as it is: do paths mean the same inside? */

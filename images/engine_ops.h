@@ -4,6 +4,8 @@
 
 #include "images/plan.h"
 
+enum engine_kind { ENGINE_BUILTIN, ENGINE_NONE, ENGINE_PODMAN, ENGINE_DOCKER };
+
 struct engine_ops {
 	enum engine_kind kind;
 	const char *name;

@@ -297,6 +297,13 @@ static int unknown_target(struct arena *a, const char *name, const char *project
 	return err_advise(e, "name one of these or a profile file that ends in .yml");
 }
 
+bool profile_is_path(const char *name_or_file)
+{
+	struct str s = str_of(name_or_file);
+
+	return str_chr(s, '/') >= 0 || str_ends(s, STR(".yml")) || str_ends(s, STR(".yaml"));
+}
+
 int profile_find(struct arena *a, const char *name_or_file, const char *project_dir,
 	struct profile *out, struct err *e)
 {
@@ -306,7 +313,7 @@ int profile_find(struct arena *a, const char *name_or_file, const char *project_
 
 	if (str_is(name, "host"))
 		return host_profile(a, out, e);
-	if (str_chr(name, '/') >= 0 || str_ends(name, STR(".yml")) || str_ends(name, STR(".yaml")))
+	if (profile_is_path(name_or_file))
 		return read_profile_file(a, name_or_file, out, e);
 	if (project_dir && profile_is_word(name, "._-")) {
 		path = path_join(a, path_join(a, project_dir, "targets"),

@@ -70,8 +70,10 @@ struct profile {
 	const char *source;     /* path, or "built-in", for messages */
 };
 
+/* Is it a path (it holds a slash or ends in .yml or .yaml), not the name of a target? */
+bool profile_is_path(const char *name_or_file);
 /*
- * name_or_file: "host", a path (it holds a slash or ends in .yml/.yaml), or a name looked up as
+ * name_or_file: "host", a path (profile_is_path), or a name looked up as
  * DIR/targets/NAME.yml in the folder of the environment file, then in the shipped profiles.
  * ERR_INPUT with FILE:LINE:COLUMN; a profile without __glibc is an error that gives the missing
  * line; an unknown name lists the known ones.
