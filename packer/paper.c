@@ -1,8 +1,8 @@
 /* Reading what an archive or an unpacked environment carries under conda-meta/envbuild/. */
 #include "packer/papers.h"
 
-#include "base/archive.h"
 #include "base/file.h"
+#include "packer/archive_in.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,18 +13,18 @@ enum { PAPER_MAX = 256 << 20 };
 static int read_from_archive(
 	struct arena *a, const char *archive, struct str path, struct str *out, struct err *e)
 {
-	struct tar_reader *tar = tar_open_path(archive, e);
+	struct archive_in *in = archive_open(archive, e);
 	struct member m;
 	int rc;
 
-	if (!tar)
+	if (!in)
 		return -1;
-	while ((rc = tar_next(tar, &m, e)) > 0)
+	while ((rc = archive_next(in, &m, e)) > 0)
 		if (m.type == MEMBER_FILE && str_eq(m.path, path)) {
-			rc = tar_read_all(tar, a, PAPER_MAX, out, e) < 0 ? -1 : 1;
+			rc = archive_read_all(in, a, PAPER_MAX, out, e) < 0 ? -1 : 1;
 			break;
 		}
-	tar_close(tar);
+	archive_close(in);
 	return rc;
 }
 
@@ -50,9 +50,7 @@ int paper_read(struct arena *a, const char *archive_or_prefix, const char *name,
 	char *path = arena_printf(a, "%s%s", PAPERS_DIR, name);
 	struct stat st;
 
-	if (stat(archive_or_prefix, &st) < 0)
-		return err_sys(e, "cannot read '%s'", archive_or_prefix);
-	if (S_ISDIR(st.st_mode))
+	if (stat(archive_or_prefix, &st) == 0 && S_ISDIR(st.st_mode))
 		return read_from_prefix(a, archive_or_prefix, path, out, e);
 	return read_from_archive(a, archive_or_prefix, str_of(path), out, e);
 }

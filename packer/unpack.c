@@ -8,9 +8,10 @@
 
 #include "base/archive.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "builder/fold.h"
+#include "packer/archive_in.h"
+#include "packer/manifest.h"
 #include "packer/relocator/relocate.h"
 #include "packer/sums.h"
 
@@ -29,7 +30,7 @@ struct unpacking {
 	int root;
 	int dir; /* the folder of the member before, and its path: members come in order */
 	struct buf dir_path;
-	struct tar_reader *tar;
+	struct archive_in *in;
 	char *copy; /* COPY_SIZE bytes */
 	struct hash *sha256;
 	struct arena arena;
@@ -119,7 +120,7 @@ static int copy_data(struct unpacking *u, int fd, uint8_t *sum, struct err *e)
 {
 	ptrdiff_t n;
 
-	while ((n = tar_read(u->tar, u->copy, COPY_SIZE, e)) > 0) {
+	while ((n = archive_read(u->in, u->copy, COPY_SIZE, e)) > 0) {
 		if (write_full(fd, u->copy, (size_t)n, e) < 0)
 			return -1;
 		hash_update(u->sha256, u->copy, (size_t)n);
@@ -243,7 +244,7 @@ static int make_members(struct unpacking *u, struct err *e)
 	size_t n = 0;
 	int rc;
 
-	for (; (rc = tar_next(u->tar, &m, e)) > 0; n++) {
+	for (; (rc = archive_next(u->in, &m, e)) > 0; n++) {
 		if (n == MEMBERS_MAX)
 			return err_set(e, ERR_INTEGRITY, "'%s' has more than %d members",
 				u->archive, MEMBERS_MAX);
@@ -313,8 +314,8 @@ static int fill(const struct unpack_request *r, int root, struct err *e)
 		.dir = -1};
 	int rc = -1;
 
-	u.tar = tar_open_path(r->archive, e);
-	if (!u.tar)
+	u.in = archive_open(r->archive, e);
+	if (!u.in)
 		return -1;
 	u.copy = xmalloc(COPY_SIZE);
 	u.sha256 = hash_new(HASH_SHA256);
@@ -329,7 +330,7 @@ static int fill(const struct unpack_request *r, int root, struct err *e)
 	arena_release(&u.arena);
 	fd_cleanup(&u.dir);
 	buf_release(&u.dir_path);
-	tar_close(u.tar);
+	archive_close(u.in);
 	return rc;
 }
 
@@ -398,49 +399,20 @@ static int unpack_beside(const struct unpack_request *r, struct err *e)
 	return rc;
 }
 
-/*
- * The longest prefix that the manifest gives, so that nothing is unpacked in vain; the relocation
- * index has the last word.  0: none is known.
- */
-static size_t longest_prefix(struct arena *a, const struct unpack_request *r, struct str *path)
-{
-	struct str text;
-	int64_t limit = 0;
-	enum json_type t;
-
-	if (paper_read(a, r->archive, "manifest.json", &text, NULL) <= 0)
-		return 0;
-	struct json *j = json_open_text(text, "manifest.json");
-	if (json_next(j) == JSON_OBJECT)
-		while (json_next(j) == JSON_KEY) {
-			bool is_limit = str_is(json_text(j), "longest_prefix");
-			bool is_path = str_is(json_text(j), "longest_prefix_path");
-
-			t = json_next(j);
-			if (is_limit && t == JSON_NUMBER)
-				json_int(j, &limit);
-			if (is_path && t == JSON_STRING)
-				*path = arena_str(a, json_text(j));
-			if (json_skip_rest(j, t) < 0)
-				break;
-		}
-	json_close(j);
-	return limit < 0 ? 0 : (size_t)limit;
-}
-
 /* Too long even where a file has the prefix in an encoding of one unit for each character? */
 static int check_length(const struct unpack_request *r, struct err *e)
 {
 	CLEANUP_ARENA a = {0};
 	ptrdiff_t units = text_units(str_of(r->prefix), TEXT_UTF32LE);
-	struct str path = {0};
-	size_t limit = longest_prefix(&a, r, &path);
+	struct manifest m;
 
-	if (limit == 0 || units < 0 || (size_t)units <= limit)
+	/* So that nothing is unpacked in vain; the relocation index has the last word. */
+	if (manifest_read(&a, r->archive, &m, NULL) <= 0 || units < 0 ||
+		(size_t)units <= m.longest_prefix)
 		return 0;
 	err_set(e, ERR_FAIL, "path too long: '%s' has %zu bytes, and '%.*s' has room for %zu",
-		r->prefix, strlen(r->prefix), STR_ARG(path), limit);
-	return err_advise(e, "unpack for a path of at most %zu bytes", limit);
+		r->prefix, strlen(r->prefix), STR_ARG(m.longest_prefix_path), m.longest_prefix);
+	return err_advise(e, "unpack for a path of at most %zu bytes", m.longest_prefix);
 }
 
 int unpack(const struct unpack_request *r, struct err *e)
