@@ -1,0 +1,206 @@
+#include "packer/release.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "packer/pack.h"
+#include "packer/sums.h"
+
+#include <stdlib.h>
+
+enum { READ_SIZE = 1 << 20, SUMS_MAX = 1 << 20, RUN_MAX = 64 << 20 };
+
+char *release_beside(struct arena *a, const struct release *r, const char *ending)
+{
+	return arena_printf(a, "%s.%s", r->stem, ending);
+}
+
+static char *beside_if_there(struct arena *a, const struct release *r, const char *ending)
+{
+	char *path = release_beside(a, r, ending);
+
+	return path_exists(path) ? path : NULL;
+}
+
+/* --- the bytes -------------------------------------------------------------------------------- */
+
+static int hash_part(struct archive_file *f, uint64_t from, uint64_t size, struct hash *whole,
+	uint8_t sha256[SHA256_LEN], struct err *e)
+{
+	struct hash *part = hash_new(HASH_SHA256);
+	char *p = xmalloc(READ_SIZE);
+	ptrdiff_t n = 0;
+
+	for (uint64_t at = 0; n >= 0 && at < size; at += (uint64_t)(n < 0 ? 0 : n)) {
+		uint64_t left = size - at;
+
+		n = archive_file_pread(
+			f, p, left < READ_SIZE ? (size_t)left : READ_SIZE, from + at, e);
+		if (n > 0) {
+			hash_update(part, p, (size_t)n);
+			hash_update(whole, p, (size_t)n);
+		}
+	}
+	hash_final(part, sha256);
+	hash_free(part);
+	free(p);
+	return n < 0 ? -1 : 0;
+}
+
+static int hash_all(struct release *r, struct err *e)
+{
+	struct archive_file *f = archive_file_open(&r->parts, e);
+	struct hash *whole;
+	uint64_t at = 0;
+	int rc = 0;
+
+	if (!f)
+		return -1;
+	whole = hash_new(HASH_SHA256);
+	for (size_t i = 0; rc == 0 && i < r->parts.n; at += r->parts.sizes[i++])
+		rc = hash_part(f, at, r->parts.sizes[i], whole, r->part_sha256[i], e);
+	hash_final(whole, r->sha256);
+	hash_free(whole);
+	archive_file_close(f);
+	return rc;
+}
+
+/* --- NAME.sha256 ------------------------------------------------------------------------------ */
+
+static int differs(const struct release *r, const char *path, struct err *e)
+{
+	err_set(e, ERR_INTEGRITY, "'%s' is not what '%s' lists", path, r->sums);
+	return err_advise(e, "bring the archive and its papers again from where they were made");
+}
+
+/* It lists exactly the parts. */
+static int check_sums(struct arena *a, const struct release *r, struct err *e)
+{
+	struct table listed = {.arena = a};
+	struct str text;
+
+	if (file_read(a, r->sums, SUMS_MAX, &text, e) < 0)
+		return -1;
+	if (sums_read(&listed, text, NULL) < 0)
+		return err_set(e, ERR_INTEGRITY, "'%s' is no list of sha256 sums", r->sums);
+	for (size_t i = 0; i < r->parts.n; i++) {
+		const char *path = r->parts.paths[i];
+		union table_value *sum = table_get(&listed, str_of(path_base(path)));
+
+		if (!sum || memcmp(sum->ptr, r->part_sha256[i], SHA256_LEN) != 0)
+			return differs(r, path, e);
+	}
+	if (listed.n == r->parts.n)
+		return 0;
+	err_set(e, ERR_INTEGRITY, "'%s' lists %zu files, of which %zu are here", r->sums, listed.n,
+		r->parts.n);
+	return err_advise(e, "bring all parts into one folder");
+}
+
+/* --- NAME.run.json ---------------------------------------------------------------------------- */
+
+struct run_facts {
+	bool tested;
+	int64_t status; /* -1: none */
+	uint8_t sha256[SHA256_LEN];
+	bool has_sha256;
+};
+
+static int read_status(struct json *j, struct run_facts *out)
+{
+	enum json_type t;
+
+	while ((t = json_next(j)) == JSON_KEY) {
+		bool status = str_is(json_text(j), "status");
+
+		t = json_next(j);
+		if (status && t == JSON_NUMBER)
+			json_int(j, &out->status);
+		if (json_skip_rest(j, t) < 0)
+			return -1;
+	}
+	return t == JSON_OBJECT_END ? 0 : -1;
+}
+
+static int read_fact(struct json *j, struct run_facts *out)
+{
+	struct str key = json_text(j);
+	bool is_sum = str_is(key, "sha256"), is_tested = str_is(key, "tested");
+	bool is_test = str_is(key, "test");
+	enum json_type t = json_next(j);
+
+	if (is_test && t == JSON_OBJECT)
+		return read_status(j, out);
+	if (is_sum && t == JSON_STRING)
+		out->has_sha256 = hex_decode(json_text(j), out->sha256, SHA256_LEN) == 0;
+	if (is_tested)
+		out->tested = t == JSON_TRUE;
+	return json_skip_rest(j, t);
+}
+
+static int read_run(struct arena *a, const char *path, struct run_facts *out, struct err *e)
+{
+	struct str text;
+	struct json *j;
+	enum json_type t;
+	int rc = 0;
+
+	*out = (struct run_facts){.status = -1};
+	if (file_read(a, path, RUN_MAX, &text, e) < 0)
+		return -1;
+	j = json_open_text(text, path);
+	t = json_next(j);
+	if (t == JSON_OBJECT)
+		while (rc == 0 && (t = json_next(j)) == JSON_KEY)
+			rc = read_fact(j, out);
+	if (rc < 0 || t != JSON_OBJECT_END)
+		rc = json_error(j, e);
+	json_close(j);
+	return rc;
+}
+
+/* What another run says of other bytes proves nothing. */
+static int find_test(struct arena *a, struct release *r, struct err *e)
+{
+	struct run_facts run;
+
+	if (!r->run)
+		return 0;
+	if (read_run(a, r->run, &run, e) < 0)
+		return -1;
+	if (!run.has_sha256 || memcmp(run.sha256, r->sha256, SHA256_LEN) != 0) {
+		err_set(e, ERR_INTEGRITY, "'%s' is of another archive than '%s'", r->run,
+			r->parts.whole);
+		return err_advise(
+			e, "bring the archive and its papers again from where they were made");
+	}
+	if (run.tested)
+		r->test = run.status == 0 ? RELEASE_TESTED : RELEASE_TEST_FAILED;
+	return 0;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+int release_open(struct arena *a, const char *operand, struct release *out, struct err *e)
+{
+	int found;
+
+	*out = (struct release){0};
+	if (archive_parts_find(a, operand, &out->parts, e) < 0)
+		return -1;
+	out->stem =
+		arena_cstr(a, (struct str){out->parts.whole, pack_stem_length(out->parts.whole)});
+	out->sums = beside_if_there(a, out, "sha256");
+	out->run = beside_if_there(a, out, "run.json");
+	out->log = beside_if_there(a, out, "test.log");
+	out->part_sha256 = arena_alloc(a, out->parts.n * sizeof *out->part_sha256);
+	if (hash_all(out, e) < 0 || (out->sums && check_sums(a, out, e) < 0) ||
+		find_test(a, out, e) < 0)
+		return -1;
+	found = manifest_read(a, out->parts.whole, &out->manifest, e);
+	if (found < 0)
+		return -1;
+	return found ? 0
+		     : err_set(e, ERR_INTEGRITY,
+			       "'%s' carries no manifest: envbuild did not make it",
+			       out->parts.whole);
+}
