@@ -6,100 +6,21 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "builder/verify.h"
-#include "packer/relocator/relocate.h"
-#include "packer/sums.h"
+#include "packer/unpacked.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
-
-enum { MAX_LIST = 1 << 30 };
-
-/* What an unpacked archive carries: the sums of its files, and where they hold a prefix. */
-struct archive {
-	struct arena *arena;
-	struct table sums;
-	struct str index;
-	struct table relocated; /* path -> struct relocate_entry */
-	char prefix[RELOCATE_PATH_MAX + 1];
-	bool has_prefix;
-};
-
-static int read_index(struct archive *ar, const char *prefix, struct err *e)
-{
-	struct relocate_error why = {0};
-	struct relocation r;
-	struct relocate_entry entry;
-	size_t cursor;
-
-	ar->relocated.arena = ar->arena;
-	if (file_map(path_join(ar->arena, prefix, RELOCATE_INDEX), &ar->index, e) < 0)
-		return -1;
-	if (relocation_open(&r, ar->index.p, ar->index.n, &why) < 0)
-		return err_set(e, ERR_INTEGRITY, "%s", why.text);
-	cursor = r.first;
-	while (relocation_next(&r, &cursor, &entry)) {
-		struct relocate_entry *copy = arena_new(ar->arena, struct relocate_entry);
-		*copy = entry;
-		table_put(&ar->relocated, str_of(entry.path))->ptr = copy;
-	}
-	return 0;
-}
-
-/* 1: it was unpacked from an archive of ours; 0; -1 */
-static int open_archive(struct archive *ar, const char *prefix, struct err *e)
-{
-	struct relocate_error why = {0};
-	struct str text;
-	struct stat st;
-	CLEANUP_FD root = open(prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (root < 0)
-		return err_sys(e, "cannot open '%s'", prefix);
-	if (fstatat(root, SUMS_PATH, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		fstatat(root, RELOCATE_INDEX, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	ar->sums.arena = ar->arena;
-	if (file_read_at(ar->arena, root, SUMS_PATH, MAX_LIST, &text, e) < 0 ||
-		sums_read(&ar->sums, text, e) < 0 || read_index(ar, prefix, e) < 0)
-		return -1;
-	int rc = relocate_recorded(root, ar->prefix, &why);
-	if (rc < 0)
-		return err_set(e, why.status == RELOCATE_DAMAGED ? ERR_INTEGRITY : ERR_SYSTEM, "%s",
-			why.text);
-	ar->has_prefix = rc > 0;
-	return 1;
-}
-
-static enum verdict judge(
-	void *ctx, struct str path, struct str data, const uint8_t sha256[SHA256_LEN])
-{
-	const struct archive *ar = ctx;
-	union table_value *moved = table_get(&ar->relocated, path);
-	union table_value *sum = table_get(&ar->sums, path);
-	bool good;
-
-	if (sum && memcmp(sum->ptr, sha256, SHA256_LEN) == 0)
-		return VERDICT_GOOD;
-	if (moved && ar->has_prefix)
-		good = relocate_holds(moved->ptr, data.p, data.n, ar->prefix);
-	else
-		return sum ? VERDICT_BAD : VERDICT_UNKNOWN;
-	return good ? VERDICT_GOOD : VERDICT_BAD;
-}
 
 /* Whoever adds a package later writes into history. */
-static void list_files(const struct archive *ar, struct verify_request *r)
+static void list_files(const struct unpacked *u, struct verify_request *r)
 {
-	struct str *v = arena_array(ar->arena, struct str, ar->sums.n + 1);
+	struct str *v = arena_array(u->arena, struct str, u->sums.n + 1);
 
-	for (size_t i = 0; i < ar->sums.n; i++)
-		if (!str_is(ar->sums.entries[i].key, "conda-meta/history"))
-			v[r->n_listed++] = ar->sums.entries[i].key;
+	for (size_t i = 0; i < u->sums.n; i++)
+		if (!str_is(u->sums.entries[i].key, "conda-meta/history"))
+			v[r->n_listed++] = u->sums.entries[i].key;
 	r->listed = v;
 	r->listed_by = STR("the archive");
-	r->judge = judge;
+	r->judge = unpacked_judge;
 }
 
 /* --- words -------------------------------------------------------------------------------- */
@@ -232,7 +153,7 @@ int command_verify(struct session *s, struct err *e)
 {
 	struct verify_request r = {0};
 	struct verify_result result;
-	struct archive archive = {.arena = &s->arena};
+	struct unpacked archive = {.arena = &s->arena};
 	struct err no_cache = {0};
 	int rc;
 
@@ -244,13 +165,13 @@ int command_verify(struct session *s, struct err *e)
 	err_release(&no_cache);
 	r.prefix = path_absolute(&s->arena, s->line.operands[0]);
 	r.jobs = s->jobs;
-	rc = open_archive(&archive, r.prefix, e);
+	rc = unpacked_open(&archive, r.prefix, e);
 	r.ctx = &archive;
 	if (rc > 0)
 		list_files(&archive, &r);
 	if (rc >= 0)
 		rc = verify_prefix(&s->arena, &r, &result, e);
-	file_unmap(archive.index);
+	unpacked_close(&archive);
 	if (rc < 0)
 		return -1;
 	if (s->line.options.json)

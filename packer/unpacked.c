@@ -1,0 +1,136 @@
+#include "packer/unpacked.h"
+
+#include "base/file.h"
+#include "base/work.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { MAX_LIST = 1 << 30 };
+
+static int read_index(struct unpacked *u, const char *prefix, struct err *e)
+{
+	struct relocate_error why = {0};
+	struct relocation r;
+	struct relocate_entry entry;
+	size_t cursor;
+
+	u->relocated.arena = u->arena;
+	if (file_map(path_join(u->arena, prefix, RELOCATE_INDEX), &u->index, e) < 0)
+		return -1;
+	if (relocation_open(&r, u->index.p, u->index.n, &why) < 0)
+		return err_set(e, ERR_INTEGRITY, "%s", why.text);
+	cursor = r.first;
+	while (relocation_next(&r, &cursor, &entry)) {
+		struct relocate_entry *copy = arena_new(u->arena, struct relocate_entry);
+		*copy = entry;
+		table_put(&u->relocated, str_of(entry.path))->ptr = copy;
+	}
+	return 0;
+}
+
+int unpacked_open(struct unpacked *u, const char *prefix, struct err *e)
+{
+	struct relocate_error why = {0};
+	struct str text;
+	struct stat st;
+	CLEANUP_FD root = open(prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return err_sys(e, "cannot open '%s'", prefix);
+	if (fstatat(root, SUMS_PATH, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		fstatat(root, RELOCATE_INDEX, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	u->sums.arena = u->arena;
+	if (file_read_at(u->arena, root, SUMS_PATH, MAX_LIST, &text, e) < 0 ||
+		sums_read(&u->sums, text, e) < 0 || read_index(u, prefix, e) < 0)
+		return -1;
+	int rc = relocate_recorded(root, u->prefix, &why);
+	if (rc < 0)
+		return err_set(e, why.status == RELOCATE_DAMAGED ? ERR_INTEGRITY : ERR_SYSTEM, "%s",
+			why.text);
+	u->has_prefix = rc > 0;
+	return 1;
+}
+
+enum verdict unpacked_judge(
+	void *ctx, struct str path, struct str data, const uint8_t sha256[SHA256_LEN])
+{
+	const struct unpacked *u = ctx;
+	union table_value *moved = table_get(&u->relocated, path);
+	union table_value *sum = table_get(&u->sums, path);
+	bool good;
+
+	if (sum && memcmp(sum->ptr, sha256, SHA256_LEN) == 0)
+		return VERDICT_GOOD;
+	if (moved && u->has_prefix)
+		good = relocate_holds(moved->ptr, data.p, data.n, u->prefix);
+	else
+		return sum ? VERDICT_BAD : VERDICT_UNKNOWN;
+	return good ? VERDICT_GOOD : VERDICT_BAD;
+}
+
+void unpacked_close(struct unpacked *u)
+{
+	file_unmap(u->index);
+	u->index = (struct str){0};
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+struct checking {
+	struct unpacked *unpacked;
+	int root;
+	bool *bad;
+};
+
+static bool is_good(struct checking *c, struct str path)
+{
+	CLEANUP_ARENA a = {0};
+	CLEANUP_FD fd = openat(
+		c->root, arena_cstr(&a, path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	uint8_t sha256[SHA256_LEN];
+	struct stat st;
+	struct str data;
+	bool good;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fd_map(fd, &data, NULL) < 0)
+		return false;
+	sha256_of(data.p, data.n, sha256);
+	good = unpacked_judge(c->unpacked, path, data, sha256) == VERDICT_GOOD;
+	file_unmap(data);
+	return good;
+}
+
+static int check_one(void *ctx, size_t i, struct err *e)
+{
+	struct checking *c = ctx;
+	struct str path = c->unpacked->sums.entries[i].key;
+
+	(void)e;
+	c->bad[i] = !path_is_safe(path) || !is_good(c, path);
+	return 0;
+}
+
+int unpacked_check(struct unpacked *u, const char *prefix, unsigned jobs, struct err *e)
+{
+	CLEANUP_FD root = open(prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct checking c = {.unpacked = u, .root = root};
+	size_t n = 0, first = 0;
+
+	if (root < 0)
+		return err_sys(e, "cannot open '%s'", prefix);
+	c.bad = arena_array(u->arena, bool, u->sums.n + 1);
+	if (work_run(jobs, u->sums.n, check_one, &c, e) < 0)
+		return -1;
+	for (size_t i = u->sums.n; i-- > 0;)
+		if (c.bad[i]) {
+			first = i;
+			n++;
+		}
+	if (n == 0)
+		return 0;
+	return err_set(e, ERR_INTEGRITY,
+		"'%.*s' in '%s' is missing or not as it was packed (%zu of %zu files)",
+		STR_ARG(u->sums.entries[first].key), prefix, n, u->sums.n);
+}
