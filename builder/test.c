@@ -205,8 +205,9 @@ int test_run(struct arena *a, const struct test_request *r, struct test_result *
 
 	*out = (struct test_result){0};
 	if (check_request(r, e) < 0 ||
-		active_init(a, r->engine, r->prefix, arena_printf(a, "/tmp/%s", r->name), &env, e) <
-			0 ||
+		active_init(a, r->engine, r->prefix,
+			r->at_place ? r->prefix : arena_printf(a, "/tmp/%s", r->name), &env,
+			e) < 0 ||
 		relocate(a, r, &env, e) < 0 || run_logged(a, r, &env, out, e) < 0)
 		return -1;
 	if (judge(r, out, e) == 0)

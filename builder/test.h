@@ -12,7 +12,8 @@ struct test_request {
 	struct engine *engine;
 	const char *prefix;      /* unpacked environment on this machine */
 	bool in_use;             /* it is somebody's, where it lies: nothing of it may change */
-	const char *name;        /* ENVIRONMENT_NAME; it is bound at /tmp/NAME */
+	bool at_place;           /* it is seen where it lies, not at /tmp/NAME */
+	const char *name;        /* ENVIRONMENT_NAME; else it is bound at /tmp/NAME */
 	const char *project_dir; /* NULL: none */
 	const char *environment_file; /* NULL: none */
 	const char *script;           /* path on this machine */

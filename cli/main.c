@@ -61,6 +61,11 @@ static const enum option_id info_options[] = {OPT_JSON, OPT_QUIET, OPT_VERBOSE, 
 static const enum option_id probe_options[] = {OPT_PROBE_NAME, OPT_IMAGE, OPT_UNION,
 	OPT_CHECK_PROFILE, OPT_SCRIPT, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 
+static const enum option_id deploy_options[] = {OPT_VERSION, OPT_TICKET, OPT_STAGE, OPT_DEV_RECORD,
+	OPT_KEEP, OPT_ROLLBACK, OPT_UNTESTED, OPT_DEPLOY_NO_TEST, OPT_PROJECT, OPT_TEST_SHELL,
+	OPT_DRY_RUN, OPT_ENGINE, OPT_TIMEOUT, OPT_QUOTA, OPT_MAX_PROCESSES, OPT_GPU, OPT_JOBS,
+	OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+
 const struct command commands[] = {
 	{"pack", "[ENV]", "environment.yml to a tested, relocatable archive",
 		"Solves ENV (environment.yml) for the target, installs it in a sandbox, packs\n"
@@ -103,6 +108,13 @@ const struct command commands[] = {
 		"Compares every file of the installed environment with what its packages say,\n"
 		"and lists those that are missing, changed or nobody's, by package.",
 		"envbuild verify ./env", 1, 1, false, verify_options, command_verify},
+	{"deploy", "ARCHIVE ROOT", "bring a release onto a production host",
+		"Unpacks the archive to ROOT/NAME-VERSION, verifies every file, checks the host,\n"
+		"runs the packed test there, takes write permission, switches the link\n"
+		"ROOT/current and appends to ROOT/deployments.jsonl. With --rollback ROOT alone\n"
+		"the link goes back. No network is used.",
+		"envbuild deploy demo.tar.gz /opt/demo --version 1.2 --ticket OPS-7", 1, 2, false,
+		deploy_options, command_deploy},
 	{"vault", "LOCK DIR", "keep all packages of a lock in a folder",
 		"Puts every package and wheel of the lock into DIR, an indexed channel from\n"
 		"which pack and install work without a network (--offline --vault DIR).",

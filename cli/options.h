@@ -22,12 +22,13 @@ struct options {
 	struct text_list channels, targets, allow_clobber, mirrors, update;
 	const char *channel_alias, *channel_priority;
 	const char *image, *name, *prefix, *output, *engine, *format, *test, *test_shell, *vault,
-		*max_size, *as, *as_of, *condarc, *dockerfile, *tool, *project, *check_profile;
+		*max_size, *as, *as_of, *condarc, *dockerfile, *version, *ticket, *stage,
+		*dev_record, *tool, *project, *check_profile;
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
 		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards,
-		plain_http, unite, script;
+		plain_http, unite, script, rollback, untested;
 	const char *gpu;
-	unsigned verbose, jobs, level, timeout, older, max_processes;
+	unsigned verbose, jobs, level, timeout, older, max_processes, keep;
 	uint64_t quota;
 };
 
@@ -76,6 +77,14 @@ enum option_id {
 	OPT_UNION,
 	OPT_CHECK_PROFILE,
 	OPT_SCRIPT,
+	OPT_VERSION,
+	OPT_TICKET,
+	OPT_STAGE,
+	OPT_DEV_RECORD,
+	OPT_KEEP,
+	OPT_ROLLBACK,
+	OPT_UNTESTED,
+	OPT_DEPLOY_NO_TEST,
 	OPT_ENGINE,
 	OPT_TIMEOUT,
 	OPT_QUOTA,

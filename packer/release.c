@@ -101,6 +101,7 @@ static int check_sums(struct arena *a, const struct release *r, struct err *e)
 struct run_facts {
 	bool tested;
 	int64_t status; /* -1: none */
+	int64_t unpacked_bytes;
 	uint8_t sha256[SHA256_LEN];
 	bool has_sha256;
 };
@@ -125,13 +126,15 @@ static int read_fact(struct json *j, struct run_facts *out)
 {
 	struct str key = json_text(j);
 	bool is_sum = str_is(key, "sha256"), is_tested = str_is(key, "tested");
-	bool is_test = str_is(key, "test");
+	bool is_test = str_is(key, "test"), is_size = str_is(key, "unpacked_bytes");
 	enum json_type t = json_next(j);
 
 	if (is_test && t == JSON_OBJECT)
 		return read_status(j, out);
 	if (is_sum && t == JSON_STRING)
 		out->has_sha256 = hex_decode(json_text(j), out->sha256, SHA256_LEN) == 0;
+	if (is_size && t == JSON_NUMBER)
+		json_int(j, &out->unpacked_bytes);
 	if (is_tested)
 		out->tested = t == JSON_TRUE;
 	return json_skip_rest(j, t);
@@ -173,6 +176,7 @@ static int find_test(struct arena *a, struct release *r, struct err *e)
 		return err_advise(
 			e, "bring the archive and its papers again from where they were made");
 	}
+	r->unpacked_bytes = run.unpacked_bytes > 0 ? (uint64_t)run.unpacked_bytes : 0;
 	if (run.tested)
 		r->test = run.status == 0 ? RELEASE_TESTED : RELEASE_TEST_FAILED;
 	return 0;

@@ -26,7 +26,8 @@ struct release {
 	uint8_t sha256[SHA256_LEN]; /* of the whole */
 	uint8_t (*part_sha256)[SHA256_LEN];
 	struct manifest manifest;
-	enum release_test test; /* as NAME.run.json says of exactly these bytes */
+	enum release_test test;  /* as NAME.run.json says of exactly these bytes */
+	uint64_t unpacked_bytes; /* as it says, too; 0: not known */
 };
 
 /*

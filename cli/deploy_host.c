@@ -1,0 +1,175 @@
+/* The machine that is deployed to: what it offers, and the packed test on it. */
+#include "cli/deploy.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "builder/test.h"
+#include "cli/environment.h"
+#include "images/compare.h"
+#include "images/probe.h"
+#include "packer/pack.h"
+
+#include <stdlib.h>
+
+/* 1, or 0 where the archive carries none. */
+static int read_paper(struct deploying *d, const char *name, struct str *out, struct err *e)
+{
+	return paper_read(&d->s->arena, d->release.parts.whole, name, out, e);
+}
+
+/* --- what it offers --------------------------------------------------------------------------- */
+
+static bool is_skipped(void)
+{
+	const char *skip = getenv("ENVBUILD_SKIP_CHECK");
+
+	return skip && *skip && strcmp(skip, "0") != 0;
+}
+
+static int refuse(const struct profile *target, const struct drift *first, struct err *e)
+{
+	err_set(e, ERR_FAIL, "this host is not what target '%.*s' promises: %s %s, not %s",
+		STR_ARG(target->name), first->what, *first->has ? first->has : "absent",
+		first->said);
+	return err_advise(e, "deploy on a host of the target; ENVBUILD_SKIP_CHECK=1 goes on");
+}
+
+static int judge_host(const struct profile *target, const struct drifts *drifts, struct err *e)
+{
+	const struct drift *first = NULL;
+
+	for (size_t i = 0; i < drifts->n; i++) {
+		const struct drift *drift = &drifts->v[i];
+		bool decides = str_starts(str_of(drift->what), STR("__"));
+
+		if (!drift->lacks)
+			continue;
+		if (decides && !is_skipped())
+			first = first ? first : drift;
+		else
+			log_warn("this host has less than target '%.*s' promises: %s %s, not %s",
+				STR_ARG(target->name), drift->what,
+				*drift->has ? drift->has : "absent", drift->said);
+	}
+	return first ? refuse(target, first, e) : 0;
+}
+
+static int read_profile(struct deploying *d, struct profile *out, struct err *e)
+{
+	struct str text;
+	int found = read_paper(d, "profile.yml", &text, e);
+
+	if (found < 0)
+		return -1;
+	if (!found)
+		return err_set(e, ERR_INTEGRITY, "'%s' carries no profile", d->operand);
+	return profile_parse(&d->s->arena, "profile.yml", text, out, e) < 0
+		       ? err_wrap(e, "in '%s'", d->operand)
+		       : 0;
+}
+
+int deploy_check_host(struct deploying *d, struct err *e)
+{
+	struct probe_notes notes = {0};
+	struct drifts drifts = {0};
+	struct profile target, host;
+
+	if (read_profile(d, &target, e) < 0)
+		return -1;
+	/* Whether its programs can run here at all. */
+	if (engine_check_machine(&target, e) < 0)
+		return -1;
+	if (probe_host(&d->s->arena, NULL, &host, &notes, e) < 0)
+		return err_wrap(e, "while looking at this host");
+	profile_drift(&d->s->arena, &target, &host, false, &drifts);
+	return judge_host(&target, &drifts, e);
+}
+
+/* --- the test --------------------------------------------------------------------------------- */
+
+static int copy_paper(struct deploying *d, const char *name, const char **out, struct err *e)
+{
+	char *path = path_join(&d->s->arena, d->s->work, name);
+	struct str text;
+	int found = read_paper(d, name, &text, e);
+
+	if (found <= 0)
+		return found;
+	*out = path;
+	return file_write(path, text, 0755, e) < 0 ? -1 : 1;
+}
+
+/* This machine itself, in a sandbox where it allows one. */
+static int open_engine(
+	struct deploying *d, struct profile *target, struct engine **out, struct err *e)
+{
+	struct engine_options options;
+	struct err refused = {0};
+
+	if (environment_options(d->s, target, &options, e) < 0)
+		return -1;
+	options.root = "/";
+	if (engine_open(out, &options, &refused) == 0)
+		return 0;
+	if (options.engine || refused.code != ERR_SANDBOX)
+		return err_move(e, &refused);
+	log_warn("the test runs without a sandbox: %s", refused.text);
+	err_release(&refused);
+	options.engine = "none";
+	return engine_open(out, &options, e);
+}
+
+static int run_test(struct deploying *d, const char *script, struct err *e)
+{
+	const struct options *o = &d->s->line.options;
+	struct arena *a = &d->s->arena;
+	struct test_request r = {.prefix = d->dir,
+		.in_use = true,
+		.at_place = true,
+		.name = arena_cstr(a, d->line.name),
+		.script = script,
+		.script_name = "run-test.sh",
+		.shell = o->test_shell,
+		.timeout_s = o->timeout};
+	struct profile target;
+	struct test_result result;
+	bool direct;
+	int rc = -1;
+
+	if (o->project && environment_project(d->s, NULL, &r.project_dir, e) < 0)
+		return -1;
+	if (copy_paper(d, "environment.yml", &r.environment_file, e) < 0 ||
+		read_profile(d, &target, e) < 0 || open_engine(d, &target, &r.engine, e) < 0)
+		return -1;
+	direct = engine_is_direct(r.engine);
+	r.network = target.network;
+	rc = test_run(a, &r, &result, e);
+	engine_close(r.engine);
+	/* Without a sandbox nothing but permissions kept it from writing. */
+	return rc < 0 || !direct ? rc : deploy_verify(d->s, d->dir, e);
+}
+
+int deploy_test(struct deploying *d, struct err *e)
+{
+	const char *script = NULL;
+	struct step step;
+	int found = copy_paper(d, "run-test.sh", &script, e);
+
+	if (found < 0)
+		return -1;
+	if (!found || d->s->line.options.no_test) {
+		d->line.test = STR("not run");
+		log_warn("not tested here: %s",
+			found ? "--no-test was given" : "the archive carries no test script");
+		return 0;
+	}
+	step_begin(&step, "test", 0, 0);
+	if (run_test(d, script, e) < 0) {
+		d->line.test = STR("failed");
+		step_fail(&step);
+		return -1;
+	}
+	d->line.test = STR("passed");
+	step_end(&step, "run-test.sh passed in '%s'", d->dir);
+	return 0;
+}
