@@ -28,10 +28,16 @@ static bool is_skipped(void)
 
 static int refuse(const struct profile *target, const struct drift *first, struct err *e)
 {
-	err_set(e, ERR_FAIL, "this host is not what target '%.*s' promises: %s %s, not %s",
-		STR_ARG(target->name), first->what, *first->has ? first->has : "absent",
-		first->said);
+	err_set(e, ERR_FAIL, "target '%.*s' promises %s %s, and this host has %s",
+		STR_ARG(target->name), first->what, first->said, *first->has ? first->has : "none");
 	return err_advise(e, "deploy on a host of the target; ENVBUILD_SKIP_CHECK=1 goes on");
+}
+
+/* The solver counted on virtual packages; `host` names the kernel that just happened to be there. */
+static bool decides(const struct profile *target, const struct drift *drift)
+{
+	return str_starts(str_of(drift->what), STR("__")) &&
+	       !(str_is(target->name, "host") && strcmp(drift->what, "__linux") == 0);
 }
 
 static int judge_host(const struct profile *target, const struct drifts *drifts, struct err *e)
@@ -40,16 +46,15 @@ static int judge_host(const struct profile *target, const struct drifts *drifts,
 
 	for (size_t i = 0; i < drifts->n; i++) {
 		const struct drift *drift = &drifts->v[i];
-		bool decides = str_starts(str_of(drift->what), STR("__"));
 
 		if (!drift->lacks)
 			continue;
-		if (decides && !is_skipped())
+		if (decides(target, drift) && !is_skipped())
 			first = first ? first : drift;
 		else
-			log_warn("this host has less than target '%.*s' promises: %s %s, not %s",
-				STR_ARG(target->name), drift->what,
-				*drift->has ? drift->has : "absent", drift->said);
+			log_warn("target '%.*s' promises %s %s, and this host has %s",
+				STR_ARG(target->name), drift->what, drift->said,
+				*drift->has ? drift->has : "none");
 	}
 	return first ? refuse(target, first, e) : 0;
 }
