@@ -16,6 +16,7 @@ struct deploying {
 	struct deploy_log log;
 	struct deployment line; /* what the log will say */
 	bool again;             /* the folder is there, made of this very archive */
+	bool written;           /* the test may have written into it */
 };
 
 /*

@@ -88,4 +88,9 @@ tar xf "$T/root/project/profile.tar.gz" -C "$T/root/moved"
 expect 0 "the archive runs there, moved" inside /bin/bash -c \
   'source /moved/bin/activate && python -c "import requests, sys; print(sys.prefix)"'
 same "from its new place" /moved "$(cat "$T/out")"
+expect 0 "it is deployed there, by the program alone" inside "/opt/$folder/envbuild" deploy \
+  /project/profile.tar.gz /srv-old --version 1 --ticket OPS-1
+check "and tested in its place" grep -q '"test":"passed"' "$T/root/srv-old/deployments.jsonl"
+expect 0 "and used by the link" inside /bin/bash -c \
+  'source /srv-old/current/bin/activate && python -c "import ssl, sys; print(sys.prefix)"'
 done_testing
