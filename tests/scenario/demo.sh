@@ -1,5 +1,6 @@
 #!/bin/bash
 # What `make demo` and `make demo-target` show, in a copy of the examples.
+# memory
 # timeout: 900
 # slow
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 400
 # The same archive from root, from an unprivileged user, without a sandbox, and where the kernel
 # refuses one.

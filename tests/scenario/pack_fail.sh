@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 400
 # What must not be released is not: each failure by its exit status, its words, and nothing left.
 . "$(dirname "$0")/../lib.sh"

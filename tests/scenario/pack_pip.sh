@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 300
 # A pip section: installed in the sandbox by the environment's own pip, packed, moved.
 . "$(dirname "$0")/../lib.sh"

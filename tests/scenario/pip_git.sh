@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 600
 # git lines of a pip section: by commit in the lock, built once, by the builder's own git.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 600
 # git lines that do not do, and a root without git and certificates of its own.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 600
 # A pip section against an index: resolved by the environment's own pip, locked, installed exactly.
 . "$(dirname "$0")/../lib.sh"

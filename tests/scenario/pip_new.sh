@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 600
 # The same with a pip that looks back and isolates builds: 23.0.1 of Debian as a package of conda.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 600
 # Local paths, -r files and folders; again by another user, in another folder, without a sandbox.
 . "$(dirname "$0")/../lib.sh"

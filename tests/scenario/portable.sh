@@ -1,5 +1,6 @@
 #!/bin/bash
 # The portable program, on a host with glibc 2.17: a root with that and nothing of ours.
+# memory
 # timeout: 600
 # slow
 . "$(dirname "$0")/../lib.sh"
