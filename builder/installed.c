@@ -137,6 +137,8 @@ static int take_path_key(struct reader *r, struct str key, struct installed_path
 		return take_text(r, &p->path);
 	if (str_is(key, "prefix_placeholder"))
 		return take_text(r, &p->placeholder);
+	if (str_is(key, "size_in_bytes"))
+		return take_number(r, &p->size);
 	if (!str_is(key, "path_type") && !str_is(key, "file_mode"))
 		return json_skip(r->json);
 	bool mode = str_is(key, "file_mode");
@@ -228,6 +230,7 @@ static struct str *text_field(struct record *r, struct str key)
 		{"channel", &r->channel},
 		{"fn", &r->fn},
 		{"url", &r->url},
+		{"license", &r->license},
 		{"python_site_packages_path", &r->python_site_packages_path},
 	};
 
@@ -257,6 +260,8 @@ static int take_key(struct reader *r, struct str key, struct err *e)
 		rc = take_number(r, &k->build_number);
 	else if (str_is(key, "timestamp"))
 		rc = take_number(r, &k->timestamp);
+	else if (str_is(key, "size"))
+		rc = take_number(r, &k->size);
 	else if (str_is(key, "sha256"))
 		rc = take_sum(r, k->sha256, SHA256_LEN, &k->has_sha256);
 	else if (str_is(key, "md5"))
@@ -303,16 +308,26 @@ static int parse_record(struct reader *r, struct err *e)
 	return settle_paths(r, e);
 }
 
-static int read_record(struct arena *a, int fd, struct installed_record *out, struct err *e)
+int installed_parse(struct arena *a, const char *file, struct str text,
+	struct installed_record *out, struct err *e)
 {
-	struct reader r = {.a = a, .out = out};
+	struct reader r = {.a = a, .out = out, .json = json_open_text(text, file)};
+	int rc;
 
-	if (file_read_at(a, fd, out->file.p, MAX_RECORD, &out->text, e) < 0)
-		return -1;
-	r.json = json_open_text(out->text, out->file.p);
-	int rc = parse_record(&r, e);
+	*out = (struct installed_record){.file = str_of(file), .text = text};
+	rc = parse_record(&r, e);
 	json_close(r.json);
 	return rc;
+}
+
+static int read_record(struct arena *a, int fd, struct installed_record *out, struct err *e)
+{
+	const char *file = out->file.p;
+	struct str text;
+
+	if (file_read_at(a, fd, file, MAX_RECORD, &text, e) < 0)
+		return -1;
+	return installed_parse(a, file, text, out, e);
 }
 
 /* --- the folder --------------------------------------------------------------------------- */
@@ -350,8 +365,10 @@ static int by_name(const void *a, const void *b)
 	return record_cmp_name(&x->record, &y->record);
 }
 
-static int check_names(const struct installed *in, struct err *e)
+int installed_sort(struct installed *in, struct err *e)
 {
+	if (in->n)
+		qsort(in->v, in->n, sizeof *in->v, by_name);
 	for (size_t i = 1; i < in->n; i++)
 		if (str_eq(in->v[i].record.name, in->v[i - 1].record.name))
 			return err_set(e, ERR_INTEGRITY, "'%s' and '%s' are records of one package",
@@ -401,9 +418,7 @@ int installed_read(struct arena *a, int fd, struct installed *out, struct err *e
 	for (size_t i = 0; i < out->n; i++)
 		if (read_record(a, fd, &out->v[i], e) < 0)
 			return -1;
-	if (out->n)
-		qsort(out->v, out->n, sizeof *out->v, by_name);
-	return check_names(out, e) < 0 ? -1 : read_frozen(a, fd, out, e);
+	return installed_sort(out, e) < 0 ? -1 : read_frozen(a, fd, out, e);
 }
 
 const struct installed_record *installed_find(const struct installed *in, struct str name)

@@ -35,14 +35,15 @@ struct installed_path {
 	bool has_sha256, has_sha256_in_prefix;
 	uint8_t sha256[SHA256_LEN];           /* in the package */
 	uint8_t sha256_in_prefix[SHA256_LEN]; /* as it was linked */
+	uint64_t size;                        /* of a file in the package; 0: not said */
 };
 
 struct installed_record {
 	struct str file; /* "conda-meta/numpy-1.26.4-py312_0.json" */
 	struct str text; /* the whole of it */
 	/*
-	 * name, version, build, build_number, subdir, channel, fn, url, sums, noarch, depends,
-	 * timestamp and python_site_packages_path, as far as they are there.
+	 * name, version, build, build_number, subdir, channel, fn, url, sums, size, noarch, depends,
+	 * license, timestamp and python_site_packages_path, as far as they are there.
 	 */
 	struct record record;
 	struct installed_path *paths; /* paths_data, else files; as listed */
@@ -67,6 +68,14 @@ struct installed {
  * leaves the prefix: ERR_INTEGRITY naming the file.
  */
 int installed_read(struct arena *a, int fd, struct installed *out, struct err *e);
+/*
+ * One record, for who reads them from elsewhere: its text, with the same checks.  file stands in
+ * errors.
+ */
+int installed_parse(struct arena *a, const char *file, struct str text,
+	struct installed_record *out, struct err *e);
+/* Sorts records that were parsed one by one; two of one name are ERR_INTEGRITY. */
+int installed_sort(struct installed *in, struct err *e);
 /* NULL where no package of that name is installed. */
 const struct installed_record *installed_find(const struct installed *in, struct str name);
 /* Is this the package that the record describes: the same bytes, as far as both say? */

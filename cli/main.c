@@ -46,6 +46,8 @@ static const enum option_id vault_options[] = {OPT_TARGET, OPT_CHANNEL, OPT_CHAN
 	OPT_NONE};
 static const enum option_id export_options[] = {
 	OPT_EXPORT_FORMAT, OPT_TARGET, OPT_OUTPUT, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+static const enum option_id diff_options[] = {OPT_DIFF_FORMAT, OPT_TARGET, OPT_OUTPUT, OPT_JSON,
+	OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id why_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
 	OPT_CHANNEL_PRIORITY, OPT_AS_OF, OPT_CONDARC, OPT_TARGET, OPT_MIRROR, OPT_OFFLINE, OPT_JSON,
 	OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
@@ -124,6 +126,12 @@ const struct command commands[] = {
 		"whose packages are pinned. Reads every kind of lock that install takes.",
 		"envbuild export envbuild.lock --format explicit -t rhel7", 1, 1, false,
 		export_options, command_export},
+	{"diff", "OLD NEW", "what differs between two environments",
+		"Compares two environments, each an archive, a lock or an installed folder (of\n"
+		"conda or micromamba, too): packages, builds, licences, files, sizes and the\n"
+		"glibc they need. --format markdown is made for release notes.",
+		"envbuild diff demo-1.0.tar.gz demo-1.1.tar.gz", 2, 2, false, diff_options,
+		command_diff},
 	{"why", "SPEC [ENV|LOCK]", "why a package is in, or cannot be",
 		"Shows by which lines and packages SPEC gets into the solution of ENV\n"
 		"(environment.yml, or a lock file) and what keeps it from being newer; else what\n"

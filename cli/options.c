@@ -75,6 +75,8 @@ static const struct option_info infos[OPT_COUNT] = {
 		"a configuration file of conda to heed"},
 	[OPT_EXPORT_FORMAT] = {"format", 0, TEXT, "FORMAT", AT(as),
 		"explicit, conda-lock or environment"},
+	[OPT_DIFF_FORMAT] = {"format", 0, TEXT, "FORMAT", AT(as),
+		"text (default), markdown or json"},
 	[OPT_SHARDS] = {"shards", 0, FLAG, NULL, AT(shards), "also in shards, one for each name"},
 	[OPT_PLAIN_HTTP] = {"plain-http", 0, FLAG, NULL, AT(plain_http),
 		"ask the registry over http, not https"},

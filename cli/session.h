@@ -57,6 +57,7 @@ int command_shell(struct session *s, struct err *e);
 int command_unpack(struct session *s, struct err *e);
 int command_channel_index(struct session *s, struct err *e);
 int command_verify(struct session *s, struct err *e);
+int command_diff(struct session *s, struct err *e);
 int command_export(struct session *s, struct err *e);
 int command_why(struct session *s, struct err *e);
 int command_vault(struct session *s, struct err *e);

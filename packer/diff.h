@@ -100,7 +100,7 @@ struct diff {
 	bool has_files;
 	struct diff_paths files_added, files_removed, files_changed;
 	bool same;       /* nothing that is known of both differs */
-	bool list_paths; /* set by the caller: text and Markdown list them, too */
+	bool list_paths; /* set by the caller: the text lists them, and sizes of packages */
 };
 
 void diff_make(struct arena *a, const struct diff_side *old, const struct diff_side *new,

@@ -1,0 +1,97 @@
+#include "packer/floor.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "images/elf.h"
+#include "images/libc.h"
+
+enum { MAX_NAMES = 1000000, MAX_NAME_BYTES = 64 << 20 };
+
+bool floor_is_elf(struct str head)
+{
+	return str_starts(head, STR("\177ELF"));
+}
+
+/* The C library of a cross compiler is for what it makes, not for what runs here. */
+static bool is_of_sysroot(struct str path)
+{
+	return str_find(path, STR("/sysroot/")) >= 0;
+}
+
+static union table_value *slot(struct floor *f, struct table *t, struct str name)
+{
+	union table_value *known = table_get(t, name);
+
+	if (known)
+		return known;
+	f->name_bytes += name.n;
+	t->arena = f->arena;
+	return table_put(t, arena_str(f->arena, name));
+}
+
+static void need(struct floor *f, const struct elf_need *n)
+{
+	struct str number = str_sub(n->version, strlen("GLIBC_"), n->version.n);
+	union table_value *v;
+	struct str *newest;
+
+	if (!str_starts(n->version, STR("GLIBC_")) || !version_is_numeric(number))
+		return;
+	v = slot(f, &f->needed, n->file);
+	if (!v->ptr)
+		v->ptr = arena_new(f->arena, struct str);
+	newest = v->ptr;
+	if (newest->n == 0 || glibc_cmp(number, *newest) > 0) {
+		*newest = arena_str(f->arena, number);
+		f->name_bytes += number.n;
+	}
+}
+
+/* A library is found by its soname, or by its file's name where it has none. */
+static void bring(struct floor *f, struct str path, const struct elf *elf)
+{
+	struct str name = elf->soname;
+
+	if (name.n == 0)
+		name = str_sub(path, (size_t)(str_rchr(path, '/') + 1), path.n);
+	slot(f, &f->brought, name)->num = 1;
+}
+
+int floor_add(struct floor *f, struct str path, struct str bytes, struct err *e)
+{
+	CLEANUP_ARENA scratch = {0};
+	struct err broken = {0};
+	struct elf elf;
+	int r;
+
+	if (is_of_sysroot(path) || !floor_is_elf(bytes))
+		return 0;
+	r = elf_read(&scratch, arena_cstr(&scratch, path), bytes, &elf, &broken);
+	if (r < 0)
+		log_debug("%s", broken.text);
+	err_release(&broken);
+	if (r <= 0 || !elf_is_native(&elf))
+		return 0;
+	f->n_files++;
+	bring(f, path, &elf);
+	for (size_t i = 0; i < elf.n_needs; i++)
+		need(f, &elf.needs[i]);
+	if (f->needed.n + f->brought.n <= MAX_NAMES && f->name_bytes <= MAX_NAME_BYTES)
+		return 0;
+	return err_set(e, ERR_INTEGRITY, "too many names of libraries, with '%.*s'", STR_ARG(path));
+}
+
+struct str floor_newest(const struct floor *f)
+{
+	struct str newest = {0};
+
+	for (size_t i = 0; i < f->needed.n; i++) {
+		const struct table_entry *t = &f->needed.entries[i];
+		struct str number = *(struct str *)t->value.ptr;
+
+		if (!table_get(&f->brought, t->key) &&
+			(newest.n == 0 || glibc_cmp(number, newest) > 0))
+			newest = number;
+	}
+	return newest;
+}
