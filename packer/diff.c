@@ -165,8 +165,8 @@ static void sort(struct diff_changes *changes)
 
 static bool is_same_file(const struct diff_file *x, const struct diff_file *y)
 {
-	if (x->link.p || y->link.p)
-		return x->link.p && y->link.p && str_eq(x->link, y->link);
+	if (x->is_link || y->is_link)
+		return x->is_link && y->is_link && str_eq(x->link, y->link);
 	if (x->has_sha256 && y->has_sha256)
 		return memcmp(x->sha256, y->sha256, SHA256_LEN) == 0;
 	return !x->has_size || !y->has_size || x->size == y->size;

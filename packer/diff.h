@@ -40,7 +40,7 @@ struct diff_package {
 struct diff_file {
 	struct str path;
 	struct str link; /* of a symbolic link */
-	bool has_sha256, has_size;
+	bool is_link, has_sha256, has_size;
 	uint8_t sha256[SHA256_LEN]; /* as in the package or archive, before any relocation */
 	uint64_t size;
 };

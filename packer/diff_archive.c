@@ -215,8 +215,9 @@ static int take_member(struct reading *r, const struct member *m, struct err *e)
 		return err_set(e, ERR_INTEGRITY, "'%.*s' leaves the folder", STR_ARG(m->path));
 	if (m->type == MEMBER_DIR || m->type == MEMBER_OTHER)
 		return 0;
-	if (m->type == MEMBER_SYMLINK)
-		f.link = m->link.p ? m->link : STR("");
+	f.is_link = m->type == MEMBER_SYMLINK;
+	if (f.is_link)
+		f.link = m->link;
 	if (m->type == MEMBER_FILE && m->size != UINT64_MAX) {
 		f.has_size = true;
 		f.size = m->size;
@@ -264,7 +265,6 @@ int side_read_archive(struct arena *a, const char *path, struct diff_side *out, 
 	int rc = -1;
 
 	side_begin(&r.m, a, path, DIFF_ARCHIVE, out);
-	out->name = str_of(path_base(path));
 	r.in = archive_open(path, e);
 	if (!r.in)
 		return -1;

@@ -46,7 +46,8 @@ static int visit_link(struct walk *w, const char *rel, struct err *e)
 {
 	char target[PATH_MAX];
 	ssize_t n = readlinkat(w->fd, rel, target, sizeof target);
-	struct diff_file f = {.path = str_of(rel), .link = str_n(target, n < 0 ? 0 : (size_t)n)};
+	struct diff_file f = {
+		.path = str_of(rel), .is_link = true, .link = str_n(target, n < 0 ? 0 : (size_t)n)};
 
 	return side_add_file(w->m, &f, e);
 }
@@ -162,17 +163,11 @@ static int read_dists(struct walk *w, struct err *e)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-static struct str own_name(struct arena *a, const char *path)
-{
-	return str_of(path_base(path_absolute(a, path)));
-}
-
 static int read_papers(struct side_maker *m, const char *path, struct err *e)
 {
 	struct manifest manifest;
 	int there = manifest_read(m->arena, path, &manifest, e);
 
-	m->side->name = own_name(m->arena, path);
 	if (there > 0) {
 		m->side->name = manifest.name;
 		m->side->version = manifest.version;

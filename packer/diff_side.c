@@ -107,6 +107,8 @@ void side_finish(struct side_maker *m)
 
 int side_add_file(struct side_maker *m, const struct diff_file *file, struct err *e)
 {
+	struct diff_file *kept;
+
 	if (m->files.n == SIDE_FILES_MAX)
 		return err_set(e, ERR_INTEGRITY, "more than %d files in '%.*s'",
 			(int)SIDE_FILES_MAX, STR_ARG(m->side->path));
@@ -114,9 +116,10 @@ int side_add_file(struct side_maker *m, const struct diff_file *file, struct err
 		m->side->unpacked += file->size;
 	if (str_starts(file->path, STR("conda-meta/")) || papers_own(file->path))
 		return 0;
-	*VEC_PUSH(m->arena, &m->files) = *file;
-	m->files.v[m->files.n - 1].path = arena_str(m->arena, file->path);
-	m->files.v[m->files.n - 1].link = arena_str(m->arena, file->link);
+	kept = VEC_PUSH(m->arena, &m->files);
+	*kept = *file;
+	kept->path = arena_str(m->arena, file->path);
+	kept->link = arena_str(m->arena, file->link);
 	return 0;
 }
 
@@ -154,7 +157,7 @@ static void settle_file(struct side_maker *m, const struct table *owned, struct 
 	const struct installed_path *p = path ? path->ptr : NULL;
 	const uint8_t *sha256 = sum ? sum->ptr : NULL;
 
-	if (f->link.p)
+	if (f->is_link)
 		return;
 	if (!sha256 && p && p->has_sha256)
 		sha256 = p->sha256;
