@@ -31,7 +31,7 @@ struct reading {
 	struct arena scratch; /* of one member */
 	struct table dists;   /* folder -> index into m.dists and 1 */
 	struct buf body;
-	bool has_manifest, has_sums;
+	bool has_manifest, has_sums, audited;
 };
 
 static int text_of(struct reading *r, size_t max, struct str *out, struct err *e)
@@ -65,6 +65,19 @@ static int read_sums(struct reading *r, struct err *e)
 	if (text_of(r, SUMS_MAX, &text, e) < 0)
 		return -1;
 	return sums_read(&r->m.sums, text, e);
+}
+
+/* What packages' files need stands there; the files that are of no package come after the records. */
+static int read_audit(struct reading *r, struct err *e)
+{
+	struct str text, floor;
+
+	if (text_of(r, PAPER_MAX, &text, e) < 0)
+		return -1;
+	floor = side_audit_floor(r->m.arena, text);
+	side_raise_floor(r->m.side, floor);
+	r->audited = floor.n > 0;
+	return 0;
 }
 
 static int read_record(struct reading *r, struct str path, struct err *e)
@@ -193,6 +206,8 @@ static int read_body(struct reading *r, const struct member *m, struct err *e)
 
 	if (str_is(path, PAPERS_DIR "manifest.json"))
 		return read_manifest(r, e);
+	if (str_is(path, PAPERS_DIR "audit.json"))
+		return read_audit(r, e);
 	if (str_is(path, SUMS_PATH))
 		return read_sums(r, e);
 	if (str_starts(path, STR("conda-meta/")) && str_ends(path, STR(".json")) &&
@@ -200,7 +215,7 @@ static int read_body(struct reading *r, const struct member *m, struct err *e)
 		return read_record(r, path, e);
 	if (folder.n)
 		return read_dist_file(r, path, folder, e);
-	if (m->size < 64 || m->size > ELF_MAX || r->m.side->floor.n)
+	if (m->size < 64 || m->size > ELF_MAX || (r->audited && r->m.installed.n == 0))
 		return 0;
 	return look_for_floor(r, m, e);
 }

@@ -16,7 +16,7 @@ static void put_number(struct json_out *w, const char *key, uint64_t n, bool kno
 {
 	jw_key(w, key);
 	if (known)
-		jw_int(w, (int64_t)n);
+		jw_int(w, n > INT64_MAX ? INT64_MAX : (int64_t)n);
 	else
 		jw_null(w);
 }

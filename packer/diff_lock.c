@@ -22,12 +22,6 @@ static struct str declared_glibc(struct str spec)
 	return version_is_numeric(spec) ? spec : (struct str){0};
 }
 
-static void raise_floor(struct diff_side *side, struct str number)
-{
-	if (number.n && (side->floor.n == 0 || glibc_cmp(number, side->floor) > 0))
-		side->floor = number;
-}
-
 /* The commit at the end of git+URL?rev=ASKED#COMMIT. */
 static struct str commit_of(struct str url)
 {
@@ -63,7 +57,7 @@ int side_read_lock(
 
 		side_add_record(&m, r, 0);
 		for (size_t k = 0; k < r->n_depends; k++)
-			raise_floor(out, declared_glibc(str_trim(r->depends[k])));
+			side_raise_floor(out, declared_glibc(str_trim(r->depends[k])));
 	}
 	for (size_t i = 0; i < target->pypi.n; i++) {
 		const struct pypi_package *p = &target->pypi.v[i];

@@ -65,9 +65,7 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 		return 0;
 	if (interrupt_check(e) < 0 || side_add_file(w->m, &f, e) < 0)
 		return -1;
-	if (st->st_size < 64 || w->m->side->floor.n)
-		return 0;
-	return look_for_floor(w, rel, e);
+	return st->st_size < 64 ? 0 : look_for_floor(w, rel, e);
 }
 
 /* --- sums ------------------------------------------------------------------------------------- */

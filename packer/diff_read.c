@@ -37,7 +37,9 @@ static bool begins_like_archive(const char *path)
 static int is_nothing(const char *path, const char *why, struct err *e)
 {
 	err_set(e, ERR_USAGE, "'%s' %s", path, why);
-	return err_advise(e, "name archives, locks or folders of environments");
+	return err_advise(e,
+		"name archives, locks or folders of environments; 'envbuild lock' makes "
+		"the lock of an environment file");
 }
 
 static int open_folder(struct arena *a, struct operand *o, struct err *e)

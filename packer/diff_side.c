@@ -3,6 +3,7 @@
 
 #include "base/http.h"
 #include "base/json.h"
+#include "images/libc.h"
 #include "packer/papers.h"
 #include "solver/lock_form.h"
 #include "solver/pep508.h"
@@ -101,6 +102,12 @@ void side_finish(struct side_maker *m)
 	}
 	if (!all)
 		side->download = 0;
+}
+
+void side_raise_floor(struct diff_side *side, struct str number)
+{
+	if (number.n && (side->floor.n == 0 || glibc_cmp(number, side->floor) > 0))
+		side->floor = number;
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -252,8 +259,7 @@ int side_finish_files(struct side_maker *m, struct err *e)
 	m->side->has_files = true;
 	m->side->files = v;
 	m->side->n_files = m->files.n;
-	if (!m->side->floor.n)
-		m->side->floor = floor_newest(&m->floor);
+	side_raise_floor(m->side, floor_newest(&m->floor));
 	return 0;
 }
 
@@ -278,37 +284,51 @@ struct str side_metadata_license(struct str text)
 	return license.n <= 80 ? license : (struct str){0};
 }
 
-static struct str commit_in(struct arena *a, struct json *j)
+static struct str text_in(struct arena *a, struct json *j, const char *key)
 {
-	struct str commit = {0};
+	struct str text = {0};
 
 	while (json_next(j) == JSON_KEY) {
-		bool it = str_is(json_text(j), "commit_id");
+		bool it = str_is(json_text(j), key);
 		enum json_type t = json_next(j);
 
 		if (it && t == JSON_STRING)
-			commit = arena_str(a, json_text(j));
+			text = arena_str(a, json_text(j));
 		if (json_skip_rest(j, t) < 0)
 			break;
 	}
-	return commit;
+	return text;
 }
 
-struct str side_direct_commit(struct arena *a, struct str text)
+/* The text at OUTER.INNER of a JSON map; empty where there is none, or no JSON. */
+static struct str nested_text(
+	struct arena *a, struct str text, const char *outer, const char *inner)
 {
-	struct json *j = json_open_text(text, "direct_url.json");
-	struct str commit = {0};
+	struct json *j = json_open_text(text, outer);
+	struct str found = {0};
 
 	if (json_next(j) == JSON_OBJECT)
 		while (json_next(j) == JSON_KEY) {
-			bool it = str_is(json_text(j), "vcs_info");
+			bool it = str_is(json_text(j), outer);
 			enum json_type t = json_next(j);
 
 			if (it && t == JSON_OBJECT)
-				commit = commit_in(a, j);
+				found = text_in(a, j, inner);
 			else if (json_skip_rest(j, t) < 0)
 				break;
 		}
 	json_close(j);
-	return commit;
+	return found;
+}
+
+struct str side_direct_commit(struct arena *a, struct str text)
+{
+	return nested_text(a, text, "vcs_info", "commit_id");
+}
+
+struct str side_audit_floor(struct arena *a, struct str text)
+{
+	struct str version = nested_text(a, text, "needs_glibc", "version");
+
+	return version_is_numeric(version) ? version : (struct str){0};
 }

@@ -48,6 +48,7 @@ void side_add_record(struct side_maker *m, const struct record *r, uint64_t unpa
 struct diff_package *side_add_pip(struct side_maker *m, struct str name, struct str version);
 /* What conda and envbuild keep of their own is passed over.  ERR_INTEGRITY: there are too many. */
 int side_add_file(struct side_maker *m, const struct diff_file *file, struct err *e);
+void side_raise_floor(struct diff_side *side, struct str number);
 /* Of an environment with files; ERR_INTEGRITY where a path occurs twice. */
 int side_finish_files(struct side_maker *m, struct err *e);
 /* Sorts the packages and adds up sizes. */
@@ -57,6 +58,8 @@ void side_finish(struct side_maker *m);
 struct str side_metadata_license(struct str text);
 /* vcs_info.commit_id of a direct_url.json (PEP 610), in the arena; empty where it has none. */
 struct str side_direct_commit(struct arena *a, struct str text);
+/* needs_glibc.version of an audit.json; empty where it has none. */
+struct str side_audit_floor(struct arena *a, struct str text);
 
 /* The readers; `out` is begun by them. */
 int side_read_archive(struct arena *a, const char *path, struct diff_side *out, struct err *e);

@@ -117,20 +117,25 @@ static void put_bytes(struct buf *to, const char *title, uint64_t old, uint64_t 
 	buf_printf(to, "%-12s %s -> %s\n", title, x, y);
 }
 
-static const char *declared(const struct diff_side *side)
+/* "2.17", "2.17 (as packages declare)", "none" where no file asks for any, "unknown". */
+static void put_one_floor(struct buf *to, const struct diff_side *side)
 {
-	return side->floor_declared ? " (as packages declare)" : "";
+	if (side->floor.n)
+		buf_printf(to, "%.*s%s", STR_ARG(side->floor),
+			side->floor_declared ? " (as packages declare)" : "");
+	else
+		buf_puts(to, side->has_files ? "none" : "unknown");
 }
 
 static void put_floor(struct buf *to, const struct diff_side *old, const struct diff_side *new)
 {
 	if (!old->floor.n && !new->floor.n)
 		return;
-	buf_printf(to, "%-12s %.*s%s -> %.*s%s\n", "glibc floor",
-		STR_ARG(old->floor.n ? old->floor : STR("unknown")),
-		old->floor.n ? declared(old) : "",
-		STR_ARG(new->floor.n ? new->floor : STR("unknown")),
-		new->floor.n ? declared(new) : "");
+	buf_printf(to, "%-12s ", "glibc floor");
+	put_one_floor(to, old);
+	buf_puts(to, " -> ");
+	put_one_floor(to, new);
+	buf_putc(to, '\n');
 }
 
 static void put_sums(struct buf *to, const struct diff *d)

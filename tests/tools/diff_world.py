@@ -60,7 +60,7 @@ def write(prefix, path, data):
         file.write(data)
 
 
-def record(prefix, name, version, build='0', files=None, channel='conda-forge', license='MIT', **more):
+def record(prefix, name, version, build='0', files=None, channel='conda-forge', license='MIT', as_file=None, **more):
     """What conda writes into conda-meta, less what nobody reads."""
     files = files or {'share/%s/text' % name: b'one\n'}
     fn = '%s-%s-%s.conda' % (name, version, build)
@@ -73,7 +73,7 @@ def record(prefix, name, version, build='0', files=None, channel='conda-forge', 
     text = dict({'name': name, 'version': version, 'build': build, 'build_number': 0, 'depends': [], 'fn': fn,
                  'channel': url, 'url': url + '/' + fn, 'license': license, 'subdir': 'linux-64', 'size': 1000,
                  'md5': '0' * 32, 'files': sorted(files), 'paths_data': {'paths': paths, 'paths_version': 1}}, **more)
-    write(prefix, 'conda-meta/' + fn[:-6] + '.json', json.dumps(text, indent=2).encode())
+    write(prefix, 'conda-meta/' + (as_file or fn[:-6]) + '.json', json.dumps(text, indent=2).encode())
 
 
 def dist(name, version, license='', installer='pip'):
@@ -116,11 +116,17 @@ pip(new, 'requests', '2.10.0', 'Apache-2.0')
 pip(old, 'mine', '1.0', commit='1' * 40)
 pip(new, 'mine', '1.0', commit='2' * 40)
 pip(old, 'Left.Over', '1.0')
-pip(new, 'pipe|d*', '1.0')
-write(new, 'share/nobody', b'x')
+pip(old, 'tool', '1.0')
+pip(new, 'tool', '0.9')
+write(old, 'share/nobody', b'x')
+write(new, 'share/nobody', b'xx')
+write(new, 'lib/nobody.so', library('getrandom'))
 # pip put its own attrs in the place of conda's, whose record stays.
 record(new, 'attrs', '19.3.0', files=dist('attrs', '19.3.0', installer='conda'))
 for file in dist('attrs', '19.3.0'):
     os.unlink(os.path.join(new, file))
 os.rmdir(os.path.join(new, SITE, 'attrs-19.3.0.dist-info'))
 pip(new, 'attrs', '22.1.0')
+
+hostile = prefix('hostile')
+record(hostile, 'evil|*_x_*[a](b)@you<b>`#1', '1://x\n|', files={'share/\x1b[31m': b'x'}, as_file='evil-1-0')

@@ -1,0 +1,2 @@
+mkdir -p a/conda-meta
+"$ENVBUILD" diff a a --format html

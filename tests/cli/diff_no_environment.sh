@@ -1,0 +1,3 @@
+mkdir a
+echo "name: a" >environment.yml
+"$ENVBUILD" diff a environment.yml

@@ -1,0 +1,1 @@
+"$ENVBUILD" diff a.tar.gz
