@@ -410,6 +410,7 @@ int installed_read(struct arena *a, int fd, struct installed *out, struct err *e
 
 	*out = (struct installed){0};
 	out->unfinished = fstatat(fd, UNFINISHED_MARK, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	out->base = fstatat(fd, "condabin", &st, AT_SYMLINK_NOFOLLOW) == 0;
 	CLEANUP_FD meta = openat(fd, "conda-meta", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (meta < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "cannot open 'conda-meta'");

@@ -58,6 +58,7 @@ struct installed {
 	bool unfinished;    /* a first installation did not come to its end */
 	bool transaction;   /* a change did not come to its end */
 	bool from_archive;  /* unpacked: conda-meta/envbuild is there */
+	bool base;          /* conda itself: pkgs and envs below it are not of the environment */
 	bool has_history;   /* what makes a folder an environment (CEP 32) */
 	struct str *frozen; /* the message of conda-meta/frozen (CEP 22), maybe empty; NULL: not */
 };

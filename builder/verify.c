@@ -17,7 +17,6 @@ struct checker {
 	struct items items;
 	struct verify_result *out;
 	int fd;
-	bool base; /* of a conda installation, which keeps caches and environments below it */
 	/* What is there, and should be. */
 	struct {
 		struct checked {
@@ -322,7 +321,7 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 	(void)e;
 	if (S_ISDIR(st->st_mode) &&
 		(str_is(path, TRANSACTION_DIR) ||
-			(c->base && (str_is(path, "pkgs") || str_is(path, "envs")))))
+			(c->items.in.base && (str_is(path, "pkgs") || str_is(path, "envs")))))
 		return DIR_SKIP;
 	table_put(&c->seen, path);
 	if (S_ISDIR(st->st_mode))
@@ -359,9 +358,6 @@ static int by_owner(const void *a, const void *b)
 
 static int check_everything(struct checker *c, struct err *e)
 {
-	struct stat st;
-
-	c->base = fstatat(c->fd, "condabin", &st, AT_SYMLINK_NOFOLLOW) == 0;
 	items_add_packages(&c->items, c->request->cache);
 	if (dir_walk(c->fd, visit, c, e) != 0)
 		return -1;

@@ -126,12 +126,12 @@ static void match(struct arena *a, struct diff *d, struct rest *gone, struct res
 static void match_kinds(
 	struct arena *a, struct diff *d, const struct rest *gone, const struct rest *come)
 {
-	struct table by_key = {.arena = a};
+	struct table by_name = {.arena = a};
 
 	for (size_t i = 0; i < gone->n; i++)
-		table_put(&by_key, gone->v[i]->key)->num = i + 1;
+		table_put(&by_name, gone->v[i]->pypi)->num = i + 1;
 	for (size_t k = 0; k < come->n; k++) {
-		union table_value *v = table_get(&by_key, come->v[k]->key);
+		union table_value *v = table_get(&by_name, come->v[k]->pypi);
 
 		if (v && v->num && gone->v[v->num - 1]->pip != come->v[k]->pip) {
 			compare(a, d, gone->v[v->num - 1], come->v[k]);
@@ -146,7 +146,7 @@ static void match_kinds(
 			add(a, &d->removed, gone->v[i], NULL);
 }
 
-static int by_name(const void *x, const void *y)
+static int by_key(const void *x, const void *y)
 {
 	const struct diff_change *a = x, *b = y;
 	const struct diff_package *p = a->new ? a->new : a->old, *q = b->new ? b->new : b->old;
@@ -158,7 +158,7 @@ static int by_name(const void *x, const void *y)
 static void sort(struct diff_changes *changes)
 {
 	if (changes->n)
-		qsort(changes->v, changes->n, sizeof *changes->v, by_name);
+		qsort(changes->v, changes->n, sizeof *changes->v, by_key);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */

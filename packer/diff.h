@@ -30,7 +30,8 @@ struct diff_package {
 	struct str subdir;
 	struct str license; /* empty: not known */
 	bool pip;           /* a Python distribution that no conda package brought */
-	struct str key;     /* pip's name for it (PEP 503) */
+	struct str key;     /* the name as pip normalizes it (PEP 503) */
+	struct str pypi;    /* by what name PyPI knows it: its purl's, else the same */
 	struct str fn;      /* of conda's: its file; empty: not known */
 	bool has_sha256;
 	uint8_t sha256[SHA256_LEN]; /* of the package's file */

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "builder/dist.h"
 #include "packer/archive_in.h"
 #include "packer/manifest.h"
@@ -21,7 +22,7 @@ enum {
 	DIRECT_URL_MAX = 1 << 20,
 	CHUNK = 1 << 16,
 };
-/* Of a binary file; larger ones tell no floor. */
+/* Of a binary file, which is held in memory. */
 static const uint64_t ELF_MAX = UINT64_C(4) << 30;
 
 struct reading {
@@ -197,7 +198,11 @@ static int look_for_floor(struct reading *r, const struct member *m, struct err 
 		if (r->body.n >= 4 && !floor_is_elf(buf_view(&r->body)))
 			return 0;
 	} while (n > 0 && r->body.n <= ELF_MAX);
-	return n > 0 ? 0 : floor_add(&r->m.floor, path, buf_view(&r->body), e);
+	if (n == 0)
+		return floor_add(&r->m.floor, path, buf_view(&r->body), e);
+	log_warn("'%.*s' in '%s' is too large to be looked at for the glibc that it needs",
+		STR_ARG(path), r->path);
+	return 0;
 }
 
 static int read_body(struct reading *r, const struct member *m, struct err *e)
@@ -215,7 +220,7 @@ static int read_body(struct reading *r, const struct member *m, struct err *e)
 		return read_record(r, path, e);
 	if (folder.n)
 		return read_dist_file(r, path, folder, e);
-	if (m->size < 64 || m->size > ELF_MAX || (r->audited && r->m.installed.n == 0))
+	if (m->size < 64 || (r->audited && r->m.installed.n == 0))
 		return 0;
 	return look_for_floor(r, m, e);
 }

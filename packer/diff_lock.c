@@ -1,6 +1,7 @@
 /* A lock as a side of a comparison. */
 #include "packer/diff_side.h"
 
+#include "base/log.h"
 #include "images/libc.h"
 #include "solver/dist_name.h"
 
@@ -52,6 +53,9 @@ int side_read_lock(
 	side_begin(&m, a, path, DIFF_LOCK, out);
 	out->target = target->name;
 	out->floor_declared = true;
+	if (target->n_skipped)
+		log_warn("%s: %zu packages of '%.*s' are not conda's and are left out", path,
+			target->n_skipped, STR_ARG(target->name));
 	for (size_t i = 0; i < target->n_records; i++) {
 		const struct record *r = target->records[i];
 

@@ -52,12 +52,18 @@ static int visit_link(struct walk *w, const char *rel, struct err *e)
 	return side_add_file(w->m, &f, e);
 }
 
+/* conda itself keeps packages and environments below its own. */
+static bool is_of_others(const struct walk *w, struct str path)
+{
+	return w->m->installed.base && (str_is(path, "pkgs") || str_is(path, "envs"));
+}
+
 static int visit(void *ctx, const char *rel, const struct stat *st, struct err *e)
 {
 	struct walk *w = ctx;
 	struct diff_file f = {.path = str_of(rel), .has_size = true, .size = (uint64_t)st->st_size};
 
-	if (installed_is_mark(f.path))
+	if (installed_is_mark(f.path) || is_of_others(w, f.path))
 		return S_ISDIR(st->st_mode) ? DIR_SKIP : 0;
 	if (S_ISLNK(st->st_mode))
 		return visit_link(w, rel, e);

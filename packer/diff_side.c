@@ -45,6 +45,22 @@ static struct str channel_name(struct arena *a, const struct record *r)
 	return channel;
 }
 
+/* "pkg:pypi/tables@3.9": conda may call a distribution otherwise. */
+static struct str pypi_name(struct arena *a, const struct record *r)
+{
+	static const struct str scheme = STR_INIT("pkg:pypi/");
+	struct str name = r->name;
+	size_t n = 0;
+
+	if (r->n_purls == 1 && str_starts(r->purls[0], scheme)) {
+		name = str_sub(r->purls[0], scheme.n, r->purls[0].n);
+		while (n < name.n && !strchr("@?#", name.p[n]))
+			n++;
+		name.n = n;
+	}
+	return pypi_normal_name(a, name);
+}
+
 void side_add_record(struct side_maker *m, const struct record *r, uint64_t unpacked)
 {
 	struct diff_package *p = VEC_PUSH(m->arena, &m->packages);
@@ -56,6 +72,7 @@ void side_add_record(struct side_maker *m, const struct record *r, uint64_t unpa
 		.subdir = r->subdir,
 		.license = str_trim(r->license),
 		.key = pypi_normal_name(m->arena, r->name),
+		.pypi = pypi_name(m->arena, r),
 		.fn = r->fn,
 		.has_sha256 = r->has_sha256,
 		.size = r->size,
@@ -71,6 +88,7 @@ struct diff_package *side_add_pip(struct side_maker *m, struct str name, struct 
 		.version = version,
 		.pip = true,
 		.key = pypi_normal_name(m->arena, name)};
+	p->pypi = p->key;
 	return p;
 }
 

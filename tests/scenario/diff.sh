@@ -116,12 +116,12 @@ Licences (2)
 Channels (1)
   readline  conda-forge -> bioconda
 
-packages     10 -> 10: 4 updated, 2 rebuilt, 1 new, 1 removed
-files        24 -> 25: 13 added, 12 removed, 1 changed
+packages     11 -> 11: 4 updated, 2 rebuilt, 1 new, 1 removed
+files        27 -> 28: 13 added, 12 removed, 1 changed
 glibc floor  none -> 2.25"
 differ old new --format markdown -o notes.md
 same "as Markdown, for release notes" "$(sed '1s/ Unpacked.*) *\. Needs/ Needs/' notes.md)" \
-  "Packages: 10 (4 updated, 2 rebuilt, 1 new, 1 removed). Files: 25 (13 added, 12 removed, 1 changed). Needs glibc 2.25.
+  "Packages: 11 (4 updated, 2 rebuilt, 1 new, 1 removed). Files: 28 (13 added, 12 removed, 1 changed). Needs glibc 2.25.
 
 ## Updated
 
@@ -169,6 +169,9 @@ for archive in packed.tar.gz packed.tar.bz2; do
 done
 same "and differs as it does" "$(differ packed.tar.gz new | sed 1,2d)" "$(sed 1,2d text)"
 
+cp -r old base && mkdir -p base/condabin base/pkgs base/envs/x && touch base/pkgs/urls.txt base/envs/x/y
+same "of conda's own, packages and environments it keeps are not part" "$(differ -v base old)" "no difference"
+
 # --- which target -----------------------------------------------------------------------------------------
 locks() { # FILE TARGET=VERSION...
   file=$1
@@ -195,6 +198,16 @@ says "with what to do" "choose one with -t: linux-64, osx-64"
 same "-t chooses" "$(of -t osx-64 a.lock c.lock)" "  zlib  1.2 -> 1.6"
 expect 2 "one that is not there" "$ENVBUILD" diff -t rhel7 a.lock c.lock
 same "the other side's" "$(of old a.lock)" "  zlib  1.2.13 -> 1.1  (downgrade)"
+
+sed -n '/^version/,/^packages/p' a.lock | sed '/osx-64/,/zlib/d; s/zlib-1.1-h1_0/pytables-3.7-0/' >tables.lock
+cat >>tables.lock <<'END'
+- conda: https://conda.anaconda.org/conda-forge/noarch/pytables-3.7-0.conda
+  sha256: 0000000000000000000000000000000000000000000000000000000000000000
+  purls:
+  - pkg:pypi/tables@3.7
+END
+same "a package that PyPI calls otherwise" "$(differ tables.lock new | grep '^  tables')" \
+  "  tables  3.7 -> 3.8  (conda -> pip)"
 
 # --- hostile and odd ----------------------------------------------------------------------------------------
 expect 0 "names that would tear a table" "$ENVBUILD" diff old hostile --format markdown
