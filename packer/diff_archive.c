@@ -35,6 +35,18 @@ struct reading {
 	bool has_manifest, has_sums, audited;
 };
 
+/* Errors of the archive's reader name it already. */
+static int in_archive(const struct reading *r, struct err *e)
+{
+	return err_wrap(e, "in '%s'", r->path);
+}
+
+static int too_many(const struct reading *r, int max, const char *what, struct err *e)
+{
+	err_set(e, ERR_INTEGRITY, "more than %d %s", max, what);
+	return in_archive(r, e);
+}
+
 static int text_of(struct reading *r, size_t max, struct str *out, struct err *e)
 {
 	arena_reset(&r->scratch);
@@ -48,9 +60,10 @@ static int read_manifest(struct reading *r, struct err *e)
 	struct manifest manifest;
 	struct str text;
 
-	if (text_of(r, PAPER_MAX, &text, e) < 0 ||
-		manifest_parse(r->m.arena, text, "manifest.json", &manifest, e) < 0)
+	if (text_of(r, PAPER_MAX, &text, e) < 0)
 		return -1;
+	if (manifest_parse(r->m.arena, text, "manifest.json", &manifest, e) < 0)
+		return in_archive(r, e);
 	r->has_manifest = true;
 	r->m.side->name = manifest.name;
 	r->m.side->version = manifest.version;
@@ -65,7 +78,7 @@ static int read_sums(struct reading *r, struct err *e)
 	r->has_sums = true;
 	if (text_of(r, SUMS_MAX, &text, e) < 0)
 		return -1;
-	return sums_read(&r->m.sums, text, e);
+	return sums_read(&r->m.sums, text, e) < 0 ? in_archive(r, e) : 0;
 }
 
 /* What packages' files need stands there; the files that are of no package come after the records. */
@@ -87,13 +100,12 @@ static int read_record(struct reading *r, struct str path, struct err *e)
 	struct str text;
 
 	if (in->n == RECORDS_MAX)
-		return err_set(
-			e, ERR_INTEGRITY, "more than %d records in conda-meta", (int)RECORDS_MAX);
+		return too_many(r, RECORDS_MAX, "records in conda-meta", e);
 	if (text_of(r, RECORD_MAX, &text, e) < 0)
 		return -1;
 	if (installed_parse(r->m.arena, arena_cstr(r->m.arena, path), text,
 		    VEC_PUSH(r->m.arena, in), e) < 0)
-		return -1;
+		return in_archive(r, e);
 	in->v[in->n - 1].text = (struct str){0};
 	return 0;
 }
@@ -121,8 +133,7 @@ static int dist_of(struct reading *r, struct str folder, struct side_dist **out,
 
 	if (!v) {
 		if (r->m.dists.n == DISTS_MAX)
-			return err_set(e, ERR_INTEGRITY, "more than %d Python distributions",
-				(int)DISTS_MAX);
+			return too_many(r, DISTS_MAX, "Python distributions", e);
 		*VEC_PUSH(r->m.arena, &r->m.dists) = (struct side_dist){0};
 		v = table_put(&r->dists, arena_str(r->m.arena, folder));
 		v->num = r->m.dists.n;
@@ -232,7 +243,8 @@ static int take_member(struct reading *r, const struct member *m, struct err *e)
 	if (interrupt_check(e) < 0)
 		return -1;
 	if (!path_is_safe(m->path))
-		return err_set(e, ERR_INTEGRITY, "'%.*s' leaves the folder", STR_ARG(m->path));
+		return err_set(e, ERR_INTEGRITY, "'%.*s' in '%s' leaves the folder",
+			STR_ARG(m->path), r->path);
 	if (m->type == MEMBER_DIR || m->type == MEMBER_OTHER)
 		return 0;
 	f.is_link = m->type == MEMBER_SYMLINK;
@@ -254,19 +266,21 @@ static int read_members(struct reading *r, struct err *e)
 
 	for (size_t n = 0; (rc = archive_next(r->in, &m, e)) > 0; n++) {
 		if (n == MEMBERS_MAX)
-			return err_set(e, ERR_INTEGRITY, "more than %d members", (int)MEMBERS_MAX);
+			return too_many(r, MEMBERS_MAX, "members", e);
 		if (take_member(r, &m, e) < 0)
 			return -1;
 	}
 	if (rc < 0)
 		return -1;
 	if (r->has_manifest && !r->has_sums)
-		return err_set(e, ERR_INTEGRITY, "it ends before '" SUMS_PATH "': it is not whole");
+		return err_set(e, ERR_INTEGRITY,
+			"'%s' ends before '" SUMS_PATH "': it is not whole", r->path);
 	if (r->m.installed.n == 0 && !r->has_manifest) {
-		err_set(e, ERR_USAGE, "no environment is in it: no record in conda-meta");
+		err_set(e, ERR_USAGE, "no environment is in '%s': no record in conda-meta",
+			r->path);
 		return err_advise(e, "name archives, locks or folders of environments");
 	}
-	return installed_sort(&r->m.installed, e);
+	return installed_sort(&r->m.installed, e) < 0 ? in_archive(r, e) : 0;
 }
 
 static int add_bytes(struct reading *r, struct err *e)
@@ -292,7 +306,8 @@ int side_read_archive(struct arena *a, const char *path, struct diff_side *out, 
 		settle_dists(&r);
 		rc = side_finish_files(&r.m, e);
 	}
-	rc = rc < 0 ? err_wrap(e, "in '%s'", path) : add_bytes(&r, e);
+	if (rc == 0)
+		rc = add_bytes(&r, e);
 	if (rc == 0)
 		side_finish(&r.m);
 	archive_close(r.in);

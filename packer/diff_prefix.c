@@ -90,6 +90,17 @@ static int read_sums(struct walk *w, struct err *e)
 }
 
 /* pip's own sums; of scripts, which hold the prefix, they mean nothing elsewhere. */
+static uint8_t *sum_of(struct walk *w, struct str site, const struct dist_row *row)
+{
+	uint8_t *sum;
+
+	if (!row->has_sha256 || !str_starts(row->path, site))
+		return NULL;
+	sum = arena_alloc(w->m->arena, SHA256_LEN);
+	memcpy(sum, row->sha256, SHA256_LEN);
+	return sum;
+}
+
 static void read_rows(struct walk *w, struct str site, struct str dist)
 {
 	const char *path = arena_printf(w->m->arena, "%.*s/RECORD", STR_ARG(dist));
@@ -101,13 +112,8 @@ static void read_rows(struct walk *w, struct str site, struct str dist)
 		file_read_at(w->m->arena, w->fd, path, DIST_RECORD_MAX, &text, NULL) < 0)
 		return;
 	while (dist_row_next(w->m->arena, &text, site, true, &row))
-		if (row.has_sha256 && str_starts(row.path, site) &&
-			!table_get(&w->m->row_sums, row.path)) {
-			uint8_t *sum = arena_alloc(w->m->arena, SHA256_LEN);
-
-			memcpy(sum, row.sha256, SHA256_LEN);
-			table_put(&w->m->row_sums, row.path)->ptr = sum;
-		}
+		if (!table_get(&w->m->rows, row.path))
+			table_put(&w->m->rows, row.path)->ptr = sum_of(w, site, &row);
 }
 
 /* --- Python distributions --------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ void side_begin(struct side_maker *m, struct arena *a, const char *operand, enum
 {
 	*out = (struct diff_side){.kind = kind, .path = arena_str(a, str_of(operand))};
 	*m = (struct side_maker){
-		.arena = a, .side = out, .sums.arena = a, .row_sums.arena = a, .floor.arena = a};
+		.arena = a, .side = out, .sums.arena = a, .rows.arena = a, .floor.arena = a};
 }
 
 /* --- packages -------------------------------------------------------------------------------- */
@@ -174,10 +174,19 @@ static bool is_made(const struct installed_path *owned, struct str path)
 		     : str_starts(path, STR("bin/")) || str_starts(path, STR("sbin/"));
 }
 
+/* Bytecode that Python itself wrote while it ran. */
+static bool is_left_by_python(
+	const struct side_maker *m, const struct table *owned, const struct diff_file *f)
+{
+	return m->side->kind == DIFF_PREFIX && str_ends(f->path, STR(".pyc")) &&
+	       !table_get(owned, f->path) && !table_get(&m->sums, f->path) &&
+	       !table_get(&m->rows, f->path);
+}
+
 static void settle_file(struct side_maker *m, const struct table *owned, struct diff_file *f)
 {
 	union table_value *sum = table_get(&m->sums, f->path);
-	union table_value *row = table_get(&m->row_sums, f->path);
+	union table_value *row = table_get(&m->rows, f->path);
 	union table_value *path = table_get(owned, f->path);
 	const struct installed_path *p = path ? path->ptr : NULL;
 	const uint8_t *sha256 = sum ? sum->ptr : NULL;
@@ -263,6 +272,7 @@ int side_finish_files(struct side_maker *m, struct err *e)
 {
 	struct table owned = {0};
 	struct diff_file *v = m->files.v;
+	size_t n = 0;
 
 	own_paths(m, &owned);
 	if (m->files.n)
@@ -272,7 +282,11 @@ int side_finish_files(struct side_maker *m, struct err *e)
 			return err_set(e, ERR_INTEGRITY, "'%.*s' occurs twice in '%.*s'",
 				STR_ARG(v[i].path), STR_ARG(m->side->path));
 	for (size_t i = 0; i < m->files.n; i++)
-		settle_file(m, &owned, &v[i]);
+		if (!is_left_by_python(m, &owned, &v[i])) {
+			settle_file(m, &owned, &v[i]);
+			v[n++] = v[i];
+		}
+	m->files.n = n;
 	add_packages(m, &owned);
 	m->side->has_files = true;
 	m->side->files = v;

@@ -37,8 +37,8 @@ struct side_maker {
 		struct diff_file *v;
 		size_t n, cap;
 	} files;
-	/* path -> 32 bytes: of files as they were packed; as RECORD lists them, where nothing else does */
-	struct table sums, row_sums;
+	struct table sums; /* path -> 32 bytes: of files as they were packed */
+	struct table rows; /* path -> 32 bytes or NULL: as RECORD lists them */
 	struct floor floor;
 };
 

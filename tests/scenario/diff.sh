@@ -169,8 +169,10 @@ for archive in packed.tar.gz packed.tar.bz2; do
 done
 same "and differs as it does" "$(differ packed.tar.gz new | sed 1,2d)" "$(sed 1,2d text)"
 
+cp -r old used && mkdir -p used/lib/python3.9/__pycache__ && touch used/lib/python3.9/__pycache__/x.cpython-39.pyc
+same "what Python left behind is not part" "$(differ -v used old)" "no difference"
 cp -r old base && mkdir -p base/condabin base/pkgs base/envs/x && touch base/pkgs/urls.txt base/envs/x/y
-same "of conda's own, packages and environments it keeps are not part" "$(differ -v base old)" "no difference"
+same "nor are the packages and environments that conda keeps below its own" "$(differ -v base old)" "no difference"
 
 # --- which target -----------------------------------------------------------------------------------------
 locks() { # FILE TARGET=VERSION...
@@ -220,7 +222,7 @@ expect 5 "a record that is no JSON" "$ENVBUILD" diff broken new
 says "is named" "in 'broken': conda-meta/x-1-0.json:2:1: "
 tar czf broken.tar.gz -C broken .
 expect 5 "in an archive, too" "$ENVBUILD" diff new broken.tar.gz
-says "it is named" "in 'broken.tar.gz': conda-meta/x-1-0.json:2:1: "
+says "it is named" "error: in 'broken.tar.gz': conda-meta/x-1-0.json:2:1: "
 cp -r old double && sed 's/1.9.3/1.9.4/' old/conda-meta/numpy-1.9.3-0.json >double/conda-meta/numpy-1.9.4-0.json
 expect 5 "two records of one package" "$ENVBUILD" diff double new
 python3 - <<'END'
