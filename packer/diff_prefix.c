@@ -195,8 +195,10 @@ int side_read_prefix(struct arena *a, const char *path, struct diff_side *out, s
 	if (fd < 0)
 		return err_sys(e, "cannot open '%s'", path);
 	side_begin(&m, a, path, DIFF_PREFIX, out);
-	if (installed_read(a, fd, &m.installed, e) < 0 || read_papers(&m, path, e) < 0 ||
-		read_sums(&w, e) < 0 || read_dists(&w, e) < 0 || dir_walk(fd, visit, &w, e) != 0 ||
+	if (read_papers(&m, path, e) < 0)
+		return -1;
+	if (installed_read(a, fd, &m.installed, e) < 0 || read_sums(&w, e) < 0 ||
+		read_dists(&w, e) < 0 || dir_walk(fd, visit, &w, e) != 0 ||
 		side_finish_files(&m, e) < 0)
 		return err_wrap(e, "in '%s'", path);
 	if (m.installed.unfinished || m.installed.transaction)

@@ -1,6 +1,6 @@
 #include "packer/diff_rows.h"
 
-enum { COMMIT_SHOWN = 12 };
+enum { COMMIT_SHOWN = 12, CELL_MAX = 160 };
 
 const char *diff_section_title(enum diff_section section)
 {
@@ -66,6 +66,19 @@ struct str diff_clean(struct arena *a, struct str s)
 	return out;
 }
 
+/* Of a cell: some packages write their whole licence where its name belongs. */
+static struct str shown(struct arena *a, struct str s)
+{
+	size_t n = CELL_MAX;
+
+	s = diff_clean(a, s);
+	if (s.n <= CELL_MAX)
+		return s;
+	while (n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n--;
+	return arena_strf(a, "%.*s...", (int)n, s.p);
+}
+
 static struct str version_and_build(struct arena *a, const struct diff_package *p)
 {
 	struct str build = p->pip ? str_sub(p->build, 0, COMMIT_SHOWN) : p->build;
@@ -117,9 +130,9 @@ void diff_section_rows(
 		const struct diff_package *p = c->new ? c->new : c->old;
 		const struct diff_package *o = c->old;
 
-		*VEC_PUSH(a, out) = (struct diff_row){.name = diff_clean(a, p->name),
-			.old = diff_clean(a, cell(a, o, section)),
-			.new = diff_clean(a, cell(a, c->new, section)),
+		*VEC_PUSH(a, out) = (struct diff_row){.name = shown(a, p->name),
+			.old = shown(a, cell(a, o, section)),
+			.new = shown(a, cell(a, c->new, section)),
 			.pip = p->pip && (!o || o->pip),
 			.note = note_of(c, section),
 			.old_size = o ? o->size : 0,

@@ -225,6 +225,8 @@ expect 5 "in an archive, too" "$ENVBUILD" diff new broken.tar.gz
 says "it is named" "error: in 'broken.tar.gz': conda-meta/x-1-0.json:2:1: "
 cp -r old double && sed 's/1.9.3/1.9.4/' old/conda-meta/numpy-1.9.3-0.json >double/conda-meta/numpy-1.9.4-0.json
 expect 5 "two records of one package" "$ENVBUILD" diff double new
+cp -r old long && sed -i "s/BSD-3-Clause/$(printf 'ä%.0s' {1..500})/" long/conda-meta/numpy-1.9.3-0.json
+same "a licence that is no name is cut" "$(differ old long | grep ' numpy ' | wc -c)" 189
 python3 - <<'END'
 import io, tarfile
 def tar(name, *members):
