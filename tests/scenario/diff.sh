@@ -240,10 +240,20 @@ tar('outside.tar', ('conda-meta/a-1-0.json', record), ('../x', b'x'))
 tar('twice.tar', ('conda-meta/a-1-0.json', record), ('x', b'x'), ('x', b'y'))
 tar('escapes.tar', ('conda-meta/a-1-0.json', record[:-1] + b', "files": ["../x"]}'))
 tar('nothing.tar', ('x', b'x'))
+library = open('new/lib/nobody.so', 'rb').read()
+for name, floor, more in ('audited', '2.30', b''), ('raised', '2.17', b''), ('unaudited', '', library):
+    audit = '{"needs_glibc": {"version": "%s"}}' % floor if floor else '{"fault": "no", "needs_glibc": null}'
+    tar(name + '.tar', ('conda-meta/envbuild/manifest.json', b'{"name": "x"}'),
+        ('conda-meta/envbuild/audit.json', audit.encode()), ('lib/first.so', more),
+        ('conda-meta/a-1-0.json', record), ('lib/nobody.so', b'' if more else library),
+        ('conda-meta/envbuild/files', b''))
 tar('whole.tar', ('conda-meta/envbuild/manifest.json', b'{}'), ('x', b'x'))
 END
+floors() { for name; do json "$name.tar" old "d['old']['glibc']"; done; }
+same "the glibc of an archive: its audit's word, what no package has, else what files need" \
+  "$(floors audited raised unaudited | xargs)" "2.30 2.25 2.25"
 for name in outside twice escapes whole; do
-  expect 5 "an archive that is hostile: $name" "$ENVBUILD" diff $name.tar new
+  expect 5 "an archive that is hostile: $name" "$ENVBUILD" diff "$name.tar" new
 done
 expect 2 "an archive without an environment" "$ENVBUILD" diff nothing.tar new
 head -c 9000 one/demo.tar.gz >cut.tar.gz
