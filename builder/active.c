@@ -130,10 +130,44 @@ static void add_inherited(struct arena *a, struct list *list)
 		*VEC_PUSH(a, list) = "LANG=C.UTF-8";
 }
 
+static const char SYSTEM_PATH[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+static void add_plain(struct arena *a, const struct active *env, struct list *list)
+{
+	const char *in = env->prefix_inside;
+
+	*VEC_PUSH(a, list) = arena_printf(a, "PATH=%s/bin:%s", in, SYSTEM_PATH);
+	*VEC_PUSH(a, list) = arena_printf(a, "CONDA_PREFIX=%s", in);
+	*VEC_PUSH(a, list) = arena_printf(a, "CONDA_DEFAULT_ENV=%s", in);
+	*VEC_PUSH(a, list) = "CONDA_SHLVL=1";
+	add_state(a, env, list);
+}
+
+const char *const *active_variables(struct arena *a, const struct active *env)
+{
+	struct list list = {0};
+
+	add_plain(a, env, &list);
+	*VEC_PUSH(a, &list) = NULL;
+	return list.v;
+}
+
+const char *const *active_proxies(struct arena *a)
+{
+	static const char *const NAMES[] = {"http_proxy", "https_proxy", "no_proxy", "all_proxy",
+		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"};
+	struct list list = {0};
+
+	for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+		if (getenv(NAMES[i]))
+			*VEC_PUSH(a, &list) = arena_printf(a, "%s=%s", NAMES[i], getenv(NAMES[i]));
+	*VEC_PUSH(a, &list) = NULL;
+	return list.v;
+}
+
 const char *const *active_environment(
 	struct arena *a, const struct active *env, struct engine *engine, const char *const *more)
 {
-	static const char PATH[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	bool direct = engine_is_direct(engine);
 	const char *home = direct ? getenv("HOME") : NULL;
 	const char *in = env->prefix_inside;
@@ -146,14 +180,10 @@ const char *const *active_environment(
 	}
 	add_inherited(a, &list);
 	if (env->packed) {
-		*VEC_PUSH(a, &list) = arena_printf(a, "PATH=%s", PATH);
+		*VEC_PUSH(a, &list) = arena_printf(a, "PATH=%s", SYSTEM_PATH);
 		*VEC_PUSH(a, &list) = arena_printf(a, "ENVBUILD_PREFIX=%s", in);
 	} else {
-		*VEC_PUSH(a, &list) = arena_printf(a, "PATH=%s/bin:%s", in, PATH);
-		*VEC_PUSH(a, &list) = arena_printf(a, "CONDA_PREFIX=%s", in);
-		*VEC_PUSH(a, &list) = arena_printf(a, "CONDA_DEFAULT_ENV=%s", in);
-		*VEC_PUSH(a, &list) = "CONDA_SHLVL=1";
-		add_state(a, env, &list);
+		add_plain(a, env, &list);
 	}
 	for (; more && *more; more++)
 		*VEC_PUSH(a, &list) = *more;

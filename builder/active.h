@@ -29,5 +29,9 @@ const char *const *active_argv(
  */
 const char *const *active_environment(
 	struct arena *a, const struct active *env, struct engine *engine, const char *const *more);
+/* Of that, what an environment without its own activate needs to be active; ends with NULL. */
+const char *const *active_variables(struct arena *a, const struct active *env);
+/* Variables of this machine that say how its network is reached; ends with NULL. */
+const char *const *active_proxies(struct arena *a);
 
 #endif

@@ -328,12 +328,43 @@ static void check_case(const struct describer *d)
 	fold_pairs(paths, d->out->n_entries, warn_case, &f);
 }
 
+void content_limit(struct content *c)
+{
+	c->longest_prefix = SIZE_MAX;
+	c->longest_prefix_path = (struct str){0};
+	for (size_t i = 0; i < c->n_entries; i++)
+		limit_prefix(c, &c->entries[i]);
+}
+
+/* What was linked and is not there any more.  Both are sorted. */
+static void find_removed(const struct describer *d)
+{
+	const struct prefix *p = d->p;
+	struct content *out = d->out;
+	size_t k = 0;
+
+	if (!p->ran_code)
+		return;
+	out->removed = arena_array(p->arena, struct str, p->n + 1);
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].absent || p->v[i].how == HOW_DIRECTORY)
+			continue;
+		while (k < out->n_entries && str_cmp(out->entries[k].path, p->v[i].path) < 0)
+			k++;
+		if (k == out->n_entries || !str_eq(out->entries[k].path, p->v[i].path))
+			out->removed[out->n_removed++] = p->v[i].path;
+	}
+}
+
 static void warn_changed(const struct describer *d)
 {
+	const char *who = d->p->request->pre_pack ? "pip, link scripts or the pre-pack script"
+						  : "pip or link scripts";
+
 	for (size_t i = 0; i < d->p->n_packages; i++)
 		if (d->changed[i])
-			log_warn("pip or link scripts changed %zu files of package '%.*s'",
-				d->changed[i], STR_ARG(d->p->packages[i].record->fn));
+			log_warn("%s changed %zu files of package '%.*s'", who, d->changed[i],
+				STR_ARG(d->p->packages[i].record->fn));
 }
 
 int prefix_content(struct prefix *p, struct content *out, struct err *e)
@@ -353,8 +384,8 @@ int prefix_content(struct prefix *p, struct content *out, struct err *e)
 		qsort(d.list.v, d.list.n, sizeof *d.list.v, by_path);
 	out->entries = d.list.v;
 	out->n_entries = d.list.n;
-	for (size_t i = 0; i < out->n_entries; i++)
-		limit_prefix(out, &out->entries[i]);
+	content_limit(out);
+	find_removed(&d);
 	warn_changed(&d);
 	check_case(&d);
 	return 0;

@@ -44,6 +44,12 @@ struct content {
 	 */
 	size_t longest_prefix;
 	struct str longest_prefix_path; /* the file that sets it */
+	/* Files of packages that link scripts, pip or the pre-pack script removed, sorted. */
+	struct str *removed;
+	size_t n_removed;
 };
+
+/* Sets longest_prefix by the entries, for who changes them. */
+void content_limit(struct content *c);
 
 #endif

@@ -214,7 +214,8 @@ static int make(struct prefix *p, struct content *content, struct err *e)
 		prefix_settle_pip(p, e) < 0 || prefix_find_bytecode(p, e) < 0 ||
 		prefix_link_all(p, e) < 0 || prefix_run_scripts(p, e) < 0 ||
 		prefix_compile(p, e) < 0 || prefix_write_records(p, e) < 0 ||
-		prefix_write_history(p, e) < 0 || run_pip(p, e) < 0 || prefix_write_marks(p, e) < 0)
+		prefix_write_history(p, e) < 0 || run_pip(p, e) < 0 || prefix_pre_pack(p, e) < 0 ||
+		prefix_write_marks(p, e) < 0)
 		return -1;
 	if (content && prefix_content(p, content, e) < 0)
 		return -1;

@@ -15,6 +15,15 @@
  */
 extern const char BUILD_PREFIX[];
 
+/* A script that may change what was installed, before it is packed (pre_pack.c). */
+struct pre_pack {
+	const char *script; /* on this machine */
+	const char *name;   /* what messages call it */
+	const char *
+		project_dir; /* it finds it at /tmp/project; what it changes there is thrown away */
+	const char *environment; /* ENVIRONMENT_NAME */
+};
+
 struct install_counts {
 	size_t linked, unlinked, kept; /* packages */
 };
@@ -63,7 +72,8 @@ struct install_request {
 	bool compile;  /* bytecode of noarch python packages */
 	bool for_pack; /* write nothing that names this machine or the time into conda-meta */
 	bool copy;     /* never hardlink, as where packages bring link scripts: pip may write */
-	bool network;  /* for pip */
+	bool network;  /* for pip and the pre-pack script */
+	const struct pre_pack *pre_pack; /* NULL: none; `copy` must be set where there is one */
 	unsigned jobs;
 	unsigned timeout_s;            /* for each script and pip; 0: none */
 	struct install_counts *counts; /* out, unless NULL */

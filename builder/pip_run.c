@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/http.h"
+#include "builder/active.h"
 #include "images/libc.h"
 
 #include <fcntl.h>
@@ -119,19 +120,6 @@ struct env_list {
 	size_t n, cap;
 };
 
-static void add_from_here(struct arena *a, struct env_list *list)
-{
-	static const char *const NAMES[] = {"http_proxy", "https_proxy", "no_proxy", "all_proxy",
-		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"};
-
-	for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
-		const char *value = getenv(NAMES[i]);
-
-		if (value)
-			*VEC_PUSH(a, list) = arena_printf(a, "%s=%s", NAMES[i], value);
-	}
-}
-
 static const char **environment(
 	struct pip_work *w, const struct prefix *in, const struct pip_command *c)
 {
@@ -152,7 +140,8 @@ static const char **environment(
 		*VEC_PUSH(a, &list) = arena_printf(a, "REQUESTS_CA_BUNDLE=%s/ca.pem", inside);
 	}
 	if (c->network)
-		add_from_here(a, &list);
+		for (const char *const *proxy = active_proxies(a); *proxy; proxy++)
+			*VEC_PUSH(a, &list) = *proxy;
 	for (const char *const *more = c->env; more && *more; more++)
 		*VEC_PUSH(a, &list) = *more;
 	*VEC_PUSH(a, &list) = NULL;

@@ -1,7 +1,8 @@
 /*
  * The prefix that is being made, and what is known of each path in it.
  *
- * Stages (install.c): plan -> link -> link scripts -> bytecode -> records -> pip -> content.
+ * Stages (install.c): plan -> link -> link scripts -> bytecode -> records -> pip -> pre-pack
+ * script -> content.
  */
 #ifndef BUILDER_PREFIX_H
 #define BUILDER_PREFIX_H
@@ -128,6 +129,8 @@ int prefix_settle_pip(struct prefix *p, struct err *e);
 int prefix_pip(struct prefix *p, struct err *e);
 /* Bytecode of what pip brought, entered in its RECORD files (pip_record.c). */
 int prefix_compile_pip(struct prefix *p, struct err *e);
+/* The request's pre-pack script, if any; compiles anew what it changed (pre_pack.c). */
+int prefix_pre_pack(struct prefix *p, struct err *e);
 /* What came of it (content.c). */
 int prefix_content(struct prefix *p, struct content *out, struct err *e);
 

@@ -76,8 +76,10 @@ static int fail(
 		text.n > SHOWN_OUTPUT ? str_sub(text, text.n - SHOWN_OUTPUT, text.n) : text;
 	const char *colon = tail.n && !o->show ? ":\n" : "";
 
-	if (o->show)
+	if (o->show) {
+		log_unseen_output(tail);
 		tail = (struct str){0};
+	}
 	if (status == 124 && job->timeout_s)
 		return err_set(e, ERR_SCRIPT, "%s took more than %u seconds%s%.*s", what,
 			job->timeout_s, colon, STR_ARG(tail));

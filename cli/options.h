@@ -28,6 +28,10 @@ struct options {
 		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards,
 		plain_http, unite, script, rollback, untested;
 	const char *gpu;
+	struct text_list exclude, include, rename, add, drop;
+	const char *pre_pack;
+	bool size_report;
+	uint64_t archive_max; /* --max-size of pack, in bytes */
 	unsigned verbose, jobs, level, timeout, older, max_processes, keep;
 	uint64_t quota;
 };
@@ -56,6 +60,14 @@ enum option_id {
 	OPT_ALLOW_CLOBBER,
 	OPT_FROZEN,
 	OPT_EXTERNALLY_MANAGED,
+	OPT_EXCLUDE,
+	OPT_INCLUDE,
+	OPT_DROP,
+	OPT_RENAME,
+	OPT_ADD,
+	OPT_PRE_PACK,
+	OPT_ARCHIVE_MAX,
+	OPT_SIZE_REPORT,
 	OPT_VAULT,
 	OPT_MIRROR,
 	OPT_LOW_DISK,

@@ -20,6 +20,7 @@
 #include "cli/image_root.h"
 #include "cli/output.h"
 #include "cli/plan.h"
+#include "cli/rules.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,6 +38,9 @@ struct pack_run {
 	struct engine_options options;
 	struct engine *engine;
 	struct content content;
+	struct rules rules;
+	struct pre_pack pre_pack;
+	struct sizes sizes;
 	struct output output;
 	struct pack_result packed;
 	struct test_result tested;
@@ -158,6 +162,7 @@ static int build(struct pack_run *run, struct err *e)
 	};
 
 	plan_fill_pip(run->s, run->project, plan, &r);
+	rules_fill_install(run->s, &run->rules, plan, run->project_dir, &run->pre_pack, &r);
 	if (engine_is_direct(run->engine)) {
 		/* Without a sandbox the prefix has the path it lies at; its length is the build
 		 * prefix's, so that the archive does not depend on the engine. */
@@ -180,7 +185,7 @@ static int64_t source_date(const struct plan *plan)
 	return (int64_t)(newest / 1000);
 }
 
-static size_t add_papers(struct pack_run *run, struct pack_paper papers[4])
+static size_t add_papers(struct pack_run *run, struct pack_paper papers[5])
 {
 	size_t n = 0;
 
@@ -192,13 +197,15 @@ static size_t add_papers(struct pack_run *run, struct pack_paper papers[4])
 	papers[n++] = (struct pack_paper){"profile.yml", run->plan.profile.text};
 	if (run->has_test)
 		papers[n++] = (struct pack_paper){"run-test.sh", run->script_text};
+	if (run->rules.has_pre_pack)
+		papers[n++] = (struct pack_paper){PRE_PACK_PAPER, run->rules.pre_pack};
 	return n;
 }
 
 static int write_archive(struct pack_run *run, struct err *e)
 {
 	const struct options *o = &run->s->line.options;
-	struct pack_paper papers[4];
+	struct pack_paper papers[5];
 	struct pack_request r = {
 		.content = &run->content,
 		.path = run->output.temp,
@@ -209,10 +216,14 @@ static int write_archive(struct pack_run *run, struct err *e)
 		.name = run->plan.name,
 		.target = run->plan.profile.name,
 		.papers = papers,
+		.rules = &run->rules,
+		.sizes = &run->sizes,
 	};
 
 	r.n_papers = add_papers(run, papers);
-	return pack_write(&r, &run->packed, e);
+	if (pack_write(&r, &run->packed, e) < 0)
+		return -1;
+	return rules_check_size(&run->rules, &run->sizes, run->packed.bytes, e);
 }
 
 /* The archive, as a user would have it: unpacked at another path, in a fresh root. */
@@ -404,7 +415,7 @@ static int check_space(struct pack_run *run, struct err *e)
 		.records = run->plan.records,
 		.n_records = run->plan.n_records,
 		.prefix = s->work,
-		.copy = run->plan.env.n_pip > 0,
+		.copy = run->plan.env.n_pip > 0 || run->rules.has_pre_pack,
 		.archive = path_dir(&s->arena, run->output.path),
 		.archive_percent = percent[run->output.format],
 		.test = run->has_test ? s->work : NULL,
@@ -435,7 +446,8 @@ static int walk(struct pack_run *run, struct err *e)
 
 	cache_missing(&s->cache, run->plan.records, run->plan.n_records, added);
 	if (check_space(run, e) < 0 || engine_open(&run->engine, &run->options, e) < 0 ||
-		build(run, e) < 0 || write_archive(run, e) < 0)
+		build(run, e) < 0 || rules_run(s, &run->rules, &run->content, &run->sizes, e) < 0 ||
+		write_archive(run, e) < 0)
 		return -1;
 	if (dir_remove(build_dir, e) < 0)
 		return -1;
@@ -472,7 +484,8 @@ static int pack_target(
 
 	if (environment_project(s, p->dir, &run.project_dir, e) < 0 ||
 		plan_target(s, p, target, false, &run.plan, e) < 0 || check_name(&run, e) < 0 ||
-		choose_script(&run, e) < 0 || check_lock_place(&run, e) < 0)
+		choose_script(&run, e) < 0 || rules_collect(s, p, &run.rules, e) < 0 ||
+		check_lock_place(&run, e) < 0)
 		return -1;
 	has_image = choose_image(&run, e);
 	if (has_image <= 0)

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "packer/embed.h"
+#include "packer/sizes.h"
 
 static const char *const own_papers[] = {
 	"files", "manifest.json", "prefix", "prefix.pending", "relocation", "variables.sh"};
@@ -114,6 +115,8 @@ void manifest_write(const struct pack_request *r, struct str build_prefix,
 	for (size_t i = 0; i < n_replaced; i++)
 		jw_str(&w, replaced[i]);
 	jw_array_end(&w);
+	manifest_rules_write(&w, r->rules);
+	manifest_sizes_write(&w, r->sizes);
 	jw_object_end(&w);
 	buf_putc(to, '\n');
 }

@@ -34,6 +34,9 @@ struct pack_request {
 	struct str target;
 	const struct pack_paper *papers;
 	size_t n_papers;
+	/* What made the content what it is, for the manifest (rules.h, sizes.h); NULL: nothing told. */
+	const struct rules *rules;
+	const struct sizes *sizes;
 };
 
 struct pack_result {

@@ -162,12 +162,103 @@ static int read_externally_managed(struct reader *r, const struct yaml *value, s
 	return read_yes_no(r, value, "externally-managed", &r->out->externally_managed, e);
 }
 
+/* --- what goes into the archive ----------------------------------------------------------- */
+
+static const char *place_of(const struct reader *r, const struct yaml *at)
+{
+	return arena_printf(r->a, "%s:%d:%d", r->path, at->line, at->column);
+}
+
+static int read_rules(struct reader *r, const struct yaml *value, const char *key,
+	struct rule_settings *out, struct err *e)
+{
+	struct str *words;
+
+	if (read_words(r, value, key, &words, &out->n, e) < 0)
+		return -1;
+	out->v = arena_array(r->a, struct rule_setting, out->n + 1);
+	for (size_t i = 0; i < out->n; i++)
+		out->v[i] = (struct rule_setting){.text = words[i],
+			.place = place_of(r, value->kind == YAML_SCALAR ? value : value->items[i])};
+	return 0;
+}
+
+static int read_pairs(struct reader *r, const struct yaml *value, const char *key,
+	struct rule_settings *out, struct err *e)
+{
+	if (value->kind != YAML_MAP)
+		return yaml_fail(r->path, value, e, "'%s' is not a map from old to new", key);
+	out->v = arena_array(r->a, struct rule_setting, value->n + 1);
+	for (size_t i = 0; i < value->n; i++, out->n++) {
+		struct rule_setting *one = &out->v[i];
+
+		one->text = value->keys[i]->text;
+		one->place = place_of(r, value->keys[i]);
+		if (read_word(r, value->items[i], key, &one->to, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_exclude(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_rules(r, value, "exclude", &r->out->exclude, e);
+}
+
+static int read_include(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_rules(r, value, "include", &r->out->include, e);
+}
+
+static int read_drop(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_rules(r, value, "drop", &r->out->drop, e);
+}
+
+static int read_rename(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_pairs(r, value, "rename", &r->out->rename, e);
+}
+
+static int read_add(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_pairs(r, value, "add", &r->out->add, e);
+}
+
+static int read_max_size(struct reader *r, const struct yaml *value, struct err *e)
+{
+	if (value->kind != YAML_SCALAR || str_bytes(value->text, &r->out->max_size) < 0 ||
+		!r->out->max_size)
+		return yaml_fail(r->path, value, e, "'max-size' is not a size such as 500M or 2G");
+	return 0;
+}
+
+static int read_pre_pack(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_word(r, value, "pre-pack", &r->out->pre_pack, e);
+}
+
+static int read_hooks(struct reader *r, const struct yaml *value, struct err *e)
+{
+	static const struct key keys[] = {{"pre-pack", read_pre_pack}};
+
+	if (value->kind != YAML_MAP)
+		return yaml_fail(r->path, value, e, "'hooks' is not a map");
+	return read_keys(r, value, "'hooks'", keys, sizeof(keys) / sizeof(*keys), e);
+}
+
 static int read_pack(struct reader *r, const struct yaml *value, struct err *e)
 {
 	static const struct key keys[] = {
 		{"format", read_format},
 		{"frozen", read_frozen},
 		{"externally-managed", read_externally_managed},
+		{"exclude", read_exclude},
+		{"include", read_include},
+		{"drop", read_drop},
+		{"rename", read_rename},
+		{"add", read_add},
+		{"max-size", read_max_size},
 	};
 
 	if (value->kind != YAML_MAP)
@@ -183,6 +274,7 @@ int settings_read(struct arena *a, const char *path, struct settings *out, struc
 		{"mirrors", read_mirrors},
 		{"test", read_test},
 		{"pack", read_pack},
+		{"hooks", read_hooks},
 	};
 	struct reader r = {.a = a, .path = path, .out = out};
 	struct yaml *root;

@@ -7,6 +7,14 @@
  *	test: run-test.sh                      or
  *	test: {script: run-test.sh, timeout: 600, quota: 2G}
  *	pack: {format: tar.gz, frozen: true, externally-managed: true}
+ *	pack:
+ *	  exclude: [share/doc, "*.a"]
+ *	  include: [share/doc/licences]
+ *	  drop: [headers, bytecode]
+ *	  rename: {"bin/dbus-*": "*.donotuse"}
+ *	  add: {site/activate.d/site.sh: etc/conda/activate.d/}
+ *	  max-size: 2G
+ *	hooks: {pre-pack: prepare.sh}
  *
  * A list may be written as one word.  A key that is not known is an error: a typing mistake must
  * not pass in silence.
@@ -23,6 +31,17 @@ struct mirror_setting {
 	const char *place;          /* "PATH:LINE:COLUMN", for messages */
 };
 
+/* What goes into the archive (packer/rules.h), as written. */
+struct rule_setting {
+	struct str text, to; /* to: of rename and add */
+	const char *place;   /* "PATH:LINE:COLUMN", for messages */
+};
+
+struct rule_settings {
+	struct rule_setting *v;
+	size_t n;
+};
+
 struct settings {
 	const char *path; /* NULL: there was none */
 	struct str *targets, *channels;
@@ -35,6 +54,9 @@ struct settings {
 	struct str format;       /* pack format; empty: not given */
 	bool frozen;             /* conda-meta/frozen (CEP 22) */
 	bool externally_managed; /* EXTERNALLY-MANAGED (PEP 668) */
+	struct rule_settings exclude, include, drop, rename, add;
+	uint64_t max_size;   /* bytes of the archive; 0: not given */
+	struct str pre_pack; /* relative to the file's folder; empty: none */
 };
 
 /* Absent: *out is zeroed and 0 returned.  ERR_INPUT "PATH:LINE:COLUMN: ...". */
