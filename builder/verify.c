@@ -334,13 +334,15 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 
 static void collect_there(struct checker *c)
 {
+	const struct verify_request *r = c->request;
+
 	for (size_t i = 0; i < c->items.index.n; i++) {
 		struct table_entry *entry = &c->items.index.entries[i];
 		struct item *item = entry->value.ptr;
 		if (table_get(&c->seen, entry->key))
 			*VEC_PUSH(c->items.arena, &c->there) =
 				(struct checked){.path = entry->key, .item = item};
-		else
+		else if (!r->left_out || !r->left_out(r->ctx, entry->key))
 			add_finding(c, FINDING_MISSING, item->owner, entry->key, NULL);
 	}
 }

@@ -37,6 +37,8 @@ struct verify_request {
 	const struct str *listed;
 	size_t n_listed;
 	struct str listed_by; /* "the archive" */
+	/* Is a file that its owner lists meant not to be there?  NULL: none is. */
+	bool (*left_out)(void *ctx, struct str path);
 };
 
 struct verify_result {

@@ -21,5 +21,4 @@ int rules_run(struct session *s, struct rules *r, struct content *content, struc
 /* ERR_FAIL where an archive of so many bytes is larger than --max-size, with what is large in it. */
 int rules_check_size(
 	const struct rules *r, const struct sizes *sizes, uint64_t bytes, struct err *e);
-
 #endif

@@ -13,14 +13,19 @@
 /* Whoever adds a package later writes into history. */
 static void list_files(const struct unpacked *u, struct verify_request *r)
 {
-	struct str *v = arena_array(u->arena, struct str, u->sums.n + 1);
+	size_t n_more;
+	const struct str *more = rules_paths(u->arena, &u->rules, &n_more);
+	struct str *v = arena_array(u->arena, struct str, u->sums.n + n_more + 1);
 
 	for (size_t i = 0; i < u->sums.n; i++)
 		if (!str_is(u->sums.entries[i].key, "conda-meta/history"))
 			v[r->n_listed++] = u->sums.entries[i].key;
+	for (size_t i = 0; i < n_more; i++)
+		v[r->n_listed++] = more[i];
 	r->listed = v;
 	r->listed_by = STR("the archive");
 	r->judge = unpacked_judge;
+	r->left_out = unpacked_left_out;
 }
 
 /* --- words -------------------------------------------------------------------------------- */

@@ -416,12 +416,31 @@ static int apply(struct worker *w, struct err *e)
 	return 0;
 }
 
+/* Of what was read from a manifest. */
+static void forget_done(struct rules *r)
+{
+	struct rule_patterns *const lists[] = {&r->exclude, &r->include};
+
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; i < lists[k]->n; i++) {
+			lists[k]->v[i].files = lists[k]->v[i].bytes = 0;
+			lists[k]->v[i].matched = false;
+		}
+	for (int i = 0; i < N_DROPS; i++)
+		r->drop[i].files = r->drop[i].bytes = 0;
+	for (size_t i = 0; i < r->rename.n; i++) {
+		r->rename.v[i].done.n = 0;
+		r->rename.v[i].from.matched = false;
+	}
+}
+
 int rules_apply(struct arena *a, struct rules *r, struct content *content, struct err *e)
 {
 	struct worker w = {
 		.arena = a, .rules = r, .content = content, .sources.arena = a, .gone.arena = a};
 	int rc;
 
+	forget_done(r);
 	r->removed = content->removed;
 	r->n_removed = content->n_removed;
 	if (!rules_any(r))
@@ -431,13 +450,25 @@ int rules_apply(struct arena *a, struct rules *r, struct content *content, struc
 	return rc;
 }
 
+static bool came_to(const struct rules *r, struct str path)
+{
+	for (size_t i = 0; i < r->add.n; i++)
+		if (str_eq(r->add.v[i].path, path))
+			return true;
+	for (size_t i = 0; i < r->rename.n; i++)
+		for (size_t k = 0; k < r->rename.v[i].done.n; k++)
+			if (str_eq(r->rename.v[i].done.v[k].to, path))
+				return true;
+	return false;
+}
+
 bool rules_leave_out(const struct rules *r, struct str path)
 {
 	CLEANUP_ARENA a = {0};
 	const char *text = arena_cstr(&a, path);
 	bool out = false, keep = false;
 
-	if (path_is_kept(path))
+	if (path_is_kept(path) || came_to(r, path))
 		return false;
 	for (size_t i = 0; i < r->n_removed && !out; i++)
 		out = str_eq(r->removed[i], path);

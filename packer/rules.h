@@ -133,8 +133,15 @@ int rules_apply(struct arena *a, struct rules *r, struct content *content, struc
 bool rules_leave_out(const struct rules *r, struct str path);
 
 /*
+ * The paths that files got by rules: new names and what was added, also of links.  Of rules that were
+ * applied or read from a manifest.
+ */
+const struct str *rules_paths(struct arena *a, const struct rules *r, size_t *n);
+
+/*
  * What manifest.json says of rules: 1, 0 where it has none, -1 with ERR_INTEGRITY.  `where` stands
- * in errors and as each rule's place.  rules_check() is still to be called.
+ * in errors and as each rule's place.  `done` of a rename
+ * is filled, counts are not.  rules_check() is still to be called.
  */
 int rules_from_manifest(
 	struct arena *a, struct str text, const char *where, struct rules *out, struct err *e);

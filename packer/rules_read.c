@@ -156,12 +156,33 @@ static void *new_rename(struct reading *r)
 	return n;
 }
 
+static int done_field(struct reading *r, struct str key, void *item)
+{
+	struct renamed_file *f = item;
+
+	if (str_is(key, "from"))
+		return read_text(r, &f->from);
+	return str_is(key, "to") ? read_text(r, &f->to) : skip(r);
+}
+
+/* Of the rename that was read last. */
+static void *new_done(struct reading *r)
+{
+	struct rule_rename *n = &r->out->rename.v[r->out->rename.n - 1];
+	struct renamed_file *f = VEC_PUSH(r->arena, &n->done);
+
+	*f = (struct renamed_file){0};
+	return f;
+}
+
 static int rename_field(struct reading *r, struct str key, void *item)
 {
 	struct rule_rename *n = item;
 
 	if (str_is(key, "from"))
 		return read_text(r, &n->from.text);
+	if (str_is(key, "files"))
+		return read_list(r, new_done, done_field);
 	return str_is(key, "to") ? read_text(r, &n->to) : skip(r);
 }
 

@@ -1,7 +1,9 @@
 #include "packer/unpacked.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/work.h"
+#include "packer/pack.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -29,6 +31,20 @@ static int read_index(struct unpacked *u, const char *prefix, struct err *e)
 	return 0;
 }
 
+static void read_rules(struct unpacked *u, const char *prefix)
+{
+	struct err e = {0};
+	struct str text;
+
+	if (paper_read(u->arena, prefix, "manifest.json", &text, &e) > 0 &&
+		(rules_from_manifest(u->arena, text, "manifest.json", &u->rules, &e) < 0 ||
+			rules_check(u->arena, &u->rules, &e) < 0)) {
+		log_debug("the rules of '%s' cannot be read: %s", prefix, e.text);
+		u->rules = (struct rules){0};
+	}
+	err_release(&e);
+}
+
 int unpacked_open(struct unpacked *u, const char *prefix, struct err *e)
 {
 	struct relocate_error why = {0};
@@ -50,6 +66,7 @@ int unpacked_open(struct unpacked *u, const char *prefix, struct err *e)
 		return err_set(e, why.status == RELOCATE_DAMAGED ? ERR_INTEGRITY : ERR_SYSTEM, "%s",
 			why.text);
 	u->has_prefix = rc > 0;
+	read_rules(u, prefix);
 	return 1;
 }
 
@@ -68,6 +85,13 @@ enum verdict unpacked_judge(
 	else
 		return sum ? VERDICT_BAD : VERDICT_UNKNOWN;
 	return good ? VERDICT_GOOD : VERDICT_BAD;
+}
+
+bool unpacked_left_out(void *ctx, struct str path)
+{
+	const struct unpacked *u = ctx;
+
+	return rules_leave_out(&u->rules, path);
 }
 
 void unpacked_close(struct unpacked *u)

@@ -6,6 +6,7 @@
 
 #include "builder/verify.h"
 #include "packer/relocator/relocate.h"
+#include "packer/rules.h"
 #include "packer/sums.h"
 
 /* The sums of its files, and where they hold a prefix.  Zeroed but for the arena before it is opened. */
@@ -16,6 +17,9 @@ struct unpacked {
 	struct table relocated; /* path -> struct relocate_entry */
 	char prefix[RELOCATE_PATH_MAX + 1];
 	bool has_prefix;
+	/* By which it was packed; none where the manifest says nothing of them that can be read (its own sum
+	 * then tells). */
+	struct rules rules;
 };
 
 /* 1; 0 where it was not unpacked from an archive; ERR_INTEGRITY where what it carries is damaged. */
@@ -24,6 +28,8 @@ void unpacked_close(struct unpacked *u);
 /* A file's bytes: as packed, or with the recorded prefix in them?  For verify_request. */
 enum verdict unpacked_judge(
 	void *u, struct str path, struct str data, const uint8_t sha256[SHA256_LEN]);
+/* Is what is there not the package's who lists it, by the rules?  For verify_request. */
+bool unpacked_left_out(void *u, struct str path);
 /*
  * Reads every file that the archive listed, on `jobs` threads.  ERR_INTEGRITY names the first that is
  * missing or not as it should be, and how many are.
