@@ -160,6 +160,26 @@ static int run(struct arena *a, struct prefix *p, struct err *e)
 	return prefix_run(p, &c, arena_printf(a, "the pre-pack script '%s'", script->name), e);
 }
 
+/* Without its record a package would be there and known to nobody. */
+static int check_records(struct arena *a, const struct prefix *p, struct err *e)
+{
+	for (size_t i = 0; i <= p->n_packages; i++) {
+		struct str path = STR("conda-meta/history");
+
+		if (i < p->n_packages)
+			path = arena_strf(a, "conda-meta/%.*s.json",
+				STR_ARG(record_dist(a, p->packages[i].record)));
+		if (prefix_is_file(p, path))
+			continue;
+		err_set(e, ERR_SCRIPT, "the pre-pack script '%s' removed '%.*s'",
+			p->request->pre_pack->name, STR_ARG(path));
+		return err_advise(e,
+			"conda-meta tells what is in the environment; leave packages out in the "
+			"environment file");
+	}
+	return 0;
+}
+
 int prefix_pre_pack(struct prefix *p, struct err *e)
 {
 	struct watch watch = {0};
@@ -173,6 +193,8 @@ int prefix_pre_pack(struct prefix *p, struct err *e)
 	watch_sources(p, &watch);
 	step_begin(&step, "pre-pack", 0, 0);
 	rc = run(&a, p, e);
+	if (rc == 0)
+		rc = check_records(&a, p, e);
 	if (rc == 0)
 		rc = renew_bytecode(p, &watch, e);
 	if (rc < 0)

@@ -359,6 +359,7 @@ static void describe(const struct pack_run *run, bool whole, struct buf *to, int
 	jw_key(&w, "tested");
 	jw_bool(&w, run->has_test);
 	json_test(&w, run);
+	manifest_sizes_write(&w, &run->sizes);
 	if (whole)
 		json_run(&w, run);
 	jw_object_end(&w);

@@ -45,7 +45,7 @@ static int add_drop(struct collector *c, struct str name, const char *place, str
 	enum rules_drop drop;
 
 	if (rules_drop_parse(name, &drop) < 0)
-		return err_set(e, ERR_USAGE,
+		return err_set(e, rule_error(place),
 			"%s: nothing to drop is called '%.*s': there are static-libraries, "
 			"headers, bytecode and documentation",
 			place, STR_ARG(name));

@@ -68,6 +68,22 @@ static int check_paths(struct packing *p, struct err *e)
 	return 0;
 }
 
+/* What every archive gets at its end needs folders to lie in. */
+static int check_own_folders(const struct content *c, struct err *e)
+{
+	for (size_t i = 0; i < c->n_entries; i++) {
+		const struct content_entry *entry = &c->entries[i];
+
+		if (entry->type != PATH_DIRECTORY &&
+			(str_is(entry->path, "bin") || str_is(entry->path, "conda-meta")))
+			return err_set(e, ERR_INTEGRITY,
+				"'%.*s' of the environment is no folder, and files of envbuild's "
+				"own go there",
+				STR_ARG(entry->path));
+	}
+	return 0;
+}
+
 /* Ours wins over a package's; the manifest says so. */
 static void find_replaced(struct packing *p)
 {
@@ -311,6 +327,7 @@ int pack_write(const struct pack_request *r, struct pack_result *out, struct err
 	p.stream = (struct stream){
 		.path = r->path, .format = r->format, .jobs = r->jobs ? r->jobs : 1};
 	if (choose_level(r, &p.stream.level, e) == 0 && check_paths(&p, e) == 0 &&
+		check_own_folders(r->content, e) == 0 &&
 		variables_write(r->content, r->name, &p.variables, e) == 0) {
 		find_replaced(&p);
 		if (add_papers(&p, e) == 0 && add_content(&p, e) == 0)

@@ -165,8 +165,9 @@ static int rename_to(struct worker *w, struct rule_rename *rule, struct kept *k,
 	const char *why = path_complaint(to);
 
 	if (why)
-		return err_set(e, ERR_USAGE, "%s: '%.*s' cannot become '%.*s', which %s",
-			rule->from.place, STR_ARG(from), STR_ARG(to), why);
+		return err_set(e, rule_error(rule->from.place),
+			"%s: '%.*s' cannot become '%.*s', which %s", rule->from.place,
+			STR_ARG(from), STR_ARG(to), why);
 	if (str_eq(from, to))
 		return 0;
 	*VEC_PUSH(w->arena, &rule->done) = (struct renamed_file){from, to};
@@ -253,7 +254,7 @@ static struct str describe(const struct worker *w, const struct kept *k)
 	struct str path = k->from.n ? k->from : k->entry.path;
 
 	if (k->added)
-		return STR("the file that is added");
+		return arena_strf(w->arena, "what is added as '%.*s'", STR_ARG(path));
 	if (package >= 0 && (size_t)package < c->n_packages)
 		return arena_strf(w->arena, "'%.*s' of package '%.*s'", STR_ARG(path),
 			STR_ARG(c->packages[package].record->fn));
@@ -333,8 +334,9 @@ static int check_matched(const struct worker *w, struct err *e)
 		if (p->matched)
 			continue;
 		if (is_folder(w->content, p->text)) {
-			err_set(e, ERR_USAGE, "%s: '%.*s' is a folder, and files are renamed",
-				p->place, STR_ARG(p->text));
+			err_set(e, rule_error(p->place),
+				"%s: '%.*s' is a folder, and files are renamed", p->place,
+				STR_ARG(p->text));
 			return err_advise(e, "'%.*s/*' matches what lies in it", STR_ARG(p->text));
 		}
 		log_warn("%s: '%.*s' matches no file", p->place, STR_ARG(p->text));

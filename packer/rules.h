@@ -28,6 +28,12 @@
 
 #define PRE_PACK_PAPER "pre-pack.sh"
 
+/* ERR_USAGE for a place that is an option, else ERR_INPUT: the code of what is wrong with a rule. */
+static inline enum err_code rule_error(const char *place)
+{
+	return place[0] == '-' ? ERR_USAGE : ERR_INPUT;
+}
+
 struct rule_pattern {
 	struct str text;    /* as written */
 	const char *place;  /* who asks, for messages: "--exclude", "envbuild.yml:3:12" */
@@ -108,14 +114,14 @@ bool rules_compile(const struct rules *r);
  * Copies a file, or what lies in a folder, into `work` (made; a folder of its own for each call of
  * a run is not needed) and appends it to r->add.  A destination that ends in a slash is the folder
  * to put it into.  Links are kept where they lead to something in the same folder; devices and the
- * like are ERR_USAGE.  The bytes and the mode are those of now.
+ * like are refused.  The bytes and the mode are those of now.
  */
 int rules_capture(struct arena *a, const char *source, struct str destination, const char *place,
 	const char *work, struct rules *r, struct err *e);
 
 /*
- * Looks at all that can be said without the content, and prepares the patterns: ERR_USAGE names the
- * rule.  Sorts `add`; a path twice is ERR_USAGE, too.
+ * Looks at all that can be said without the content, and prepares the patterns: the error names the rule.
+ * Sorts `add`; a path twice is an error, too.
  */
 int rules_check(struct arena *a, struct rules *r, struct err *e);
 

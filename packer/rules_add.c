@@ -48,8 +48,8 @@ static int add_file(struct capture *c, int dir, const char *rel, const char *sho
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "cannot look at '%s'", shown);
 	if (!S_ISREG(st.st_mode))
-		return err_set(
-			e, ERR_USAGE, "%s: '%s' is neither file nor folder", c->place, shown);
+		return err_set(e, rule_error(c->place), "%s: '%s' is neither file nor folder",
+			c->place, shown);
 	f.executable = st.st_mode & S_IXUSR;
 	if (copy_bytes(c, fd, &f, e) < 0)
 		return -1;
@@ -89,8 +89,8 @@ static int add_link(
 	if (n < 0 || (size_t)n == sizeof text)
 		return err_sys(e, "cannot read the link '%s'", shown);
 	if (!stays_inside(rel, str_n(text, (size_t)n)) || fstatat(c->folder, rel, &st, 0) < 0) {
-		err_set(e, ERR_USAGE, "%s: the link '%s' leads to nothing in '%s'", c->place, shown,
-			c->source);
+		err_set(e, rule_error(c->place), "%s: the link '%s' leads to nothing in '%s'",
+			c->place, shown, c->source);
 		return err_advise(e, "put the file itself there");
 	}
 	*VEC_PUSH(c->arena, &c->rules->add) = (struct rule_file){.path = path,
@@ -108,7 +108,8 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 	if (S_ISDIR(st->st_mode))
 		return 0;
 	if (c->rules->add.n >= ADDED_MAX)
-		return err_set(e, ERR_USAGE, "%s: more than %d files", c->place, ADDED_MAX);
+		return err_set(
+			e, rule_error(c->place), "%s: more than %d files", c->place, ADDED_MAX);
 	if (S_ISLNK(st->st_mode))
 		return add_link(c, rel, shown, path, e);
 	return add_file(c, c->folder, rel, shown, path, e);
@@ -121,8 +122,8 @@ static int add_folder(struct capture *c, struct err *e)
 	if (dir_walk(c->folder, visit, c, e) != 0)
 		return -1;
 	if (c->rules->add.n == before)
-		return err_set(
-			e, ERR_USAGE, "%s: nothing is in the folder '%s'", c->place, c->source);
+		return err_set(e, rule_error(c->place), "%s: nothing is in the folder '%s'",
+			c->place, c->source);
 	return 0;
 }
 
@@ -140,7 +141,7 @@ int rules_capture(struct arena *a, const char *source, struct str destination, c
 	if (stat(source, &st) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			return err_sys(e, "cannot look at '%s'", source);
-		return err_set(e, ERR_USAGE, "%s: no file '%s' to add", place, source);
+		return err_set(e, rule_error(place), "%s: no file '%s' to add", place, source);
 	}
 	if (dir_make(work, e) < 0)
 		return -1;

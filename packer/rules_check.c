@@ -43,8 +43,8 @@ static int check_rename(struct arena *a, struct rule_rename *r, struct err *e)
 	arena_release(&scratch);
 	if (!why)
 		return 0;
-	return err_set(e, ERR_USAGE, "%s: '%.*s' cannot become '%.*s', which %s", r->from.place,
-		STR_ARG(r->from.text), STR_ARG(r->to), why);
+	return err_set(e, rule_error(r->from.place), "%s: '%.*s' cannot become '%.*s', which %s",
+		r->from.place, STR_ARG(r->from.text), STR_ARG(r->to), why);
 }
 
 static int by_path(const void *a, const void *b)
@@ -61,11 +61,11 @@ static int check_added(struct rules *r, struct err *e)
 		const char *why = path_complaint(f->path);
 
 		if (why)
-			return err_set(
-				e, ERR_USAGE, "%s: '%.*s' %s", f->place, STR_ARG(f->path), why);
+			return err_set(e, rule_error(f->place), "%s: '%.*s' %s", f->place,
+				STR_ARG(f->path), why);
 		if (i && str_eq(r->add.v[i - 1].path, f->path))
-			return err_set(e, ERR_USAGE, "%s: two files are added as '%.*s'", f->place,
-				STR_ARG(f->path));
+			return err_set(e, rule_error(f->place), "%s: two files are added as '%.*s'",
+				f->place, STR_ARG(f->path));
 	}
 	return 0;
 }

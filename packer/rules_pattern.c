@@ -136,8 +136,8 @@ int pattern_prepare(struct arena *a, struct rule_pattern *p, struct err *e)
 		text.n--;
 	why = complaint(text);
 	if (why)
-		return err_set(
-			e, ERR_USAGE, "%s: the pattern '%.*s' %s", p->place, STR_ARG(p->text), why);
+		return err_set(e, rule_error(p->place), "%s: the pattern '%.*s' %s", p->place,
+			STR_ARG(p->text), why);
 	p->forms = arena_array(a, const char *, (size_t)1 << STARS_MAX);
 	p->n_forms = 0;
 	add_forms(a, p, text, 0);
