@@ -336,8 +336,8 @@ void content_limit(struct content *c)
 		limit_prefix(c, &c->entries[i]);
 }
 
-/* What was linked and is not there any more.  Both are sorted. */
-static void find_removed(const struct describer *d)
+/* What was linked and is not there any more, or not as it was.  All are sorted. */
+static void find_changes(const struct describer *d)
 {
 	const struct prefix *p = d->p;
 	struct content *out = d->out;
@@ -346,13 +346,18 @@ static void find_removed(const struct describer *d)
 	if (!p->ran_code)
 		return;
 	out->removed = arena_array(p->arena, struct str, p->n + 1);
+	out->changed = arena_array(p->arena, struct str, p->n + 1);
 	for (size_t i = 0; i < p->n; i++) {
+		struct str path = p->v[i].path;
+
 		if (p->v[i].absent || p->v[i].how == HOW_DIRECTORY)
 			continue;
-		while (k < out->n_entries && str_cmp(out->entries[k].path, p->v[i].path) < 0)
+		while (k < out->n_entries && str_cmp(out->entries[k].path, path) < 0)
 			k++;
-		if (k == out->n_entries || !str_eq(out->entries[k].path, p->v[i].path))
-			out->removed[out->n_removed++] = p->v[i].path;
+		if (k == out->n_entries || !str_eq(out->entries[k].path, path))
+			out->removed[out->n_removed++] = path;
+		else if (out->entries[k].package < 0)
+			out->changed[out->n_changed++] = path;
 	}
 }
 
@@ -385,7 +390,7 @@ int prefix_content(struct prefix *p, struct content *out, struct err *e)
 	out->entries = d.list.v;
 	out->n_entries = d.list.n;
 	content_limit(out);
-	find_removed(&d);
+	find_changes(&d);
 	warn_changed(&d);
 	check_case(&d);
 	return 0;

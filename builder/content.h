@@ -44,9 +44,9 @@ struct content {
 	 */
 	size_t longest_prefix;
 	struct str longest_prefix_path; /* the file that sets it */
-	/* Files of packages that link scripts, pip or the pre-pack script removed, sorted. */
-	struct str *removed;
-	size_t n_removed;
+	/* Files of packages that link scripts, pip or the pre-pack script removed or changed; sorted. */
+	struct str *removed, *changed;
+	size_t n_removed, n_changed;
 };
 
 /* Sets longest_prefix by the entries, for who changes them. */

@@ -334,15 +334,13 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 
 static void collect_there(struct checker *c)
 {
-	const struct verify_request *r = c->request;
-
 	for (size_t i = 0; i < c->items.index.n; i++) {
 		struct table_entry *entry = &c->items.index.entries[i];
 		struct item *item = entry->value.ptr;
 		if (table_get(&c->seen, entry->key))
 			*VEC_PUSH(c->items.arena, &c->there) =
 				(struct checked){.path = entry->key, .item = item};
-		else if (!r->left_out || !r->left_out(r->ctx, entry->key))
+		else
 			add_finding(c, FINDING_MISSING, item->owner, entry->key, NULL);
 	}
 }
@@ -365,7 +363,7 @@ static int check_everything(struct checker *c, struct err *e)
 		return -1;
 	for (size_t i = 0; i < c->dists.n; i++)
 		items_add_dist(&c->items, c->fd, c->dists.v[i]);
-	items_add_listed(&c->items, c->request);
+	items_add_listed(&c->items);
 	collect_there(c);
 	if (work_run(c->request->jobs, c->there.n, check_one, c, e) < 0)
 		return -1;
@@ -384,7 +382,8 @@ static int check_everything(struct checker *c, struct err *e)
 int verify_prefix(
 	struct arena *a, const struct verify_request *r, struct verify_result *out, struct err *e)
 {
-	struct checker c = {.request = r, .out = out, .items.arena = a, .seen.arena = a};
+	struct checker c = {
+		.request = r, .out = out, .items = {.arena = a, .request = r}, .seen.arena = a};
 	CLEANUP_FD fd = open(r->prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	*out = (struct verify_result){0};

@@ -37,7 +37,7 @@ struct verify_request {
 	const struct str *listed;
 	size_t n_listed;
 	struct str listed_by; /* "the archive" */
-	/* Is a file that its owner lists meant not to be there?  NULL: none is. */
+	/* Is what lies at a path, if anything, not that of the owner who lists it?  NULL: it always is. */
 	bool (*left_out)(void *ctx, struct str path);
 };
 

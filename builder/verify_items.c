@@ -15,6 +15,15 @@ static void add_item(struct items *t, const struct item *from)
 	v->ptr = item;
 }
 
+/* Unless it is known not to be there. */
+static void add_owned(struct items *t, const struct item *from)
+{
+	const struct verify_request *r = t->request;
+
+	if (!r->left_out || !r->left_out(r->ctx, from->path->path))
+		add_item(t, from);
+}
+
 /* --- packages ----------------------------------------------------------------------------- */
 
 /* Facts of the package, and its files by their paths in the prefix. */
@@ -45,7 +54,7 @@ static void add_record(struct items *t, const struct cache *cache, const struct 
 		union table_value *v = table_get(&files, r->paths[i].path);
 		item.path = &r->paths[i];
 		item.file = v ? v->ptr : NULL;
-		add_item(t, &item);
+		add_owned(t, &item);
 	}
 }
 
@@ -83,7 +92,7 @@ static void add_row(struct items *t, const struct dist_row *row, struct str owne
 	p->type = str_ends(row->path, STR(".pyc")) ? INSTALLED_BYTECODE : INSTALLED_UNKNOWN;
 	p->has_sha256_in_prefix = row->has_sha256;
 	memcpy(p->sha256_in_prefix, row->sha256, SHA256_LEN);
-	add_item(t, &(struct item){.path = p, .owner = owner});
+	add_owned(t, &(struct item){.path = p, .owner = owner});
 }
 
 /* "lib/python3.11/site-packages/a_b-1.0.dist-info/RECORD" -> "a_b-1.0 (pip)" */
@@ -110,8 +119,10 @@ void items_add_dist(struct items *t, int fd, struct str record_path)
 			add_row(t, &row, owner);
 }
 
-void items_add_listed(struct items *t, const struct verify_request *r)
+void items_add_listed(struct items *t)
 {
+	const struct verify_request *r = t->request;
+
 	for (size_t i = 0; i < r->n_listed; i++) {
 		struct installed_path *p;
 

@@ -18,6 +18,7 @@ struct item {
 
 struct items {
 	struct arena *arena;
+	const struct verify_request *request;
 	struct installed in;
 	struct python python;
 	struct table index; /* path -> first item */
@@ -31,6 +32,6 @@ void items_add_dist(struct items *t, int fd, struct str record_path);
 /* Is it a list of files of a distribution that no package of conda's owns? */
 bool items_is_dist(const struct items *t, struct str path);
 /* What the request lists and nobody of these owns. */
-void items_add_listed(struct items *t, const struct verify_request *r);
+void items_add_listed(struct items *t);
 
 #endif

@@ -95,6 +95,15 @@ static void add_pre_pack(struct json_out *w, const struct rules *r)
 	jw_object_end(w);
 }
 
+static void add_paths(struct json_out *w, const char *key, const struct str *v, size_t n)
+{
+	jw_key(w, key);
+	jw_array(w);
+	for (size_t i = 0; i < n; i++)
+		jw_str(w, v[i]);
+	jw_array_end(w);
+}
+
 void manifest_rules_write(struct json_out *w, const struct rules *r)
 {
 	if (!r || !rules_any(r))
@@ -120,10 +129,7 @@ void manifest_rules_write(struct json_out *w, const struct rules *r)
 		jw_int(w, (int64_t)r->max_size);
 	else
 		jw_null(w);
-	jw_key(w, "removed");
-	jw_array(w);
-	for (size_t i = 0; i < r->n_removed; i++)
-		jw_str(w, r->removed[i]);
-	jw_array_end(w);
+	add_paths(w, "removed", r->removed, r->n_removed);
+	add_paths(w, "changed", r->changed, r->n_changed);
 	jw_object_end(w);
 }

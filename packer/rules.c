@@ -445,6 +445,8 @@ int rules_apply(struct arena *a, struct rules *r, struct content *content, struc
 	forget_done(r);
 	r->removed = content->removed;
 	r->n_removed = content->n_removed;
+	r->changed = content->changed;
+	r->n_changed = content->n_changed;
 	if (!rules_any(r))
 		return 0;
 	rc = apply(&w, e);
@@ -452,16 +454,9 @@ int rules_apply(struct arena *a, struct rules *r, struct content *content, struc
 	return rc;
 }
 
-static bool came_to(const struct rules *r, struct str path)
+static bool lists(const struct str *v, size_t n, struct str path)
 {
-	for (size_t i = 0; i < r->add.n; i++)
-		if (str_eq(r->add.v[i].path, path))
-			return true;
-	for (size_t i = 0; i < r->rename.n; i++)
-		for (size_t k = 0; k < r->rename.v[i].done.n; k++)
-			if (str_eq(r->rename.v[i].done.v[k].to, path))
-				return true;
-	return false;
+	return n && bsearch(&path, v, n, sizeof *v, str_cmp_qsort);
 }
 
 bool rules_leave_out(const struct rules *r, struct str path)
@@ -470,10 +465,9 @@ bool rules_leave_out(const struct rules *r, struct str path)
 	const char *text = arena_cstr(&a, path);
 	bool out = false, keep = false;
 
-	if (path_is_kept(path) || came_to(r, path))
+	if (path_is_kept(path))
 		return false;
-	for (size_t i = 0; i < r->n_removed && !out; i++)
-		out = str_eq(r->removed[i], path);
+	out = lists(r->removed, r->n_removed, path) || lists(r->changed, r->n_changed, path);
 	for (size_t i = 0; i < r->rename.n && !out; i++)
 		out = pattern_is(&r->rename.v[i].from, text);
 	for (size_t i = 0; i < r->include.n && !keep; i++)

@@ -97,9 +97,10 @@ struct rules {
 	struct str pre_pack;       /* its text; not in what rules_from_manifest() gives */
 	const char *pre_pack_name; /* for messages; neither */
 	uint8_t pre_pack_sha256[SHA256_LEN];
-	/* Files of packages that link scripts, pip or the pre-pack script removed. */
-	struct str *removed;
-	size_t n_removed;
+	/* Of the content: files of packages that link scripts, pip or the pre-pack script took away or
+	 * changed; sorted. */
+	struct str *removed, *changed;
+	size_t n_removed, n_changed;
 };
 
 const char *rules_drop_name(enum rules_drop drop);
@@ -133,14 +134,15 @@ int rules_check(struct arena *a, struct rules *r, struct err *e);
 int rules_apply(struct arena *a, struct rules *r, struct content *content, struct err *e);
 
 /*
- * Would a file of that path have been left out, renamed or removed?  For who holds a list of a
- * package's files against an unpacked archive.
+ * Would a package's file of that path have been left out, renamed, removed or changed, so that what
+ * is there now is not the package's?  For who holds lists of packages' files against an unpacked
+ * archive.
  */
 bool rules_leave_out(const struct rules *r, struct str path);
 
 /*
- * The paths that files got by rules: new names and what was added, also of links.  Of rules that were
- * applied or read from a manifest.
+ * The paths of what is there and no package's: new names, what was added, what was changed; links,
+ * too.  Of rules that were applied or read from a manifest.
  */
 const struct str *rules_paths(struct arena *a, const struct rules *r, size_t *n);
 

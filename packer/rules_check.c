@@ -6,7 +6,7 @@
 bool rules_any(const struct rules *r)
 {
 	bool any = r->exclude.n || r->include.n || r->rename.n || r->add.n || r->max_size ||
-		   r->has_pre_pack || r->n_removed;
+		   r->has_pre_pack || r->n_removed || r->n_changed;
 
 	for (int i = 0; i < N_DROPS; i++)
 		any |= r->drop[i].asked;
@@ -94,6 +94,8 @@ const struct str *rules_paths(struct arena *a, const struct rules *r, size_t *n)
 			*VEC_PUSH(a, &list) = r->rename.v[i].done.v[k].to;
 	for (size_t i = 0; i < r->add.n; i++)
 		*VEC_PUSH(a, &list) = r->add.v[i].path;
+	for (size_t i = 0; i < r->n_changed; i++)
+		*VEC_PUSH(a, &list) = r->changed[i];
 	*n = list.n;
 	return list.v;
 }

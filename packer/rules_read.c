@@ -229,7 +229,7 @@ static int read_pre_pack(struct reading *r)
 	return read_map(r, script_field, NULL);
 }
 
-static int read_removed(struct reading *r)
+static int read_paths(struct reading *r, struct str **out, size_t *n)
 {
 	struct {
 		struct str *v;
@@ -244,8 +244,8 @@ static int read_removed(struct reading *r)
 			return json_fail(r->json, r->err, "too many");
 		*VEC_PUSH(r->arena, &list) = arena_str(r->arena, json_text(r->json));
 	}
-	r->out->removed = list.v;
-	r->out->n_removed = list.n;
+	*out = list.v;
+	*n = list.n;
 	return t == JSON_ARRAY_END ? 0 : unexpected(r, t, "a text");
 }
 
@@ -266,7 +266,11 @@ static int rules_field(struct reading *r, struct str key, void *item)
 		return read_pre_pack(r);
 	if (str_is(key, "max_size"))
 		return read_size(r, &r->out->max_size);
-	return str_is(key, "removed") ? read_removed(r) : skip(r);
+	if (str_is(key, "removed"))
+		return read_paths(r, &r->out->removed, &r->out->n_removed);
+	if (str_is(key, "changed"))
+		return read_paths(r, &r->out->changed, &r->out->n_changed);
+	return skip(r);
 }
 
 /* 1, 0 where the manifest has no rules, -1 */

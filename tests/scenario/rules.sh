@@ -129,6 +129,7 @@ PY
 )"
 same "the script, by sum" "$(manifest "r['pre_pack']['sha256']")" "$(sha256sum <prepare.sh | cut -d' ' -f1)"
 same "and its text" "$(tar xzOf demo.tar.gz conda-meta/envbuild/pre-pack.sh)" "$(cat prepare.sh)"
+same "what the script changed" "$(manifest "r['changed']")" "['lib/old.py', 'share/qt/big']"
 same "what the script removed" "$(manifest "r['removed']")" "['bin/qmake', 'share/doc/licences/dbus']"
 same "the largest size" "$(manifest "r['max_size']")" 2000000000
 same "sizes by package, the largest first" \
@@ -182,7 +183,15 @@ says "an include that keeps nothing" "--include: 'nowhere' keeps nothing"
 says "a rename that matches nothing" "--rename: 'nowhere/x' matches no file"
 rm -f "$T"/out.*
 expect 0 "an added file may take the place of one that goes" plain --add site/facility.sh=bin/qmake \
-  --rename 'bin/qmake=*.old' --exclude bin/dbus-run --add site/tree/sub/tool=bin/dbus-run
+  --rename 'bin/qmake=*.old' --exclude bin/dbus-link --add site/tree/sub/tool=bin/dbus-link \
+  --pre-pack <(echo 'cd "$CONDA_PREFIX"; ln -sf big share/qt/link; chmod -x bin/dbus-run; rm lib/old.py; ln -s x lib/old.py')
+expect 0 "unpack" "$ENVBUILD" unpack -q "$T/out.tar" v
+expect 0 "verify takes none of that for damage" "$ENVBUILD" verify v
+same "nor for foreign" "$(cat "$T/out")" ""
+rm v/bin/dbus-link v/lib/old.py
+expect 5 "but what is then missing" "$ENVBUILD" verify v
+same "all of it" "$(sed 's/  (.*//; s/  the archive//' "$T/out" | tr '\n' ' ')" \
+  "missing  bin/dbus-link missing  lib/old.py "
 rm -f "$T"/out.*
 refused 2 "two files would be 'bin/dbus-daemon': .*'bin/dbus-daemon' of .*and 'bin/dbus-run' of package 'dbus" \
   --rename bin/dbus-run=dbus-daemon

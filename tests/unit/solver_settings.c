@@ -52,6 +52,37 @@ static void good(void **state)
 	assert_false(s.externally_managed);
 }
 
+static void pack_rules(void **state)
+{
+	struct settings s;
+	struct err e = {0};
+
+	(void)state;
+	if (read_text("pack:\n"
+		      "  exclude: [share/doc, '*.a']\n"
+		      "  include: share/doc/x\n"
+		      "  drop: [headers]\n"
+		      "  rename: {'bin/dbus-*': '*.off', bin/x: bin/y}\n"
+		      "  add:\n    site/a.sh: etc/\n"
+		      "  max-size: 1.5G\n"
+		      "hooks: {pre-pack: prepare.sh}\n",
+		    &s, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(s.exclude.n, 2);
+	assert_true(str_is(s.exclude.v[1].text, "*.a"));
+	assert_true(str_ends(str_of(s.exclude.v[1].place), STR("envbuild.yml:2:24")));
+	assert_int_equal(s.include.n, 1);
+	assert_int_equal(s.drop.n, 1);
+	assert_int_equal(s.rename.n, 2);
+	assert_true(str_is(s.rename.v[0].text, "bin/dbus-*"));
+	assert_true(str_is(s.rename.v[0].to, "*.off"));
+	assert_int_equal(s.add.n, 1);
+	assert_true(str_is(s.add.v[0].to, "etc/"));
+	assert_true(str_ends(str_of(s.add.v[0].place), STR("envbuild.yml:7:5")));
+	assert_int_equal(s.max_size, 1500000000);
+	assert_true(str_is(s.pre_pack, "prepare.sh"));
+}
+
 static void short_forms(void **state)
 {
 	struct settings s;
@@ -88,6 +119,14 @@ static void refused(void **state)
 		{"pack: tar.gz\n", ":1:7: 'pack' is not a map"},
 		{"pack: {format: [a]}\n", ":1:16: 'format' is not a text"},
 		{"pack: {frozen: 1}\n", ":1:16: 'frozen' is neither true nor false"},
+		{"pack: {exclude: {a: b}}\n", ":1:17: 'exclude' is not a list"},
+		{"pack: {drop: [[a]]}\n", ":1:15: 'drop' is not a text"},
+		{"pack: {rename: [a]}\n", ":1:16: 'rename' is not a map from old to new"},
+		{"pack: {add: {a: ~}}\n", ":1:17: 'add' is not a text"},
+		{"pack: {max-size: 0}\n", ":1:18: 'max-size' is not a size"},
+		{"pack: {pre-pack: x}\n", ":1:8: unknown key 'pre-pack' in 'pack'"},
+		{"hooks: x\n", ":1:8: 'hooks' is not a map"},
+		{"hooks: {pre-test: x}\n", ":1:9: unknown key 'pre-test' in 'hooks'"},
 		{"- a\n", ":1:1: not a map"},
 		{"a: [\n", "envbuild.yml:"},
 	};
@@ -110,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good),
+		cmocka_unit_test(pack_rules),
 		cmocka_unit_test(short_forms),
 		cmocka_unit_test(refused),
 	};
