@@ -162,7 +162,9 @@ static int build(struct pack_run *run, struct err *e)
 	};
 
 	plan_fill_pip(run->s, run->project, plan, &r);
-	rules_fill_install(run->s, &run->rules, plan, run->project_dir, &run->pre_pack, &r);
+	if (rules_fill_install(run->s, &run->rules, plan, run->project_dir, &run->pre_pack, &r, e) <
+		0)
+		return -1;
 	if (engine_is_direct(run->engine)) {
 		/* Without a sandbox the prefix has the path it lies at; its length is the build
 		 * prefix's, so that the archive does not depend on the engine. */

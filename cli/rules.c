@@ -148,8 +148,7 @@ static int take_script(struct collector *c, struct err *e)
 	r->has_pre_pack = true;
 	r->pre_pack_name = path_base(path);
 	sha256_of(r->pre_pack.p, r->pre_pack.n, r->pre_pack_sha256);
-	return file_write(
-		output_work_path(&c->s->arena, c->s, PRE_PACK_PAPER), r->pre_pack, 0755, e);
+	return 0;
 }
 
 int rules_collect(struct session *s, const struct project *p, struct rules *out, struct err *e)
@@ -165,14 +164,15 @@ int rules_collect(struct session *s, const struct project *p, struct rules *out,
 	return rules_check(&s->arena, out, e);
 }
 
-void rules_fill_install(struct session *s, const struct rules *r, const struct plan *plan,
-	const char *project_dir, struct pre_pack *hook, struct install_request *request)
+int rules_fill_install(struct session *s, const struct rules *r, const struct plan *plan,
+	const char *project_dir, struct pre_pack *hook, struct install_request *request,
+	struct err *e)
 {
 	struct arena *a = &s->arena;
 
 	request->compile = request->compile && rules_compile(r);
 	if (!r->has_pre_pack)
-		return;
+		return 0;
 	*hook = (struct pre_pack){.script = output_work_path(a, s, PRE_PACK_PAPER),
 		.name = r->pre_pack_name,
 		.project_dir = project_dir,
@@ -180,6 +180,7 @@ void rules_fill_install(struct session *s, const struct rules *r, const struct p
 	request->pre_pack = hook;
 	/* It may write into what it finds; a hard link would carry that into the cache. */
 	request->copy = true;
+	return file_write(hook->script, r->pre_pack, 0755, e);
 }
 
 /* --- sizes -------------------------------------------------------------------------------- */

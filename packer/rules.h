@@ -10,10 +10,8 @@
  *	rules_apply(a, &r, &content, e);           between the built prefix and the archive
  *	pack_write(&(struct pack_request){.rules = &r, ...});   the manifest tells of them
  *
- * To make an archive again: rules_from_manifest(); `source` of each file of `add` set to where the
- * archive's own copy lies; the text of the script is the paper PRE_PACK_PAPER; rules_check(); and
- * on as above, with install_request.compile false unless rules_compile(), and copy true where there
- * is a script.
+ * To make an archive again: rules_from_archive() instead of the first three; install_request.compile
+ * is false unless rules_compile(), and copy true where there is a script (cli/rules.h does both).
  *
  * A pattern is one of fnmatch(3) over the whole path in the environment, as --allow-clobber's: its
  * star matches slashes too.  It matches what lies below a folder that it matches; "**" and a slash
@@ -153,6 +151,13 @@ const struct str *rules_paths(struct arena *a, const struct rules *r, size_t *n)
  */
 int rules_from_manifest(
 	struct arena *a, struct str text, const char *where, struct rules *out, struct err *e);
+/*
+ * The rules by which an archive was packed, ready to make it again: checked, added files copied into
+ * `work` (made), the script's text there.  1, 0 where it has none, -1; ERR_INTEGRITY where what it
+ * holds is not what its manifest says.
+ */
+int rules_from_archive(
+	struct arena *a, const char *archive, const char *work, struct rules *out, struct err *e);
 /* The key "rules" of the manifest; nothing where none was asked for.  NULL is allowed. */
 void manifest_rules_write(struct json_out *w, const struct rules *r);
 

@@ -2,7 +2,6 @@
 # timeout: 120
 # What goes into an archive: exclude, include, drop, rename, add, the pre-pack script, sizes; what
 # the manifest says of each, and what is refused.
-# shellcheck disable=SC2016 # $CONDA_PREFIX is for scripts
 . "$(dirname "$0")/../lib.sh"
 need python3 zstd
 
@@ -135,6 +134,9 @@ same "the largest size" "$(manifest "r['max_size']")" 2000000000
 same "sizes by package, the largest first" \
   "$(manifest "[s.get('name', s['kind']) for s in m['sizes']]")" \
   "['generated', 'dbus', 'added', 'qt']"
+same "the record of the run has them, too" \
+  "$(python3 -c 'import json; print([s["bytes"] for s in json.load(open("demo.run.json"))["sizes"]])')" \
+  "$(manifest "[s['bytes'] for s in m['sizes']]")"
 same "they are those of the files" \
   "$(manifest "sum(s['bytes'] for s in m['sizes'])")" "$(mkdir all && tar xzf demo.tar.gz -C all &&
     find all -type f ! -path '*/conda-meta/envbuild/*' ! -path '*/bin/activate' \

@@ -1,6 +1,7 @@
 /* Patterns and renames from tables, rules on a content, what a manifest keeps of them, sizes. */
 #include "base/file.h"
 #include "base/log.h"
+#include "packer/pack.h"
 #include "packer/rules_pattern.h"
 #include "packer/sizes.h"
 
@@ -114,7 +115,8 @@ static struct content make_content(const struct content_entry *from, size_t n)
 	struct content c = {.packages = packages, .n_packages = 1, .build_prefix = STR("/build")};
 
 	c.entries = arena_array(&arena, struct content_entry, n + 1);
-	memcpy(c.entries, from, n * sizeof *from);
+	if (n)
+		memcpy(c.entries, from, n * sizeof *from);
 	c.n_entries = n;
 	content_limit(&c);
 	return c;
@@ -287,6 +289,81 @@ static void no_rules(void **state)
 	err_release(&e);
 }
 
+/* --- the archive -------------------------------------------------------------------------------- */
+
+static struct str put(const char *dir, const char *name, const char *text)
+{
+	char *path = path_join(&arena, dir, name);
+
+	assert_int_equal(file_write(path, str_of(text), 0644, NULL), 0);
+	return str_of(path);
+}
+
+static void pack(
+	const char *path, const struct rules *r, const struct content *c, const char *script)
+{
+	struct pack_paper paper = {PRE_PACK_PAPER, str_of(script)};
+	struct pack_request request = {.content = c,
+		.path = path,
+		.format = PACK_TAR,
+		.name = STR("x"),
+		.papers = &paper,
+		.n_papers = 1,
+		.rules = r};
+	struct pack_result result;
+	struct err e = {0};
+
+	if (pack_write(&request, &result, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+/* Whoever has the archive has the added files and the script, and knows when they are others. */
+static void archive(void **state)
+{
+	char dir[] = "/tmp/envbuild-rules.XXXXXX";
+	const char *path, *work;
+	struct content c = make_content(NULL, 0);
+	struct rules r = {.has_pre_pack = true}, read;
+	struct err e = {0};
+	struct str text;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	path = path_join(&arena, dir, "x.tar");
+	work = path_join(&arena, dir, "work");
+	sha256_of("true\n", 5, r.pre_pack_sha256);
+	*VEC_PUSH(&arena, &r.add) =
+		(struct rule_file){.path = STR("share/link"), .link = STR("new")};
+	put(dir, "new", "added");
+	assert_int_equal(rules_capture(&arena, path_join(&arena, dir, "new"), STR("share/"),
+				 "--add", path_join(&arena, dir, "captured"), &r, &e),
+		0);
+	run(&r, &c);
+	pack(path, &r, &c, "true\n");
+	if (rules_from_archive(&arena, path, work, &read, &e) != 1)
+		fail_msg("%s", e.text);
+	assert_true(str_is(read.pre_pack, "true\n"));
+	assert_int_equal(read.add.n, 2);
+	assert_true(str_is(read.add.v[1].path, "share/new"));
+	assert_int_equal(file_read(&arena, read.add.v[1].source, 100, &text, NULL), 0);
+	assert_true(str_is(text, "added"));
+
+	pack(path, &r, &c, "false\n");
+	assert_int_equal(
+		rules_from_archive(&arena, path, path_join(&arena, dir, "w2"), &read, &e), -1);
+	assert_int_equal(e.code, ERR_INTEGRITY);
+	err_release(&e);
+	c.n_entries--; /* share/new */
+	pack(path, &r, &c, "true\n");
+	assert_int_equal(
+		rules_from_archive(&arena, path, path_join(&arena, dir, "w3"), &read, &e), -1);
+	assert_non_null(strstr(e.text, "lacks"));
+	err_release(&e);
+	pack(path, NULL, &c, "true\n");
+	assert_int_equal(rules_from_archive(&arena, path, work, &read, &e), 0);
+	assert_int_equal(dir_remove(dir, NULL), 0);
+}
+
 /* --- sizes ------------------------------------------------------------------------------------- */
 
 static void sizes(void **state)
@@ -343,6 +420,7 @@ int main(void)
 		cmocka_unit_test(order),
 		cmocka_unit_test(manifest),
 		cmocka_unit_test(no_rules),
+		cmocka_unit_test(archive),
 		cmocka_unit_test(sizes),
 	};
 
