@@ -1,5 +1,6 @@
 #!/bin/bash
 # timeout: 120
+# memory
 # What goes into an archive: exclude, include, drop, rename, add, the pre-pack script, sizes; what
 # the manifest says of each, and what is refused.
 . "$(dirname "$0")/../lib.sh"
@@ -45,6 +46,7 @@ conda('qt', [
     member('lib/old.py', b'1\n'), member('lib/old.pyc', b'code'), member('lib/only.pyc', b'code'),
     member('share/qt/big', bytes(range(256)) * 2000),
     member('share/qt/link', kind=SYM, link='../doc/dbus/README')], {})
+conda('proj', [member('etc/conda/activate.d/proj4-activate.sh', b'export PROJ_DATA=conda\n'), member('share/proj/x', b'x')], {})
 PY
 "$ENVBUILD" channel index "$T/channel" -q
 printf 'name: demo\nchannels: [file://%s]\ndependencies: [dbus, qt]\n' "$T/channel" >environment.yml
@@ -157,6 +159,12 @@ mkdir "$T/other" && cp -a environment.yml envbuild.lock envbuild.yml prepare.sh 
 touch -d 2001-01-01 "$T/other/site/facility.sh"
 (cd "$T/other" && umask 077 && ENVBUILD_CACHE=$T/cache2 LC_ALL=C.UTF-8 pack -j 3 --test run-test.sh -q)
 check "elsewhere, with another cache and umask: the same bytes" cmp demo.tar.gz "$T/other/demo.tar.gz"
+
+# --- what a site does ------------------------------------------------------------------------------
+cp -a "$ROOT/examples/site" "$T/site"
+expect 0 "the example of a site" pack "$T/site" --override-channels -c "file://$T/channel" -o "$T/site.tar"
+check "its scripts are its own" sh -c 'tar tf "$1" | grep -q "proj4-activate.sh.off$"' sh "$T/site.tar"
+rm -f "$T"/site.*
 
 # --- options, and their words ------------------------------------------------------------------------
 mv envbuild.yml all.yml
