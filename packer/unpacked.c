@@ -33,8 +33,10 @@ static int read_index(struct unpacked *u, const char *prefix, struct err *e)
 
 static void read_rules(struct unpacked *u, const char *prefix)
 {
+	const struct str *paths;
 	struct err e = {0};
 	struct str text;
+	size_t n;
 
 	if (paper_read(u->arena, prefix, "manifest.json", &text, &e) > 0 &&
 		(rules_from_manifest(u->arena, text, "manifest.json", &u->rules, &e) < 0 ||
@@ -43,6 +45,11 @@ static void read_rules(struct unpacked *u, const char *prefix)
 		u->rules = (struct rules){0};
 	}
 	err_release(&e);
+	u->root = arena_strdup(u->arena, prefix);
+	u->brought.arena = u->arena;
+	paths = rules_paths(u->arena, &u->rules, &n);
+	for (size_t i = 0; i < n; i++)
+		table_put(&u->brought, paths[i]);
 }
 
 int unpacked_open(struct unpacked *u, const char *prefix, struct err *e)
@@ -91,7 +98,11 @@ bool unpacked_left_out(void *ctx, struct str path)
 {
 	const struct unpacked *u = ctx;
 
-	return rules_leave_out(&u->rules, path);
+	if (!rules_leave_out(&u->rules, path))
+		return false;
+	if (table_get(&u->sums, path) || table_get(&u->brought, path))
+		return true;
+	return !path_exists(path_join(u->arena, u->root, arena_cstr(u->arena, path)));
 }
 
 void unpacked_close(struct unpacked *u)

@@ -20,6 +20,8 @@ struct unpacked {
 	/* By which it was packed; none where the manifest says nothing of them that can be read (its own sum
 	 * then tells). */
 	struct rules rules;
+	const char *root;     /* where it lies */
+	struct table brought; /* rules_paths() */
 };
 
 /* 1; 0 where it was not unpacked from an archive; ERR_INTEGRITY where what it carries is damaged. */
@@ -28,7 +30,10 @@ void unpacked_close(struct unpacked *u);
 /* A file's bytes: as packed, or with the recorded prefix in them?  For verify_request. */
 enum verdict unpacked_judge(
 	void *u, struct str path, struct str data, const uint8_t sha256[SHA256_LEN]);
-/* Is what is there not the package's who lists it, by the rules?  For verify_request. */
+/*
+ * Is what the archive has at a path, if anything, not the package's who lists it?  Of what somebody put
+ * there later it is not known.  For verify_request.
+ */
 bool unpacked_left_out(void *u, struct str path);
 /*
  * Reads every file that the archive listed, on `jobs` threads.  ERR_INTEGRITY names the first that is

@@ -198,10 +198,10 @@ expect 0 "an added file may take the place of one that goes" plain --add site/fa
 expect 0 "unpack" "$ENVBUILD" unpack -q "$T/out.tar" v
 expect 0 "verify takes none of that for damage" "$ENVBUILD" verify v
 same "nor for foreign" "$(cat "$T/out")" ""
-rm v/bin/dbus-link v/lib/old.py
+cp v/bin/qmake.old v/bin/dbus-run.more && rm v/bin/dbus-link v/lib/old.py
 expect 5 "but what is then missing" "$ENVBUILD" verify v
-same "all of it" "$(sed 's/  (.*//; s/  the archive//' "$T/out" | tr '\n' ' ')" \
-  "missing  bin/dbus-link missing  lib/old.py "
+same "all of it, and what is foreign" "$(sed 's/  (.*//; s/  the archive//' "$T/out" | tr '\n' ' ')" \
+  "missing  bin/dbus-link missing  lib/old.py foreign  bin/dbus-run.more "
 rm -f "$T"/out.*
 refused 2 "two files would be 'bin/dbus-daemon': .*'bin/dbus-daemon' of .*and 'bin/dbus-run' of package 'dbus" \
   --rename bin/dbus-run=dbus-daemon
