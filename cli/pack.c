@@ -217,6 +217,7 @@ static int write_archive(struct pack_run *run, struct err *e)
 		.epoch = source_date(&run->plan),
 		.name = run->plan.name,
 		.target = run->plan.profile.name,
+		.profile = &run->plan.profile,
 		.papers = papers,
 		.rules = &run->rules,
 		.sizes = &run->sizes,

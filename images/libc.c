@@ -1,6 +1,7 @@
 #include "images/libc.h"
 
 #include "base/file.h"
+#include "images/libc_places.h"
 #include "images/profile.h"
 
 #include <errno.h>
@@ -11,18 +12,6 @@
 #include <unistd.h>
 
 enum { MAX_LINKS = 40, MAX_DEPTH = 256, MAX_LIBC = 64 << 20 };
-
-/* Where distributions keep it; 64-bit folders first, so that a 32-bit one is not tried before. */
-static const char *const libc_places[] = {
-	"lib64/libc.so.6",
-	"usr/lib64/libc.so.6",
-	"lib/x86_64-linux-gnu/libc.so.6",
-	"usr/lib/x86_64-linux-gnu/libc.so.6",
-	"lib/aarch64-linux-gnu/libc.so.6",
-	"usr/lib/aarch64-linux-gnu/libc.so.6",
-	"lib/libc.so.6",
-	"usr/lib/libc.so.6",
-};
 
 static const char *const musl_places[] = {
 	"lib/ld-musl-x86_64.so.1",

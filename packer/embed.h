@@ -13,8 +13,8 @@ struct embedded_file {
 	struct str data;
 };
 
-/* bin/activate, bin/conda-unpack, bin/deactivate: in byte order of paths. */
-enum { N_EMBEDDED = 3 };
+/* bin/activate and bin/deactivate for sh, csh and fish, bin/conda-unpack: in byte order of paths. */
+enum { N_EMBEDDED = 7 };
 void embedded_files(struct embedded_file files[N_EMBEDDED]);
 
 #endif

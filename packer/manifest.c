@@ -6,8 +6,8 @@
 #include "packer/embed.h"
 #include "packer/sizes.h"
 
-static const char *const own_papers[] = {
-	"files", "manifest.json", "prefix", "prefix.pending", "relocation", "variables.sh"};
+static const char *const own_papers[] = {"files", "host", "manifest.json", "prefix",
+	"prefix.pending", "relocation", "variables.csh", "variables.fish", "variables.sh"};
 
 bool papers_own(struct str path)
 {

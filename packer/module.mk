@@ -1,9 +1,10 @@
 # The static bin/conda-unpack, and what libpacker.a holds beside packer/*.c: the relocator, compiled
 # a second time for envbuild itself, and the files that travel in every archive.
 RELOCATOR := packer/relocator
-RELOCATOR_SHARED := encoding index file tree
+RELOCATOR_SHARED := encoding index file tree host
 UNPACK_PROGRAM := $(B)/$(RELOCATOR)/conda-unpack
-EMBEDDED := packer/activate/activate.sh packer/activate/deactivate.sh $(UNPACK_PROGRAM)
+EMBEDDED := $(foreach s,sh csh fish,packer/activate/activate.$(s) packer/activate/deactivate.$(s)) \
+	$(UNPACK_PROGRAM)
 
 # Neither paths nor build ids enter it: every build of one source gives the same bytes.
 CFLAGS_unpack := -std=c11 -Os -Wall -Wextra -Wshadow -Werror -fstack-protector-strong \
@@ -11,16 +12,14 @@ CFLAGS_unpack := -std=c11 -Os -Wall -Wextra -Wshadow -Werror -fstack-protector-s
 LDFLAGS_unpack := -static -s -Wl,--gc-sections,--build-id=none,-z,noexecstack
 
 $(UNPACK_PROGRAM): $(RELOCATOR)/conda_unpack.c $(RELOCATOR_SHARED:%=$(RELOCATOR)/%.c) \
-		$(RELOCATOR)/relocate.h packer/module.mk
+		$(RELOCATOR)/relocate.h $(RELOCATOR)/host.h images/libc_places.h packer/module.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(MUSL_CC) -D_GNU_SOURCE -I. $(CFLAGS_unpack) $(LDFLAGS_unpack) -o $@ $(filter %.c,$^)
 
 $(B)/$(RELOCATOR)/embed.o: $(RELOCATOR)/embed.S $(EMBEDDED) $(B)/flags
 	$(call say,CC,$@)
-	$(Q)$(CC) -DACTIVATE='"packer/activate/activate.sh"' \
-		-DDEACTIVATE='"packer/activate/deactivate.sh"' \
-		-DCONDA_UNPACK='"$(UNPACK_PROGRAM)"' -c -o $@ $<
+	$(Q)$(CC) -DCONDA_UNPACK='"$(UNPACK_PROGRAM)"' -c -o $@ $<
 
 $(B)/libpacker.a: $(RELOCATOR_SHARED:%=$(B)/$(RELOCATOR)/%.o) $(B)/$(RELOCATOR)/embed.o
 -include $(RELOCATOR_SHARED:%=$(B)/$(RELOCATOR)/%.d)

@@ -10,6 +10,7 @@
 #include "builder/install.h"
 #include "packer/embed.h"
 #include "packer/papers.h"
+#include "packer/relocator/host.h"
 #include "packer/stream.h"
 #include "packer/sums.h"
 
@@ -27,7 +28,8 @@ struct packing {
 	const struct pack_request *r;
 	struct arena arena;
 	struct layout main, end;
-	struct buf manifest, variables, index, sums;
+	struct buf manifest, host, index, sums;
+	struct variables_text variables;
 	struct {
 		struct str *v;
 		size_t n, cap;
@@ -186,6 +188,8 @@ static int add_papers(struct packing *p, struct err *e)
 	manifest_write(r, p->main.build_prefix, p->replaced.v, p->replaced.n, &p->manifest);
 	layout_add_data(
 		&p->main, paper_path(p, "manifest.json"), 0644, r->epoch, buf_view(&p->manifest));
+	host_write(r, &p->host);
+	layout_add_data(&p->main, STR(RELOCATE_HOST), 0644, r->epoch, buf_view(&p->host));
 	for (size_t i = 0; i < r->n_papers; i++) {
 		if (!papers_name_is_free(papers[i].name) ||
 			(i && strcmp(papers[i - 1].name, papers[i].name) == 0))
@@ -226,6 +230,18 @@ static void add_sums(struct packing *p, const struct layout *l)
 			sums_add(&p->sums, l->items.v[i].head.path, l->items.v[i].sha256);
 }
 
+static void add_variables(struct packing *p)
+{
+	struct variables_text *v = &p->variables;
+
+	layout_add_data(
+		&p->end, paper_path(p, "variables.csh"), 0644, p->r->epoch, buf_view(&v->csh));
+	layout_add_data(
+		&p->end, paper_path(p, "variables.fish"), 0644, p->r->epoch, buf_view(&v->fish));
+	layout_add_data(
+		&p->end, paper_path(p, "variables.sh"), 0644, p->r->epoch, buf_view(&v->sh));
+}
+
 /* The last segment, with the end of the archive. */
 static void add_end(struct packing *p)
 {
@@ -236,8 +252,7 @@ static void add_end(struct packing *p)
 		layout_add_data(
 			&p->end, str_of(files[i].path), files[i].mode, p->r->epoch, files[i].data);
 	layout_add_data(&p->end, STR(RELOCATE_INDEX), 0644, p->r->epoch, buf_view(&p->index));
-	layout_add_data(
-		&p->end, paper_path(p, "variables.sh"), 0644, p->r->epoch, buf_view(&p->variables));
+	add_variables(p);
 	add_sums(p, &p->main);
 	add_sums(p, &p->end);
 	layout_add_data(&p->end, STR(SUMS_PATH), 0644, p->r->epoch, buf_view(&p->sums));
@@ -334,7 +349,8 @@ int pack_write(const struct pack_request *r, struct pack_result *out, struct err
 			rc = write_to(&p, out, e);
 	}
 	buf_release(&p.manifest);
-	buf_release(&p.variables);
+	buf_release(&p.host);
+	variables_text_release(&p.variables);
 	buf_release(&p.index);
 	buf_release(&p.sums);
 	arena_release(&p.arena);

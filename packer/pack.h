@@ -5,6 +5,7 @@
 #define PACKER_PACK_H
 
 #include "builder/content.h"
+#include "images/profile.h"
 
 enum pack_format { PACK_TAR_GZ, PACK_TAR_ZST, PACK_TAR };
 
@@ -32,6 +33,7 @@ struct pack_request {
 	int64_t epoch;   /* mtime of generated files, seconds */
 	struct str name; /* of the environment, for the manifest and activate */
 	struct str target;
+	const struct profile *profile; /* what hosts of the target have; NULL: nothing is known */
 	const struct pack_paper *papers;
 	size_t n_papers;
 	/* What made the content what it is, for the manifest (rules.h, sizes.h); NULL: nothing told. */

@@ -1,6 +1,6 @@
 /*
- * What envbuild itself puts into an archive: bin/activate, bin/conda-unpack, bin/deactivate and
- * the folder conda-meta/envbuild.
+ * What envbuild itself puts into an archive: bin/activate and bin/deactivate for each kind of shell,
+ * bin/conda-unpack, and the folder conda-meta/envbuild.
  */
 #ifndef PACKER_PAPERS_H
 #define PACKER_PAPERS_H
@@ -23,11 +23,22 @@ bool papers_name_is_free(const char *name);
 void manifest_write(const struct pack_request *r, struct str build_prefix,
 	const struct str *replaced, size_t n_replaced, struct buf *to);
 
+/* The same for each kind of shell that can activate. */
+struct variables_text {
+	struct buf sh, csh, fish;
+};
+void variables_text_release(struct variables_text *v);
+
 /*
- * conda-meta/envbuild/variables.sh for bin/activate: the environment's name, and the variables of
- * etc/conda/env_vars.d and conda-meta/state as shell.  A prefix in a value becomes $CONDA_PREFIX.
- * A file of the content that is not what conda writes there is ERR_INTEGRITY.
+ * conda-meta/envbuild/variables.sh, .csh and .fish for bin/activate: the environment's name, and
+ * the variables of etc/conda/env_vars.d and conda-meta/state in words of each shell.  A prefix in a
+ * value becomes $CONDA_PREFIX.  A file of the content that is not what conda writes there is
+ * ERR_INTEGRITY.
  */
-int variables_write(const struct content *c, struct str name, struct buf *to, struct err *e);
+int variables_write(
+	const struct content *c, struct str name, struct variables_text *to, struct err *e);
+
+/* conda-meta/envbuild/host: what a host has to have (packer/relocator/host.h). */
+void host_write(const struct pack_request *r, struct buf *to);
 
 #endif

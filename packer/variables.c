@@ -1,5 +1,5 @@
 /*
- * The environment's variables, from JSON to shell, because no shell reads JSON.
+ * The environment's variables, from JSON to words of each shell, because no shell reads JSON.
  *
  * conda's order: etc/conda/env_vars.d/NAME.json by name, each {"NAME": "value"}; then
  * conda-meta/state, {"env_vars": {"NAME": "value"}}; the later wins; the value "***unset***" or
@@ -43,6 +43,11 @@ static int put(struct variables *v, struct str name, enum json_type type, struct
 
 	if (!is_identifier(name)) {
 		log_warn("'%.*s' sets '%.*s', which is no name for a variable: left out",
+			STR_ARG(entry->path), STR_ARG(name));
+		return 0;
+	}
+	if (type == JSON_STRING && str_chr(value, 0) >= 0) {
+		log_warn("'%.*s' gives '%.*s' a value with a zero byte in it: left out",
 			STR_ARG(entry->path), STR_ARG(name));
 		return 0;
 	}
@@ -128,54 +133,127 @@ static bool is_env_vars(struct str path)
 
 /* --- as shell --------------------------------------------------------------------------------- */
 
-static void quote_literal(struct buf *to, struct str s)
+/* How a shell writes a text: between single quotes, but for some characters. */
+struct dialect {
+	const char *quoted; /* each of these is put as escape says */
+	const char *(*escape)(char c);
+};
+
+static const char *escape_sh(char c)
+{
+	(void)c;
+	return "'\\''";
+}
+
+/* History and line ends are looked for in quotes, too. */
+static const char *escape_csh(char c)
+{
+	return c == '!' ? "\\!" : c == '\n' ? "\\\n" : "'\\''";
+}
+
+static const char *escape_fish(char c)
+{
+	return c == '\\' ? "\\\\" : "\\'";
+}
+
+static const struct dialect SH = {"'", escape_sh}, CSH = {"'!\n", escape_csh},
+			    FISH = {"'\\", escape_fish};
+
+static void quote_literal(struct buf *to, const struct dialect *d, struct str s)
 {
 	if (s.n == 0)
 		return;
 	buf_putc(to, '\'');
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '\'')
-			buf_puts(to, "'\\''");
+		if (strchr(d->quoted, s.p[i]))
+			buf_puts(to, d->escape(s.p[i]));
 		else
 			buf_putc(to, s.p[i]);
 	}
 	buf_putc(to, '\'');
 }
 
-static void quote_value(struct buf *to, struct str value, struct str prefix)
+static void quote_value(struct buf *to, const struct dialect *d, const struct variable *v)
 {
+	struct str value = v->value;
 	ptrdiff_t at;
 
-	while (prefix.n && (at = str_find(value, prefix)) >= 0) {
-		quote_literal(to, str_sub(value, 0, (size_t)at));
+	if (value.n == 0)
+		buf_puts(to, "''");
+	while (v->prefix.n && (at = str_find(value, v->prefix)) >= 0) {
+		quote_literal(to, d, str_sub(value, 0, (size_t)at));
 		buf_puts(to, "\"$CONDA_PREFIX\"");
-		value = str_sub(value, (size_t)at + prefix.n, value.n);
+		value = str_sub(value, (size_t)at + v->prefix.n, value.n);
 	}
-	quote_literal(to, value);
+	quote_literal(to, d, value);
 }
 
-static void write_shell(struct variables *v, struct str name, struct buf *to)
+static void write_names(struct variables *v, const char *before, struct buf *to)
 {
-	buf_puts(to, "# The environment's name and variables, for bin/activate.\n_envbuild_name=");
-	quote_literal(to, name);
-	buf_puts(to, "\n_envbuild_names='");
 	for (size_t i = 0; i < v->table.n; i++)
 		if (v->table.entries[i].value.ptr)
-			buf_printf(to, " %.*s", STR_ARG(v->table.entries[i].key));
-	buf_puts(to, "'\n_envbuild_set_variables() {\n\t:\n");
+			buf_printf(to, "%s%.*s", before, STR_ARG(v->table.entries[i].key));
+}
+
+static void write_values(
+	struct variables *v, const struct dialect *d, const char *set, char between, struct buf *to)
+{
 	for (size_t i = 0; i < v->table.n; i++) {
 		const struct variable *variable = v->table.entries[i].value.ptr;
 
 		if (!variable)
 			continue;
-		buf_printf(to, "\texport %.*s=", STR_ARG(v->table.entries[i].key));
-		quote_value(to, variable->value, variable->prefix);
+		buf_printf(to, "\t%s %.*s%c", set, STR_ARG(v->table.entries[i].key), between);
+		quote_value(to, d, variable);
 		buf_putc(to, '\n');
 	}
+}
+
+static const char ABOUT[] = "# The environment's name and variables, for bin/activate";
+
+static void write_sh(struct variables *v, struct str name, struct buf *to)
+{
+	buf_printf(to, "%s.\n_envbuild_name=", ABOUT);
+	quote_literal(to, &SH, name);
+	buf_puts(to, "\n_envbuild_names='");
+	write_names(v, " ", to);
+	buf_puts(to, "'\n_envbuild_set_variables() {\n\t:\n");
+	write_values(v, &SH, "export", '=', to);
 	buf_puts(to, "}\n");
 }
 
-int variables_write(const struct content *c, struct str name, struct buf *to, struct err *e)
+/* It has no functions: read once for the names, and a second time for the values. */
+static void write_csh(struct variables *v, struct str name, struct buf *to)
+{
+	buf_printf(to, "%s.csh.\nset _envbuild_name = ''", ABOUT);
+	quote_literal(to, &CSH, name);
+	buf_puts(to, "\nset _envbuild_names = (");
+	write_names(v, " ", to);
+	buf_puts(to, " )\nif ($_envbuild_set) then\n");
+	write_values(v, &CSH, "setenv", ' ', to);
+	buf_puts(to, "endif\n");
+}
+
+static void write_fish(struct variables *v, struct str name, struct buf *to)
+{
+	buf_printf(to, "%s.fish.\nset -g _envbuild_name ''", ABOUT);
+	quote_literal(to, &FISH, name);
+	buf_puts(to, "\nset -g _envbuild_names");
+	write_names(v, " ", to);
+	buf_puts(to, "\nfunction _envbuild_set_variables\n");
+	write_values(v, &FISH, "set -gx", ' ', to);
+	buf_puts(to, "end\n");
+}
+
+void variables_text_release(struct variables_text *v)
+{
+	buf_release(&v->sh);
+	buf_release(&v->csh);
+	buf_release(&v->fish);
+}
+
+int variables_write(
+	const struct content *c, struct str name, struct variables_text *to, struct err *e)
 {
 	struct variables v = {0};
 	int rc = 0;
@@ -187,8 +265,11 @@ int variables_write(const struct content *c, struct str name, struct buf *to, st
 	for (size_t i = 0; rc == 0 && i < c->n_entries; i++)
 		if (str_is(c->entries[i].path, "conda-meta/state"))
 			rc = read_entry(&v, &c->entries[i], true, e);
-	if (rc == 0)
-		write_shell(&v, name, to);
+	if (rc == 0) {
+		write_sh(&v, name, &to->sh);
+		write_csh(&v, name, &to->csh);
+		write_fish(&v, name, &to->fish);
+	}
 	arena_release(&v.arena);
 	return rc;
 }

@@ -6,7 +6,7 @@
 #	. /path/to/environment/bin/activate             script where it lies)
 #
 # `deactivate` undoes it.  CONDA_CHANGEPS1=false leaves the prompt alone; ENVBUILD_NO_RELOCATE=1
-# activates a moved environment as it is.
+# activates a moved environment as it is; ENVBUILD_SKIP_CHECK=1 takes any host.
 # shellcheck shell=sh disable=SC1090,SC1091,SC3013
 
 _envbuild_error() {
@@ -38,19 +38,11 @@ _envbuild_find() {
 	return 1
 }
 
-# Calls bin/conda-unpack where the environment was really moved.  Another name of the same folder
-# is no move.
-_envbuild_relocate() {
-	_envbuild_recorded=
-	[ ! -f "$1/conda-meta/envbuild/prefix" ] ||
-		IFS= read -r _envbuild_recorded <"$1/conda-meta/envbuild/prefix" || :
-	if [ ! -e "$1/conda-meta/envbuild/prefix.pending" ]; then
-		[ "$_envbuild_recorded" != "$1" ] || return 0
-		[ -z "$_envbuild_recorded" ] || [ ! "$_envbuild_recorded" -ef "$1" ] || return 0
-	fi
-	[ -z "${ENVBUILD_NO_RELOCATE-}" ] || return 0
+# Is the host good enough, and do the files name this place?  What was not moved is left alone.
+_envbuild_prepare() {
+	[ -z "${ENVBUILD_NO_RELOCATE-}" ] || [ -z "${ENVBUILD_SKIP_CHECK-}" ] || return 0
 	"$1/bin/conda-unpack" --activate && return
-	_envbuild_error "'$1' is not activated, because its files do not name this place; ENVBUILD_NO_RELOCATE=1 activates it as it is"
+	_envbuild_error "'$1' is not activated"
 	return 1
 }
 
@@ -131,7 +123,7 @@ _envbuild_set() {
 
 _envbuild_activate() {
 	_envbuild_find "$1" || return
-	_envbuild_relocate "$_envbuild_prefix" || return
+	_envbuild_prepare "$_envbuild_prefix" || return
 	if [ -n "${_ENVBUILD_PREFIX-}" ] && [ -f "$_ENVBUILD_PREFIX/bin/deactivate" ]; then
 		_envbuild_next=$_envbuild_prefix
 		. "$_ENVBUILD_PREFIX/bin/deactivate"
@@ -159,7 +151,7 @@ elif [ -n "${ZSH_VERSION-}" ]; then
 fi
 _envbuild_status=0
 _envbuild_activate "$_envbuild_file" || _envbuild_status=$?
-unset _envbuild_file _envbuild_prefix _envbuild_recorded _envbuild_next
+unset _envbuild_file _envbuild_prefix _envbuild_next
 unset -f _envbuild_activate _envbuild_error _envbuild_find _envbuild_is_environment \
-	_envbuild_keep _envbuild_prompt _envbuild_relocate _envbuild_run_scripts _envbuild_set
+	_envbuild_keep _envbuild_prepare _envbuild_prompt _envbuild_run_scripts _envbuild_set
 [ "$_envbuild_status" = 0 ] && unset _envbuild_status

@@ -1,7 +1,7 @@
 /*
  * bin/conda-unpack: makes the environment it lies in name its own path.  Static, libc alone.
  */
-#include "packer/relocator/relocate.h"
+#include "packer/relocator/host.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,16 +12,20 @@
 #include <unistd.h>
 
 static const char USAGE[] =
-	"usage: conda-unpack [--prefix PATH] [--check] [--help]\n"
+	"usage: conda-unpack [--prefix PATH] [--check | --check-host | --where] [--help]\n"
 	"\n"
 	"Makes the files of this environment name the folder they lie in. Run it after\n"
 	"unpacking and after every move; it does nothing where nothing moved.\n"
 	"\n"
 	"  --prefix PATH  name PATH instead, where the environment will be later\n"
 	"  --check        change nothing; are all files as packed, for this place?\n"
-	"  --activate     as bin/activate calls it: an environment of another user is\n"
-	"                 not touched\n"
+	"  --check-host   change nothing; has this host what the environment was made for?\n"
+	"  --where        print the folder this environment lies in\n"
+	"  --activate     as bin/activate calls it: the host is checked first, and an\n"
+	"                 environment of another user is not touched\n"
 	"  --help         this text\n"
+	"\n"
+	"ENVBUILD_SKIP_CHECK=1 takes any host; ENVBUILD_NO_RELOCATE=1 activates as it is.\n"
 	"\n"
 	"Exit status: 0 done, 1 it cannot be done, 5 files or the index are damaged.\n"
 	"\n"
@@ -31,7 +35,7 @@ enum { PATH_ROOM = 2 * RELOCATE_PATH_MAX };
 
 struct arguments {
 	const char *prefix; /* NULL: where the environment lies */
-	bool check, activate, help;
+	bool check, check_host, where, activate, help;
 };
 
 static int usage_error(const char *what, const char *argument)
@@ -47,6 +51,10 @@ static int parse(int argc, char **argv, struct arguments *out)
 
 		if (strcmp(a, "--check") == 0)
 			out->check = true;
+		else if (strcmp(a, "--check-host") == 0)
+			out->check_host = true;
+		else if (strcmp(a, "--where") == 0)
+			out->where = true;
 		else if (strcmp(a, "--activate") == 0)
 			out->activate = true;
 		else if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0)
@@ -230,6 +238,76 @@ static int run(const struct arguments *a, int root, const char *place)
 	return finish(a, relocate_tree(&request, &counts, &e), &e, &counts, request.prefix);
 }
 
+/* --- the host ------------------------------------------------------------------------------- */
+
+static bool is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && *value;
+}
+
+static int check_host(int root)
+{
+	struct relocate_error e;
+	int rc = relocate_host_check(root, &e);
+
+	if (rc != 0)
+		fprintf(stderr, "conda-unpack: %s\n", e.text);
+	else
+		puts("this host has what the environment was made for");
+	return rc < 0 ? (int)e.status : RELOCATE_OK;
+}
+
+/* What no activation can do without; relocation is not asked for where it is not wanted. */
+static int activate(const struct arguments *a, int root, const char *place)
+{
+	struct relocate_error e;
+	int rc;
+
+	if (relocate_host_check(root, &e) < 0) {
+		fprintf(stderr, "conda-unpack: %s\n", e.text);
+		return e.status;
+	}
+	if (strchr(place, ':')) {
+		fprintf(stderr,
+			"conda-unpack: '%s' cannot stand in PATH, because there is a ':' in it; "
+			"move the environment to another path\n",
+			place);
+		return RELOCATE_FAILED;
+	}
+	if (is_set("ENVBUILD_NO_RELOCATE"))
+		return RELOCATE_OK;
+	rc = run(a, root, place);
+	if (rc != RELOCATE_OK)
+		fputs("conda-unpack: ENVBUILD_NO_RELOCATE=1 activates an environment whose files "
+		      "do "
+		      "not name this place\n",
+			stderr);
+	return rc;
+}
+
+/* Who relocates by hand may prepare a tree for another host: he is told, no more. */
+static int relocate(const struct arguments *a, int root, const char *place)
+{
+	struct relocate_error e;
+
+	if (!a->check && !a->prefix && relocate_host_check(root, &e) < 0)
+		fprintf(stderr, "conda-unpack: warning: %s\n", e.text);
+	return run(a, root, place);
+}
+
+static int dispatch(const struct arguments *a, int root, const char *place)
+{
+	if (a->where) {
+		puts(place);
+		return RELOCATE_OK;
+	}
+	if (a->check_host)
+		return check_host(root);
+	return a->activate ? activate(a, root, place) : relocate(a, root, place);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments a = {0};
@@ -256,5 +334,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "conda-unpack: cannot open '%s': %s\n", place, strerror(errno));
 		return RELOCATE_FAILED;
 	}
-	return run(&a, root, place);
+	return dispatch(&a, root, place);
 }

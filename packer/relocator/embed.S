@@ -1,15 +1,17 @@
-/* Files embedded in envbuild; their paths come from packer/module.mk. */
+/* Files embedded in envbuild; packer/module.mk knows what they depend on. */
+	.macro embed name, path
+	.global envbuild_\name, envbuild_\name\()_end
+envbuild_\name:
+	.incbin "\path"
+envbuild_\name\()_end:
+	.endm
+
 	.section .rodata
-	.global envbuild_activate, envbuild_activate_end
-envbuild_activate:
-	.incbin ACTIVATE
-envbuild_activate_end:
-	.global envbuild_conda_unpack, envbuild_conda_unpack_end
-envbuild_conda_unpack:
-	.incbin CONDA_UNPACK
-envbuild_conda_unpack_end:
-	.global envbuild_deactivate, envbuild_deactivate_end
-envbuild_deactivate:
-	.incbin DEACTIVATE
-envbuild_deactivate_end:
+	embed activate, packer/activate/activate.sh
+	embed activate_csh, packer/activate/activate.csh
+	embed activate_fish, packer/activate/activate.fish
+	embed conda_unpack, CONDA_UNPACK
+	embed deactivate, packer/activate/deactivate.sh
+	embed deactivate_csh, packer/activate/deactivate.csh
+	embed deactivate_fish, packer/activate/deactivate.fish
 	.section .note.GNU-stack, "", @progbits

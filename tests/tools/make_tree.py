@@ -73,12 +73,25 @@ for i in range(n_files):
 put("+/bin/hello", b"#!" + B + b"/bin/sh\necho hello\n", 0o700)
 put("+/conda-meta/history", b"")
 put("+/conda-meta/state",
-    b'{"env_vars": {"FROM_STATE": "it\'s $HOME \\"x\\"", "BOTH": "state", "GONE": "***unset***"}}')
+    b'{"env_vars": {"FROM_STATE": "it\'s $HOME \\"x\\"", "BOTH": "state", "GONE": "***unset***",'
+    b' "ODD": "a!b \\\\!c \\\\\\nd \'e\' `id` $$ %s *\\\\", "EMPTY": ""}}')
 put("+/etc/conda/env_vars.d/b.json", b'{"BOTH": "file", "GONE": "no", "WHERE": "' + B + b'/data"}')
 put("+/etc/conda/activate.d/b.sh", b'ORDER="${ORDER-}b"\nexport B_PREFIX="$CONDA_PREFIX"\nfalse\n')
 put("+/etc/conda/activate.d/B.sh", b'ORDER="${ORDER-}B"\n[ -n "$NOT_SET_AT_ALL" ] && false\n')
 put("+/etc/conda/deactivate.d/b.sh", b'ORDER="${ORDER-}-b"\nunset B_PREFIX\n')
 put("+/etc/conda/deactivate.d/B.sh", b'ORDER="${ORDER-}-B"\n')
+for name in "bB":
+    put(f"+/etc/conda/activate.d/{name}.csh", b"""if ( ! $?ORDER ) setenv ORDER ''
+setenv ORDER "${ORDER}%s"
+setenv B_PREFIX "$CONDA_PREFIX"
+""" % name.encode())
+    put(f"+/etc/conda/deactivate.d/{name}.csh", b"""if ( ! $?ORDER ) setenv ORDER ''
+setenv ORDER "${ORDER}-%s"
+unsetenv B_PREFIX
+""" % name.encode())
+    put(f"+/etc/conda/activate.d/{name}.fish",
+        b'set -gx ORDER "$ORDER"%s\nset -gx B_PREFIX $CONDA_PREFIX\nfalse\n' % name.encode())
+    put(f"+/etc/conda/deactivate.d/{name}.fish", b'set -gx ORDER "$ORDER"-%s\nset -e B_PREFIX\n' % name.encode())
 put("+/lib/generated.bin", noise(50) + b"\0" + B + b"/lib\0" + noise(7))
 link("+/lib/absolute", build + "/lib/many")
 link("+/share/root", build)
