@@ -65,7 +65,7 @@ static int relocate(
 		return err_wrap(e, "while activating the environment");
 	if (status == 0)
 		return 0;
-	return err_set(e, ERR_FAIL, "the environment cannot be activated (status %d): %.*s", status,
+	return err_set(e, ERR_TEST, "the environment cannot be activated (status %d): %.*s", status,
 		STR_ARG(str_trim(buf_view(&text))));
 }
 

@@ -67,7 +67,7 @@ if ( $_envbuild_ok ) then
 	foreach _envbuild_word ( CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_PROMPT_MODIFIER CONDA_SHLVL $_envbuild_names )
 		unsetenv _ENVBUILD_OLD_$_envbuild_word
 		eval 'set _envbuild_kept = ${?'$_envbuild_word'}'
-		if ( $_envbuild_kept ) eval 'setenv _ENVBUILD_OLD_'$_envbuild_word' "${'$_envbuild_word'}"'
+		if ( $_envbuild_kept ) eval 'setenv _ENVBUILD_OLD_'$_envbuild_word' $'$_envbuild_word':q'
 	end
 	if ( "$_envbuild_name" == '' ) set _envbuild_name = $_envbuild_prefix:t:q
 	setenv CONDA_PREFIX "$_envbuild_prefix"
@@ -87,7 +87,7 @@ if ( $_envbuild_ok ) then
 		setenv CONDA_PROMPT_MODIFIER "($_envbuild_name) "
 		if ( $?prompt ) then
 			set _ENVBUILD_OLD_PROMPT = $prompt:q
-			set prompt = "($_envbuild_name) $prompt:q"
+			set prompt = "($_envbuild_name) "$prompt:q
 		endif
 	endif
 	set _envbuild_set = 1

@@ -27,7 +27,7 @@ if ( $?_ENVBUILD_PREFIX ) then
 	foreach _envbuild_off_word ( CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_PROMPT_MODIFIER CONDA_SHLVL $_ENVBUILD_VARIABLES )
 		unsetenv $_envbuild_off_word
 		eval 'set _envbuild_off_kept = ${?_ENVBUILD_OLD_'$_envbuild_off_word'}'
-		if ( $_envbuild_off_kept ) eval 'setenv '$_envbuild_off_word' "${_ENVBUILD_OLD_'$_envbuild_off_word'}"'
+		if ( $_envbuild_off_kept ) eval 'setenv '$_envbuild_off_word' $_ENVBUILD_OLD_'$_envbuild_off_word':q'
 		unsetenv _ENVBUILD_OLD_$_envbuild_off_word
 	end
 

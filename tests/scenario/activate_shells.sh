@@ -11,6 +11,7 @@ BUILD=/opt/envbuild/prefix_for_activate_$(printf 'b%.0s' $(seq 60))
 check "pack a tree" "$ENVBUILD_TOOLS/pack_tree" "$T/tree" "$PLACEHOLDER$BUILD" "$BUILD" "$T/a.tar"
 mkdir "$T/env" && tar xf "$T/a.tar" -C "$T/env"
 printf 'a!b \\!c \\\nd '"'e'"' `id` $$ %%s *\\' >"$T/odd"
+printf 'be\nfore "x" `id` !' >"$T/both"
 cd "$T" || exit 1
 # fish keeps a folder of its own in TMPDIR.
 export XDG_RUNTIME_DIR=$T
@@ -20,10 +21,13 @@ cat >steps.csh <<'STEPS'
 alias want 'if ( \!:2 != \!:3 ) echo FAILED \!:1 : "<"\!:2">" instead of "<"\!:3">"'
 setenv PATH "${PATH}:/extra"
 set before_path = "$PATH"
-setenv BOTH before
+setenv BOTH 'be\
+fore "x" `id` \!'
 unsetenv CONDA_SHLVL
 unsetenv CONDA_PREFIX
-set prompt = "a'b% "
+set prompt = 'a"b`% \
+'
+set prompt_before = $prompt:q
 source "$E/bin/activate.csh"
 want status "$status" 0
 want CONDA_PREFIX "$CONDA_PREFIX" "$E"
@@ -31,7 +35,7 @@ want CONDA_DEFAULT_ENV "$CONDA_DEFAULT_ENV" demo
 want CONDA_PROMPT_MODIFIER "$CONDA_PROMPT_MODIFIER" "(demo) "
 want CONDA_SHLVL "$CONDA_SHLVL" 1
 want PATH "$PATH" "$E/bin:$before_path"
-want prompt "$prompt" "(demo) a'b% "
+want prompt $prompt:q "(demo) "$prompt_before:q
 want BOTH "$BOTH" state
 want WHERE "$WHERE" "$E/data"
 want FROM_STATE "$FROM_STATE" 'it'\''s $HOME "x"'
@@ -45,14 +49,14 @@ setenv PATH "/mine:$PATH"
 source "$E/bin/activate.csh"
 want twice "$PATH" "$E/bin:/mine:$before_path"
 want twice-ORDER "$ORDER" Bb-b-BBb
-want twice-prompt "$prompt" "(demo) a'b% "
+want twice-prompt $prompt:q "(demo) "$prompt_before:q
 unsetenv ORDER
 setenv PATH "/other one:$PATH"
 deactivate
 want PATH-end "$PATH" "/other one:/mine:$before_path"
-want BOTH-end "$BOTH" before
+/bin/sh -c 'test "$BOTH" = "$(cat both)" || echo "FAILED BOTH-end $BOTH"'
 want gone "$?WHERE $?FROM_STATE $?CONDA_PREFIX $?CONDA_DEFAULT_ENV $?CONDA_SHLVL $?CONDA_PROMPT_MODIFIER" "0 0 0 0 0 0"
-want prompt-end "$prompt" "a'b% "
+want prompt-end $prompt:q $prompt_before:q
 want deactivate.d "$ORDER" "-b-B"
 want B_PREFIX "$?B_PREFIX" 0
 want alias "`alias deactivate`" ""
@@ -60,7 +64,7 @@ set | grep -i '^_envbuild'
 env | grep -i '^_envbuild'
 setenv CONDA_CHANGEPS1 false
 source "$E/bin/activate.csh"
-want changeps1 "$prompt" "a'b% "
+want changeps1 $prompt:q $prompt_before:q
 source "$E/bin/deactivate.csh"
 alias deactivate 'echo theirs'
 set noglob
@@ -81,7 +85,7 @@ function want
 end
 set -gx PATH $PATH /extra
 set -g before_path (string join : $PATH)
-set -gx BOTH before
+set -gx BOTH (cat both | string collect)
 set -e CONDA_SHLVL
 set -e CONDA_PREFIX
 function fish_prompt; echo "$status> "; end
@@ -111,7 +115,7 @@ set -e ORDER
 set -gx PATH "/other one" $PATH
 deactivate
 want PATH-end "$PATH" "/other one:/mine:$before_path"
-want BOTH-end "$BOTH" before
+want BOTH-end "$BOTH" (cat both | string collect)
 want gone "$WHERE$FROM_STATE$CONDA_PREFIX$CONDA_DEFAULT_ENV$CONDA_SHLVL$CONDA_PROMPT_MODIFIER" ""
 want prompt-end (false; fish_prompt) "1> "
 want deactivate.d "$ORDER" "-b-B"

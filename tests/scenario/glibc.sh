@@ -110,5 +110,37 @@ old=$("$ROOT/tests/tools/roots.sh" glibc217 2>/dev/null) && {
   expect 2 "a root older than the target" "$ENVBUILD" run environment.yml -t debian12 --image "$old" -- new
   says "both versions are named" "2\\.17.*2\\.36|2\\.36.*2\\.17"
 }
+# On such a host itself: an archive for 2.28 says a sentence where the loader would be the first to.
+new_root=$("$ROOT/tests/tools/roots.sh" bullseye 2>/dev/null) || new_root=
+enter=
+if [ "$(id -u)" = 0 ] && chroot / true 2>/dev/null; then
+  enter=chroot
+elif unshare -r chroot / true 2>/dev/null; then
+  enter="unshare -r chroot"
+fi
+if [ -n "$old" ] && [ -n "$new_root" ] && [ -n "$enter" ]; then
+  expect 0 "an archive for glibc 2.28" "$ENVBUILD" pack -q -t rocky8 --image "$new_root" --no-test -o rocky8.tar.gz
+  cp -a "$old" old && mkdir -p old/opt/new && tar xf rocky8.tar.gz -C old/opt/new
+  same "it says what it needs" "$(cat old/opt/new/conda-meta/envbuild/host)" "envbuild host 1
+target rocky8
+machine x86_64
+glibc 2.28"
+  # shellcheck disable=SC2086
+  expect 1 "is not activated on 2.17" $enter old /bin/bash -c '. /opt/new/bin/activate && echo active'
+  says "a sentence says why" "made for rocky8, needs glibc 2\\.28, and this host has glibc 2\\.17;.*ENVBUILD_SKIP_CHECK=1"
+  check "it is not the loader's" sh -c '! grep GLIBC_ err'
+  same "nothing of it is there" "$(cat out)" ""
+  # shellcheck disable=SC2086
+  expect 0 "ENVBUILD_SKIP_CHECK=1 activates it" $enter old /usr/bin/env ENVBUILD_SKIP_CHECK=1 /bin/bash -c \
+    '. /opt/new/bin/activate && echo "$CONDA_PREFIX" && ! new'
+  same "as asked" "$(cat out)" /opt/new
+  says "then the loader says it" "GLIBC_2\\.28' not found"
+  rm old/lib64/libc.so.6
+  # shellcheck disable=SC2086
+  expect 1 "nor where there is no glibc" $enter old /bin/bash -c '. /opt/new/bin/activate'
+  says "which is said" "needs glibc 2\\.28, and this host has none"
+else
+  skip "an archive for glibc 2.28 on a host of 2.17" "needs both roots and chroot"
+fi
 printf '# %d of 4 roots\n' "$pairs"
 done_testing
