@@ -320,7 +320,8 @@ static int link_entry_point(const struct target *t, struct err *e)
 	struct prefix *p = t->linker->p;
 	CLEANUP_BUF text = {0};
 
-	python_entry_point(&p->python, p->request->prefix_inside, t->l->entry_point, &text);
+	python_entry_point(&p->python, p->request->for_pack ? NULL : p->request->prefix_inside,
+		t->l->entry_point, &text);
 	CLEANUP_FD fd = create(t, e);
 	if (fd < 0 || write_full(fd, text.p, text.n, e) < 0)
 		return -1;

@@ -226,3 +226,17 @@ void entry_point_shebang(struct str python, struct buf *to)
 		buf_printf(
 			to, "#!/bin/sh\n'''exec' \"%.*s\" \"$0\" \"$@\" #'''\n", STR_ARG(python));
 }
+
+void entry_point_self_locating(struct str python, struct buf *to)
+{
+	struct str name = str_sub(python, (size_t)(str_rchr(python, '/') + 1), python.n);
+
+	/* To sh the second line is ":", to Python the start of a text that ends in the fifth. */
+	buf_printf(to,
+		"#!/bin/sh\n"
+		"''':'\n"
+		"self=$(readlink -f -- \"$0\" 2>/dev/null) || self=$0\n"
+		"exec \"${self%%/*}/%.*s\" \"$0\" \"$@\"\n"
+		"'''\n",
+		STR_ARG(name));
+}

@@ -44,5 +44,10 @@ int replace_binary(const struct replacement *r, struct buf *to, struct err *e);
  * string where that is too long or holds a space.
  */
 void entry_point_shebang(struct str python, struct buf *to);
+/*
+ * The same for a script that lies beside its Python wherever both are moved, under any name and
+ * behind any link: the shell looks, and Python reads these lines as a text.
+ */
+void entry_point_self_locating(struct str python, struct buf *to);
 
 #endif

@@ -122,7 +122,11 @@ void python_entry_point(const struct python *py, const char *prefix_inside,
 	struct arena a = {0};
 	struct str rest = p->function, import = str_cut(&rest, '.');
 
-	entry_point_shebang(arena_strf(&a, "%s/%.*s", prefix_inside, STR_ARG(py->program)), to);
+	if (prefix_inside)
+		entry_point_shebang(
+			arena_strf(&a, "%s/%.*s", prefix_inside, STR_ARG(py->program)), to);
+	else
+		entry_point_self_locating(py->program, to);
 	buf_printf(to,
 		"# -*- coding: utf-8 -*-\n"
 		"import re\n"

@@ -27,7 +27,10 @@ bool python_is_source(struct str path);
 struct str python_bytecode_path(struct arena *a, const struct python *py, struct str source);
 /* lib/python3.11/EXTERNALLY-MANAGED: where pip looks whether it may install (PEP 668). */
 struct str python_externally_managed(struct arena *a, const struct python *py);
-/* The text of an entry point, as conda writes it. */
+/*
+ * The text of an entry point, as conda writes it for a prefix; NULL: one that finds its Python
+ * wherever the prefix lies (entry_point_self_locating()).
+ */
 void python_entry_point(const struct python *py, const char *prefix_inside,
 	const struct entry_point *p, struct buf *to);
 

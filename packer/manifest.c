@@ -94,6 +94,23 @@ static void add_longest(struct json_out *w, const struct content *c)
 	key_str(w, "longest_prefix_path", c->longest_prefix_path);
 }
 
+/* bin/conda-unpack --list names them. */
+static void add_needs_relocation(struct json_out *w, const struct content *c)
+{
+	int64_t count[2] = {0};
+
+	for (size_t i = 0; i < c->n_entries; i++)
+		if (c->entries[i].type == PATH_FILE && c->entries[i].n_offsets)
+			count[c->entries[i].binary]++;
+	jw_key(w, "needs_relocation");
+	jw_object(w);
+	jw_key(w, "text");
+	jw_int(w, count[false]);
+	jw_key(w, "binary");
+	jw_int(w, count[true]);
+	jw_object_end(w);
+}
+
 void manifest_write(const struct pack_request *r, struct str build_prefix,
 	const struct str *replaced, size_t n_replaced, struct buf *to)
 {
@@ -108,6 +125,7 @@ void manifest_write(const struct pack_request *r, struct str build_prefix,
 	key_str(&w, "target", r->target);
 	key_str(&w, "build_prefix", build_prefix);
 	add_longest(&w, r->content);
+	add_needs_relocation(&w, r->content);
 	add_packages(&w, r->content);
 	add_undeclared(&w, r->content, build_prefix);
 	jw_key(&w, "replaced");

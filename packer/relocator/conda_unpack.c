@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static const char USAGE[] =
-	"usage: conda-unpack [--prefix PATH] [--check | --check-host | --where] [--help]\n"
+	"usage: conda-unpack [--prefix PATH]\n"
+	"       conda-unpack --check | --check-host | --list | --where | --help\n"
 	"\n"
 	"Makes the files of this environment name the folder they lie in. Run it after\n"
 	"unpacking and after every move; it does nothing where nothing moved.\n"
@@ -20,6 +22,7 @@ static const char USAGE[] =
 	"  --prefix PATH  name PATH instead, where the environment will be later\n"
 	"  --check        change nothing; are all files as packed, for this place?\n"
 	"  --check-host   change nothing; has this host what the environment was made for?\n"
+	"  --list         print the files that name it: script, text or binary, and path\n"
 	"  --where        print the folder this environment lies in\n"
 	"  --activate     as bin/activate calls it: the host is checked first, and an\n"
 	"                 environment of another user is not touched\n"
@@ -35,7 +38,7 @@ enum { PATH_ROOM = 2 * RELOCATE_PATH_MAX };
 
 struct arguments {
 	const char *prefix; /* NULL: where the environment lies */
-	bool check, check_host, where, activate, help;
+	bool check, check_host, list, where, activate, help;
 };
 
 static int usage_error(const char *what, const char *argument)
@@ -53,6 +56,8 @@ static int parse(int argc, char **argv, struct arguments *out)
 			out->check = true;
 		else if (strcmp(a, "--check-host") == 0)
 			out->check_host = true;
+		else if (strcmp(a, "--list") == 0)
+			out->list = true;
 		else if (strcmp(a, "--where") == 0)
 			out->where = true;
 		else if (strcmp(a, "--activate") == 0)
@@ -297,12 +302,49 @@ static int relocate(const struct arguments *a, int root, const char *place)
 	return run(a, root, place);
 }
 
+static void print_entries(const struct relocation *index)
+{
+	struct relocate_entry entry;
+	size_t cursor = index->first;
+
+	while (relocation_next(index, &cursor, &entry))
+		printf("%s %s\n",
+			entry.binary     ? "binary"
+			: entry.head_len ? "script"
+					 : "text",
+			entry.path);
+}
+
+/* What does not find its place by itself. */
+static int list(int root)
+{
+	int fd = openat(root, RELOCATE_INDEX, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct relocation index;
+	struct relocate_error e = {.status = RELOCATE_OK};
+	struct stat st;
+	void *map;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+		(map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) ==
+			MAP_FAILED) {
+		fprintf(stderr, "conda-unpack: cannot read '%s'\n", RELOCATE_INDEX);
+		return RELOCATE_FAILED;
+	}
+	if (relocation_open(&index, map, (size_t)st.st_size, &e) == 0)
+		print_entries(&index);
+	else
+		fprintf(stderr, "conda-unpack: %s\n", e.text);
+	return fflush(stdout) == 0 ? (int)e.status : RELOCATE_FAILED;
+}
+
 static int dispatch(const struct arguments *a, int root, const char *place)
 {
 	if (a->where) {
 		puts(place);
 		return RELOCATE_OK;
 	}
+	if (a->list)
+		return list(root);
 	if (a->check_host)
 		return check_host(root);
 	return a->activate ? activate(a, root, place) : relocate(a, root, place);

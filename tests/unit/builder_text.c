@@ -427,6 +427,11 @@ static void test_entry_point_text(void **state)
 	python_entry_point(&py, "/e e", &p, &out);
 	assert_true(str_starts(buf_view(&out),
 		STR("#!/bin/sh\n'''exec' \"/e e/bin/python3.6\" \"$0\" \"$@\" #'''\n# -*-")));
+	buf_clear(&out);
+	python_entry_point(&py, NULL, &p, &out);
+	assert_true(str_starts(buf_view(&out),
+		STR("#!/bin/sh\n''':'\nself=$(readlink -f -- \"$0\" 2>/dev/null) || self=$0\n"
+		    "exec \"${self%/*}/python3.6\" \"$0\" \"$@\"\n'''\n# -*-")));
 }
 
 static void test_python_paths(void **state)
