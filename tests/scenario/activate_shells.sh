@@ -1,7 +1,7 @@
 #!/bin/bash
 # bin/activate.csh, bin/activate.fish and their deactivation.
 # timeout: 90
-# shellcheck disable=SC2016
+# shellcheck disable=SC2016,SC2086,SC1003 # $shell is a program with an argument
 . "$(dirname "$0")/../lib.sh"
 need python3 tar
 
@@ -199,7 +199,6 @@ BOTH=first"
   same "$name: the other way round" "$($shell outer 2>&1)" "PATH=$PATH"
 
   # At a terminal.
-  printf 'source %s/%s\n' "$E" "$file" >at-terminal
   command -v script >/dev/null || continue
   printf 'source env/%s\ndeactivate\nexit\n' "$file" |
     TERM=dumb script -qec "$shell -i" /dev/null >seen 2>&1
@@ -213,34 +212,41 @@ for shell in "bash" "tcsh -f" "fish --no-config"; do
   kind=.${name#t}
   [ "$name" != bash ] || kind=
   file="bin/activate$kind"
-  printf 'source "%s/%s"; echo "is <$?CONDA_PREFIX>"\n' "$T/env" "$file" >do
-  [ "$name" = tcsh ] || printf 'source "%s/%s"; echo "is <$CONDA_PREFIX>"\n' "$T/env" "$file" >do
+  printf 'source "%s/%s"; echo "is <$?CONDA_PREFIX>"\n' "$T/env" "$file" >steps.do
+  [ "$name" = tcsh ] || printf 'source "%s/%s"; echo "is <$CONDA_PREFIX>"\n' "$T/env" "$file" >steps.do
 
   # Another host.
   printf 'envbuild host 1\ntarget rocky99\nglibc 99.1\n' >"$E/conda-meta/envbuild/host"
-  expect 0 "$name: for a newer host" $shell do
+  expect 0 "$name: for a newer host" $shell steps.do
   says "$name: a sentence says what is needed" "made for rocky99, needs glibc 99.1, and this host has glibc 2\\."
   says "$name: and the way round" "ENVBUILD_SKIP_CHECK=1"
   check "$name: it is not active" grep -Eq 'is <0?>' out
-  expect 0 "$name: ENVBUILD_SKIP_CHECK=1" env ENVBUILD_SKIP_CHECK=1 $shell do
+  expect 0 "$name: ENVBUILD_SKIP_CHECK=1" env ENVBUILD_SKIP_CHECK=1 $shell steps.do
   check "$name: is active" grep -Eq 'is <(1|/.*env)>' out
   same "$name: without a word" "$(cat err)" ""
   rm "$E/conda-meta/envbuild/host"
 
   # Another path.
   mv "$E" "$T/a:b"
-  sed "s|$T/env|$T/a:b|" do >do-colon
+  sed "s|$T/env|$T/a:b|" steps.do >do-colon
   expect 0 "$name: a path that PATH cannot hold" $shell do-colon
   says "$name: is named" "a:b' cannot stand in PATH"
   check "$name: it is not active" grep -Eq 'is <0?>' out
   mv "$T/a:b" "$E"
 
+  # Moved, and taken as it is.
+  mv "$E" moved && sed "s|$T/env|$T/moved|" steps.do >do-moved
+  expect 0 "$name: ENVBUILD_NO_RELOCATE=1" env ENVBUILD_NO_RELOCATE=1 $shell do-moved
+  check "$name: is active where it was moved to" grep -Eq 'is <(1|/.*moved)>' out
+  same "$name: and left as it was" "$(cat moved/conda-meta/envbuild/prefix)" "$E"
+  mv moved "$E"
+
   # A program that does not run.
   mv "$E/bin/conda-unpack" kept && printf '\177ELF\2\1\1nothing' >"$E/bin/conda-unpack"
   chmod +x "$E/bin/conda-unpack"
-  expect 0 "$name: for another machine" $shell do
+  expect 0 "$name: for another machine" $shell steps.do
   says "$name: it is not activated" "env' is not activated"
-  expect 0 "$name: unless both are asked for" env ENVBUILD_SKIP_CHECK=1 ENVBUILD_NO_RELOCATE=1 $shell do
+  expect 0 "$name: unless both are asked for" env ENVBUILD_SKIP_CHECK=1 ENVBUILD_NO_RELOCATE=1 $shell steps.do
   check "$name: is active" grep -Eq 'is <(1|/.*env)>' out
   mv kept "$E/bin/conda-unpack"
 done
