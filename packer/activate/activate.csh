@@ -81,7 +81,8 @@ if ( $_envbuild_ok ) then
 	endif
 	set _envbuild_kept = 1
 	if ( $?CONDA_CHANGEPS1 ) then
-		if ( "$CONDA_CHANGEPS1" =~ {false,False,FALSE,no,off,0} ) set _envbuild_kept = 0
+		if ( "$CONDA_CHANGEPS1" =~ [Ff]alse || "$CONDA_CHANGEPS1" == FALSE ) set _envbuild_kept = 0
+		if ( "$CONDA_CHANGEPS1" == no || "$CONDA_CHANGEPS1" == off || "$CONDA_CHANGEPS1" == 0 ) set _envbuild_kept = 0
 	endif
 	if ( $_envbuild_kept ) then
 		setenv CONDA_PROMPT_MODIFIER "($_envbuild_name) "

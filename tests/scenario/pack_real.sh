@@ -97,6 +97,26 @@ expect 0 "envbuild run" "$ENVBUILD" run "$T/unpacked" -- python -c \
 same "it runs the environment's Python" "$(cat "$T/out")" 3.6.6
 expect 0 "envbuild test with the script it carries" "$ENVBUILD" test site.tar.gz
 
+# Five moves, nothing but `activate` after each; before the last one relocation is killed.
+at=$T/unpacked
+over=$T/$(printf 'o%.0s' $(seq $((135 - ${#T}))))
+for to in "$T/m" "$T/with a space" "$over" "$T/real/moved" "$T/unpacked"; do
+  mv "$at" "$to" && at=$to
+  if [ "$to" = "$T/unpacked" ]; then
+    "$at/bin/conda-unpack" & pid=$!
+    sleep 0.01
+    kill -9 "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+    printf '# killed: %s\n' "$(test -e "$at/conda-meta/envbuild/prefix.pending" && echo midway || echo elsewhere)"
+  fi
+  expect 0 "moved to '${at#"$T/"}'" bash -c '. "$1/bin/activate" && python -c "
+import requests, sqlalchemy, ssl, sqlite3, sys, os
+print(os.path.samefile(sys.prefix, sys.argv[1]), ssl.OPENSSL_VERSION[:7])" "$1" && "$1/bin/flask" --version' bash "$at"
+  says "it works there" "^True OpenSSL" "$T/out"
+  check "with every file" "$at/bin/conda-unpack" --check
+done
+check "one of the paths is longer than 127 characters" test "${#over}" -gt 127
+
 # The same on an old system: glibc 2.17, nothing but its C library, busybox and bash.
 root=$("$ROOT/tests/tools/roots.sh" glibc217 2>"$T/root.err")
 if [ $? = 77 ]; then

@@ -24,8 +24,8 @@ import os
 import re
 import sys
 
-OWN = {'bin/activate', 'bin/deactivate', 'bin/conda-unpack', 'bin/activate.csh',
-       'bin/activate.fish'}
+OWN = {'bin/conda-unpack'} | {'bin/%s%s' % (name, kind) for name in ('activate', 'deactivate')
+                               for kind in ('', '.csh', '.fish')}
 HEX = {'md5': 32, 'sha256': 64}
 TEXTS = ('name', 'version', 'build', 'channel', 'subdir', 'fn', 'url', 'extracted_package_dir',
          'package_tarball_full_path')
