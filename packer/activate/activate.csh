@@ -8,11 +8,12 @@
 #
 # csh does not tell a script where it lies, but it holds it open, and the system knows that.  What
 # stands between backquotes is read a second time, after its variables: so no path goes there.
-# ENVBUILD_PREFIX=/path/to/environment helps where there is no /proc, and in a ( subshell ).
+# ENVBUILD_PREFIX=/path/to/environment helps where there is no /proc, and in a ( subshell ).  It
+# does not wait for both ends of a pipe there, sh does.
 set _envbuild_ok = 0
 set _envbuild_set = 0
 set _envbuild_prefix = ''
-set _envbuild_list = "`/bin/ls -l /proc/$$/fd |& env LC_ALL=C sed -n 's,^[^>]*> \(/.*\)/bin/activate[.]csh,\1,p'`"
+set _envbuild_list = "`/bin/sh -c '/bin/ls -l /proc/$$/fd 2>/dev/null | LC_ALL=C sed -n -e s,^[^\>]\*\>\ ,, -e s,/bin/activate[.]csh,,p'`"
 if ( $#_envbuild_list > 0 ) then
 	set _envbuild_prefix = $_envbuild_list[$#_envbuild_list]:q
 endif

@@ -13,6 +13,8 @@ mkdir "$T/env" && tar xf "$T/a.tar" -C "$T/env"
 printf 'a!b \\!c \\\nd '"'e'"' `id` $$ %%s *\\' >"$T/odd"
 printf 'be\nfore "x" `id` !' >"$T/both"
 cd "$T" || exit 1
+# fish finds no file of other letters than the locale's.
+export LC_ALL=C.UTF-8
 # fish keeps a folder of its own in TMPDIR.
 export XDG_RUNTIME_DIR=$T
 
