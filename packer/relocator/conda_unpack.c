@@ -21,7 +21,7 @@ static const char USAGE[] =
 	"\n"
 	"  --prefix PATH  name PATH instead, where the environment will be later\n"
 	"  --check        change nothing; are all files as packed, for this place?\n"
-	"  --check-host   change nothing; has this host what the environment was made for?\n"
+	"  --check-host   change nothing; has this host what it was made for?\n"
 	"  --list         print the files that name it: script, text or binary, and path\n"
 	"  --where        print the folder this environment lies in\n"
 	"  --activate     as bin/activate calls it: the host is checked first, and an\n"

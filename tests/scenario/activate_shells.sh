@@ -252,4 +252,30 @@ for shell in "bash" "tcsh -f" "fish --no-config"; do
   check "$name: is active" grep -Eq 'is <(1|/.*env)>' out
   mv kept "$E/bin/conda-unpack"
 done
+
+# --- asked by hand -------------------------------------------------------------------------------
+host=$E/conda-meta/envbuild/host
+printf 'envbuild host 1\nglibc 2.4\nkernel 2.6.32\nlevel x86_64\n' >"$host"
+expect 0 "--check-host, a good one" "$E/bin/conda-unpack" --check-host
+says "says so" "this host has what" out
+printf 'envbuild host 1\nkernel 99.1\n' >"$host"
+expect 1 "--check-host, one with an older kernel" "$E/bin/conda-unpack" --check-host
+says "says both" "needs a kernel from 99.1, and this host has $(uname -r)"
+mv "$E" by-hand
+expect 0 "who relocates by hand" by-hand/bin/conda-unpack
+says "is warned" "warning: .*needs a kernel from 99.1"
+check "and it is done" by-hand/bin/conda-unpack --check
+expect 0 "for another place" by-hand/bin/conda-unpack --prefix "$E"
+same "nothing is said" "$(cat err)" ""
+mv by-hand "$E"
+printf 'envbuild host 1\ncuda 12.4\n' >"$host"
+expect 0 "no GPU is no reason to refuse" bash -c '. "$1/bin/activate"' bash "$E"
+same "nor to speak" "$(cat err)" ""
+expect 0 "--check-host" "$E/bin/conda-unpack" --check-host
+[ -e /dev/nvidiactl ] || says "remarks that there is no driver" "CUDA 12.4, and this host has no NVIDIA driver"
+for text in '' 'envbuild host 9\n' 'envbuild host 1\nglibc new\n' 'envbuild host 1\nglibc 2'; do
+  printf '%b' "$text" >"$host"
+  expect 1 "a damaged '$text'" bash -c '. "$1/bin/activate"' bash "$E"
+  says "is named" "damaged 'conda-meta/envbuild/host'"
+done
 done_testing
