@@ -2,6 +2,7 @@
 # Entry points of an archive work wherever it lies, before anything is relocated; what does not is
 # listed.  And five moves, each completed by nothing but `activate`, also after a kill.
 # timeout: 60
+# memory
 # shellcheck disable=SC2016
 . "$(dirname "$0")/../lib.sh"
 need python3 zstd tar
