@@ -1,0 +1,45 @@
+/*
+ * The stages of `envbuild pack` that make an archive of a plan: `pack` walks through them, and
+ * `verify --rebuild` makes an archive once more by them.
+ */
+#ifndef CLI_PACK_STAGES_H
+#define CLI_PACK_STAGES_H
+
+#include "builder/test.h"
+#include "builder/install.h"
+#include "cli/output.h"
+#include "cli/plan.h"
+#include "images/engine.h"
+#include "packer/pack.h"
+#include "packer/rules.h"
+#include "packer/sizes.h"
+
+#include <time.h>
+
+/* One target on its way. */
+struct pack_run {
+	struct session *s;
+	struct project *project;
+	struct plan plan;
+	struct engine_options options;
+	struct engine *engine;
+	struct content content;
+	struct rules rules;
+	struct pre_pack pre_pack;
+	struct sizes sizes;
+	struct output output;
+	struct pack_result packed;
+	struct test_result tested;
+	const char *script; /* a copy of the test script as it was found; NULL: not tested */
+	const char *script_name, *project_dir;
+	struct str script_text;
+	bool has_test;
+	time_t started;
+};
+
+/* Fills the cache and installs the plan into WORK/build: run->content tells what is there. */
+int pack_build(struct pack_run *run, struct err *e);
+/* Writes run->content with its papers to run->output.temp: run->packed. */
+int pack_archive(struct pack_run *run, struct err *e);
+
+#endif
