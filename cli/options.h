@@ -34,6 +34,8 @@ struct options {
 	uint64_t archive_max; /* --max-size of pack, in bytes */
 	unsigned verbose, jobs, level, timeout, older, max_processes, keep;
 	uint64_t quota;
+	const char *version, *sign_with, *signer;
+	bool attest, rebuild;
 };
 
 enum option_id {
@@ -54,6 +56,11 @@ enum option_id {
 	OPT_LOCKED,
 	OPT_FORMAT,
 	OPT_LEVEL,
+	OPT_RELEASE_VERSION,
+	OPT_ATTEST,
+	OPT_SIGN_WITH,
+	OPT_SIGNER,
+	OPT_REBUILD,
 	OPT_NO_DEPS,
 	OPT_COPY,
 	OPT_NO_COMPILE,

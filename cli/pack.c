@@ -366,8 +366,8 @@ static int pack_target(
 
 	if (environment_project(s, p->dir, &run.project_dir, e) < 0 ||
 		plan_target(s, p, target, false, &run.plan, e) < 0 || check_name(&run, e) < 0 ||
-		choose_script(&run, e) < 0 || rules_collect(s, p, &run.rules, e) < 0 ||
-		check_lock_place(&run, e) < 0)
+		choose_script(&run, e) < 0 || pack_choose_making(&run, e) < 0 ||
+		rules_collect(s, p, &run.rules, e) < 0 || check_lock_place(&run, e) < 0)
 		return -1;
 	has_image = choose_image(&run, e);
 	if (has_image <= 0)

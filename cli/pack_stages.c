@@ -3,9 +3,47 @@
 #include "base/file.h"
 #include "builder/install.h"
 #include "cli/environment.h"
+#include "cli/pack_papers.h"
 #include "cli/rules.h"
 
 #include <stdlib.h>
+
+static int64_t source_date(const struct plan *plan)
+{
+	const char *given = getenv("SOURCE_DATE_EPOCH");
+	uint64_t newest = 0;
+
+	if (given && str_u64(str_of(given), INT64_MAX, &newest) == 0)
+		return (int64_t)newest;
+	for (size_t i = 0; i < plan->n_records; i++)
+		if (plan->records[i]->timestamp > newest)
+			newest = plan->records[i]->timestamp;
+	return (int64_t)(newest / 1000);
+}
+
+int pack_choose_making(struct pack_run *run, struct err *e)
+{
+	const struct options *o = &run->s->line.options;
+	const struct settings *set = &run->project->settings;
+
+	run->version = o->version ? str_of(o->version) : set->version;
+	if (run->version.n && !profile_name_is_good(run->version))
+		return err_set(e, o->version ? ERR_USAGE : ERR_INPUT,
+			"the version '%.*s' cannot be part of a file's name: letters, digits, '.', "
+			"'_' "
+			"and '-' can",
+			STR_ARG(run->version));
+	run->making = (struct pack_making){
+		.level = o->level,
+		.epoch = source_date(&run->plan),
+		.no_compile = o->no_compile,
+		.frozen = o->frozen || set->frozen,
+		.externally_managed = o->externally_managed || set->externally_managed,
+		.allow_clobber = o->allow_clobber.v,
+		.n_allow_clobber = o->allow_clobber.n,
+	};
+	return 0;
+}
 
 int pack_build(struct pack_run *run, struct err *e)
 {
@@ -23,13 +61,12 @@ int pack_build(struct pack_run *run, struct err *e)
 		.requested = plan->env.depends,
 		.n_requested = plan->env.n_depends,
 		.variables = plan->env.variables,
-		.allow_clobber = o->allow_clobber.v,
-		.n_allow_clobber = o->allow_clobber.n,
-		.frozen = o->frozen || run->project->settings.frozen,
-		.externally_managed =
-			o->externally_managed || run->project->settings.externally_managed,
+		.allow_clobber = run->making.allow_clobber,
+		.n_allow_clobber = run->making.n_allow_clobber,
+		.frozen = run->making.frozen,
+		.externally_managed = run->making.externally_managed,
 		.n_variables = plan->env.n_variables,
-		.compile = !o->no_compile,
+		.compile = !run->making.no_compile,
 		.for_pack = true,
 		/* pip may write into what it finds; a hard link would carry that into the cache. */
 		.copy = plan->env.n_pip || plan->pypi->n,
@@ -51,56 +88,28 @@ int pack_build(struct pack_run *run, struct err *e)
 	return environment_fill_and_install(run->s, &r, &run->content, e);
 }
 
-static int64_t source_date(const struct plan *plan)
-{
-	const char *given = getenv("SOURCE_DATE_EPOCH");
-	uint64_t newest = 0;
-
-	if (given && str_u64(str_of(given), INT64_MAX, &newest) == 0)
-		return (int64_t)newest;
-	for (size_t i = 0; i < plan->n_records; i++)
-		if (plan->records[i]->timestamp > newest)
-			newest = plan->records[i]->timestamp;
-	return (int64_t)(newest / 1000);
-}
-
-static size_t add_papers(struct pack_run *run, struct pack_paper papers[5])
-{
-	size_t n = 0;
-
-	if (!run->project->lock_is_input)
-		papers[n++] = (struct pack_paper){
-			"environment.yml", envfile_public_text(&run->s->arena, &run->plan.env)};
-	papers[n++] = (struct pack_paper){
-		"envbuild.lock", plan_lock_text(run->s, run->project, &run->plan)};
-	papers[n++] = (struct pack_paper){"profile.yml", run->plan.profile.text};
-	if (run->has_test)
-		papers[n++] = (struct pack_paper){"run-test.sh", run->script_text};
-	if (run->rules.has_pre_pack)
-		papers[n++] = (struct pack_paper){PRE_PACK_PAPER, run->rules.pre_pack};
-	return n;
-}
-
 int pack_archive(struct pack_run *run, struct err *e)
 {
-	const struct options *o = &run->s->line.options;
-	struct pack_paper papers[5];
+	struct pack_paper papers[PACK_PAPERS_MAX];
 	struct pack_request r = {
 		.content = &run->content,
 		.path = run->output.temp,
 		.format = run->output.format,
-		.level = (int)o->level,
+		.level = (int)run->making.level,
 		.jobs = run->s->jobs,
-		.epoch = source_date(&run->plan),
+		.epoch = run->making.epoch,
 		.name = run->plan.name,
 		.target = run->plan.profile.name,
 		.profile = &run->plan.profile,
+		.version = run->version,
+		.making = &run->making,
 		.papers = papers,
 		.rules = &run->rules,
 		.sizes = &run->sizes,
 	};
 
-	r.n_papers = add_papers(run, papers);
+	if (pack_papers(run, r.epoch, papers, &r.n_papers, e) < 0)
+		return -1;
 	if (pack_write(&r, &run->packed, e) < 0)
 		return -1;
 	return rules_check_size(&run->rules, &run->sizes, run->packed.bytes, e);

@@ -5,11 +5,12 @@
 #ifndef CLI_PACK_STAGES_H
 #define CLI_PACK_STAGES_H
 
-#include "builder/test.h"
 #include "builder/install.h"
+#include "builder/test.h"
 #include "cli/output.h"
 #include "cli/plan.h"
 #include "images/engine.h"
+#include "packer/making.h"
 #include "packer/pack.h"
 #include "packer/rules.h"
 #include "packer/sizes.h"
@@ -28,6 +29,11 @@ struct pack_run {
 	struct pre_pack pre_pack;
 	struct sizes sizes;
 	struct output output;
+	struct str version;        /* of the release; empty: none was given */
+	struct pack_making making; /* the options that decide bytes */
+	const struct pack_paper
+		*given; /* papers that are inputs, as they are; NULL: made of the plan */
+	size_t n_given;
 	struct pack_result packed;
 	struct test_result tested;
 	const char *script; /* a copy of the test script as it was found; NULL: not tested */
@@ -37,6 +43,8 @@ struct pack_run {
 	time_t started;
 };
 
+/* run->version and run->making, from the command line and envbuild.yml. */
+int pack_choose_making(struct pack_run *run, struct err *e);
 /* Fills the cache and installs the plan into WORK/build: run->content tells what is there. */
 int pack_build(struct pack_run *run, struct err *e);
 /* Writes run->content with its papers to run->output.temp: run->packed. */

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "packer/embed.h"
+#include "packer/making.h"
 #include "packer/sizes.h"
 
 static const char *const own_papers[] = {"files", "host", "manifest.json", "prefix",
@@ -123,6 +124,10 @@ void manifest_write(const struct pack_request *r, struct str build_prefix,
 	jw_cstr(&w, ENVBUILD_VERSION);
 	key_str(&w, "name", r->name);
 	key_str(&w, "target", r->target);
+	if (r->version.n)
+		key_str(&w, "version", r->version);
+	if (r->making)
+		making_write(r->making, &w);
 	key_str(&w, "build_prefix", build_prefix);
 	add_longest(&w, r->content);
 	add_needs_relocation(&w, r->content);

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "packer/making.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@ struct manifest {
 	struct str dest_prefix; /* --dest-prefix; empty: none */
 	size_t longest_prefix;  /* SIZE_MAX: no limit */
 	struct str longest_prefix_path;
+	struct pack_making making; /* format empty: the manifest says nothing of it */
 	struct manifest_package *packages;
 	size_t n_packages;
 };

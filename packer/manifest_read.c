@@ -120,6 +120,8 @@ static int read_key(struct reading *r, struct manifest *out, int64_t *longest)
 		return read_number(r, longest);
 	if (str_is(key, "packages"))
 		return read_packages(r, out);
+	if (str_is(key, "making"))
+		return making_read(r->arena, r->json, &out->making, r->err);
 	return json_skip(r->json) < 0 ? json_error(r->json, r->err) : 0;
 }
 

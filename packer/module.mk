@@ -23,3 +23,4 @@ $(B)/$(RELOCATOR)/embed.o: $(RELOCATOR)/embed.S $(EMBEDDED) $(B)/flags
 
 $(B)/libpacker.a: $(RELOCATOR_SHARED:%=$(B)/$(RELOCATOR)/%.o) $(B)/$(RELOCATOR)/embed.o
 -include $(RELOCATOR_SHARED:%=$(B)/$(RELOCATOR)/%.d)
+$(B)/packer/spdx.o: packer/spdx/licenses packer/spdx/exceptions

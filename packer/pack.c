@@ -9,6 +9,7 @@
 #include "base/table.h"
 #include "builder/install.h"
 #include "packer/embed.h"
+#include "packer/making.h"
 #include "packer/papers.h"
 #include "packer/relocator/host.h"
 #include "packer/stream.h"
@@ -185,6 +186,8 @@ static int add_papers(struct packing *p, struct err *e)
 	if (r->n_papers)
 		memcpy(papers, r->papers, r->n_papers * sizeof *papers);
 	qsort(papers, r->n_papers, sizeof *papers, paper_order);
+	if (r->making)
+		making_settle(r->making, r->format, p->stream.level, r->epoch);
 	manifest_write(r, p->main.build_prefix, p->replaced.v, p->replaced.n, &p->manifest);
 	layout_add_data(
 		&p->main, paper_path(p, "manifest.json"), 0644, r->epoch, buf_view(&p->manifest));

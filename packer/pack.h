@@ -22,6 +22,8 @@ struct pack_paper {
 	struct str text;
 };
 
+struct pack_making;
+
 struct pack_request {
 	const struct content *content;
 	const char
@@ -34,6 +36,9 @@ struct pack_request {
 	struct str name; /* of the environment, for the manifest and activate */
 	struct str target;
 	const struct profile *profile; /* what hosts of the target have; NULL: nothing is known */
+	struct str version; /* the release's; empty: none was given */
+	struct pack_making
+		*making; /* for the manifest, settled here; NULL: it says nothing of it */
 	const struct pack_paper *papers;
 	size_t n_papers;
 	/* What made the content what it is, for the manifest (rules.h, sizes.h); NULL: nothing told. */

@@ -143,6 +143,11 @@ static int read_format(struct reader *r, const struct yaml *value, struct err *e
 	return read_word(r, value, "format", &r->out->format, e);
 }
 
+static int read_version(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_word(r, value, "version", &r->out->version, e);
+}
+
 static int read_yes_no(
 	struct reader *r, const struct yaml *value, const char *key, bool *out, struct err *e)
 {
@@ -251,6 +256,7 @@ static int read_pack(struct reader *r, const struct yaml *value, struct err *e)
 {
 	static const struct key keys[] = {
 		{"format", read_format},
+		{"version", read_version},
 		{"frozen", read_frozen},
 		{"externally-managed", read_externally_managed},
 		{"exclude", read_exclude},

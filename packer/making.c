@@ -1,0 +1,138 @@
+#include "packer/making.h"
+
+#include "base/archive.h"
+
+enum { PATTERNS_MAX = 10000 };
+
+void making_settle(struct pack_making *m, enum pack_format format, int level, int64_t epoch)
+{
+	m->format = str_of(pack_format_name(format));
+	m->level = level;
+	m->epoch = epoch;
+	m->compressor = (struct str){0};
+	if (str_is(m->format, "tar.gz"))
+		m->compressor = str_of(gzip_version());
+	else if (str_is(m->format, "tar.zst"))
+		m->compressor = str_of(zstd_version());
+	if (!m->compressor.n)
+		m->level = 0;
+}
+
+static void key_bool(struct json_out *w, const char *key, bool value)
+{
+	jw_key(w, key);
+	jw_bool(w, value);
+}
+
+void making_write(const struct pack_making *m, struct json_out *w)
+{
+	jw_key(w, "making");
+	jw_object(w);
+	jw_key(w, "format");
+	jw_str(w, m->format);
+	if (m->compressor.n) {
+		jw_key(w, "compressor");
+		jw_str(w, m->compressor);
+		jw_key(w, "level");
+		jw_int(w, m->level);
+	}
+	jw_key(w, "epoch");
+	jw_int(w, m->epoch);
+	key_bool(w, "no_compile", m->no_compile);
+	key_bool(w, "frozen", m->frozen);
+	key_bool(w, "externally_managed", m->externally_managed);
+	jw_key(w, "allow_clobber");
+	jw_array(w);
+	for (size_t i = 0; i < m->n_allow_clobber; i++)
+		jw_cstr(w, m->allow_clobber[i]);
+	jw_array_end(w);
+	jw_object_end(w);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static int wrong(struct json *j, enum json_type t, const char *what, struct err *e)
+{
+	return t == JSON_ERROR ? json_error(j, e) : json_fail(j, e, "%s was expected", what);
+}
+
+static int read_text(struct arena *a, struct json *j, struct str *out, struct err *e)
+{
+	enum json_type t = json_next(j);
+
+	if (t != JSON_STRING)
+		return wrong(j, t, "a text", e);
+	*out = arena_str(a, json_text(j));
+	return 0;
+}
+
+static int read_int(struct json *j, int64_t *out, struct err *e)
+{
+	enum json_type t = json_next(j);
+
+	if (t != JSON_NUMBER || json_int(j, out) < 0)
+		return wrong(j, t, "a whole number", e);
+	return 0;
+}
+
+static int read_bool(struct json *j, bool *out, struct err *e)
+{
+	enum json_type t = json_next(j);
+
+	if (t != JSON_TRUE && t != JSON_FALSE)
+		return wrong(j, t, "true or false", e);
+	*out = t == JSON_TRUE;
+	return 0;
+}
+
+static int read_patterns(struct arena *a, struct json *j, struct pack_making *out, struct err *e)
+{
+	struct {
+		const char **v;
+		size_t n, cap;
+	} list = {0};
+	enum json_type t = json_next(j);
+
+	if (t != JSON_ARRAY)
+		return wrong(j, t, "a list", e);
+	while ((t = json_next(j)) == JSON_STRING && list.n < PATTERNS_MAX)
+		*VEC_PUSH(a, &list) = arena_cstr(a, json_text(j));
+	out->allow_clobber = list.v;
+	out->n_allow_clobber = list.n;
+	return t == JSON_ARRAY_END ? 0 : wrong(j, t, "a list of patterns", e);
+}
+
+static int read_key(
+	struct arena *a, struct json *j, struct str key, struct pack_making *out, struct err *e)
+{
+	if (str_is(key, "format"))
+		return read_text(a, j, &out->format, e);
+	if (str_is(key, "compressor"))
+		return read_text(a, j, &out->compressor, e);
+	if (str_is(key, "level"))
+		return read_int(j, &out->level, e);
+	if (str_is(key, "epoch"))
+		return read_int(j, &out->epoch, e);
+	if (str_is(key, "no_compile"))
+		return read_bool(j, &out->no_compile, e);
+	if (str_is(key, "frozen"))
+		return read_bool(j, &out->frozen, e);
+	if (str_is(key, "externally_managed"))
+		return read_bool(j, &out->externally_managed, e);
+	if (str_is(key, "allow_clobber"))
+		return read_patterns(a, j, out, e);
+	return json_skip(j) < 0 ? json_error(j, e) : 0;
+}
+
+int making_read(struct arena *a, struct json *j, struct pack_making *out, struct err *e)
+{
+	enum json_type t = json_next(j);
+
+	*out = (struct pack_making){0};
+	if (t != JSON_OBJECT)
+		return wrong(j, t, "a map", e);
+	while ((t = json_next(j)) == JSON_KEY)
+		if (read_key(a, j, json_text(j), out, e) < 0)
+			return -1;
+	return t == JSON_OBJECT_END ? 0 : json_error(j, e);
+}
