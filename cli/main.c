@@ -15,7 +15,7 @@ int command_status;
 static const enum option_id pack_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
 	OPT_CHANNEL_PRIORITY, OPT_AS_OF, OPT_CONDARC, OPT_TARGET, OPT_IMAGE, OPT_NAME, OPT_OUTPUT,
 	OPT_TEST, OPT_NO_TEST, OPT_PROJECT, OPT_TEST_SHELL, OPT_LOCKED, OPT_FORMAT, OPT_LEVEL,
-	OPT_RELEASE_VERSION, OPT_ATTEST, OPT_SIGN_WITH, OPT_NO_COMPILE, OPT_ALLOW_CLOBBER,
+	OPT_VERSION, OPT_ATTEST, OPT_SIGN_WITH, OPT_NO_COMPILE, OPT_ALLOW_CLOBBER,
 	OPT_FROZEN, OPT_EXTERNALLY_MANAGED, OPT_EXCLUDE, OPT_INCLUDE, OPT_DROP, OPT_RENAME, OPT_ADD,
 	OPT_PRE_PACK, OPT_ARCHIVE_MAX, OPT_SIZE_REPORT, OPT_VAULT, OPT_MIRROR, OPT_LOW_DISK,
 	OPT_ENGINE, OPT_TIMEOUT, OPT_QUOTA, OPT_MAX_PROCESSES, OPT_GPU, OPT_JOBS, OPT_OFFLINE,
@@ -41,7 +41,11 @@ static const enum option_id unpack_options[] = {
 	OPT_PREFIX, OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id index_options[] = {
 	OPT_SHARDS, OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
-static const enum option_id verify_options[] = {
+static const enum option_id verify_options[] = {OPT_REBUILD, OPT_SIGNER, OPT_VAULT, OPT_MIRROR,
+	OPT_CHANNEL, OPT_CHANNEL_ALIAS, OPT_CONDARC, OPT_IMAGE, OPT_PROJECT, OPT_ENGINE,
+	OPT_TIMEOUT, OPT_MAX_PROCESSES, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE,
+	OPT_HELP, OPT_NONE};
+static const enum option_id check_options[] = {
 	OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id vault_options[] = {OPT_TARGET, OPT_CHANNEL, OPT_CHANNEL_ALIAS,
 	OPT_CONDARC, OPT_MIRROR, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP,
@@ -108,10 +112,12 @@ const struct command commands[] = {
 		"Unpacks into DIR, which must be new or empty, and relocates the environment\n"
 		"for that path, or for the one given with --prefix.",
 		"envbuild unpack demo.tar.gz ./demo", 2, 2, false, unpack_options, command_unpack},
-	{"verify", "PREFIX", "compare a prefix with its packages",
-		"Compares every file of the installed environment with what its packages say,\n"
-		"and lists those that are missing, changed or nobody's, by package.",
-		"envbuild verify ./env", 1, 1, false, verify_options, command_verify},
+	{"verify", "ARCHIVE|PREFIX", "is it as it was packed or installed?",
+		"Holds every file of the archive against what it lists and what stands beside it,\n"
+		"with --rebuild against what its lock gives; or every file of the installed\n"
+		"environment against what its packages say.",
+		"envbuild verify demo.tar.gz --rebuild", 1, 1, false, verify_options,
+		command_verify},
 	{"deploy", "ARCHIVE ROOT", "bring a release onto a production host",
 		"Unpacks the archive to ROOT/NAME-VERSION, verifies every file, checks the host,\n"
 		"runs the packed test there, takes write permission, switches the link\n"
@@ -185,7 +191,7 @@ const struct command commands[] = {
 	{"cache verify", "", "check every file of the package cache",
 		"Compares every file of the cache with the sums its package had, and removes\n"
 		"packages that are damaged: they are fetched anew when next needed.",
-		"envbuild cache verify", 0, 0, false, verify_options, command_cache_verify},
+		"envbuild cache verify", 0, 0, false, check_options, command_cache_verify},
 	{"cache clean", "", "remove what is not needed from the package cache",
 		"Removes what killed runs left and packages that no known lock refers to.\n"
 		"With --older or --max-size only those that were not used lately.",

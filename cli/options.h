@@ -34,7 +34,7 @@ struct options {
 	uint64_t archive_max; /* --max-size of pack, in bytes */
 	unsigned verbose, jobs, level, timeout, older, max_processes, keep;
 	uint64_t quota;
-	const char *version, *sign_with, *signer;
+	const char *sign_with, *signer;
 	bool attest, rebuild;
 };
 
@@ -56,7 +56,6 @@ enum option_id {
 	OPT_LOCKED,
 	OPT_FORMAT,
 	OPT_LEVEL,
-	OPT_RELEASE_VERSION,
 	OPT_ATTEST,
 	OPT_SIGN_WITH,
 	OPT_SIGNER,

@@ -469,6 +469,30 @@ int plan_look(
 	return 0;
 }
 
+int plan_as_locked(struct session *s, struct project *p, const struct profile *profile,
+	struct plan *out, struct err *e)
+{
+	const struct lock_target *locked = lock_find_for(&p->lock, profile->name, profile->subdir);
+
+	*out = (struct plan){.pypi = arena_new(&s->arena, struct pypi_set), .profile = *profile};
+	if (!locked)
+		return err_set(e, ERR_INPUT, "the lock '%s' has no target '%.*s'", p->lock_path,
+			STR_ARG(profile->name));
+	if (mirrors_declare(s, &p->settings, p->dir, e) < 0)
+		return -1;
+	if (!p->lock_is_input &&
+		(envfile_read(&s->arena, p->path, arena_cstr(&s->arena, profile->subdir), &out->env,
+			 e) < 0 ||
+			ask_for_pip(s, p, &out->env, e) < 0))
+		return -1;
+	take_locked(s, out, locked);
+	if (add_given_channels(s, out, e) < 0)
+		return -1;
+	lend_credentials(s, out);
+	fill_request(s, p, out);
+	return 0;
+}
+
 int plan_check(struct session *s, const struct project *p, const char *target, struct plan *out,
 	struct str *reason, struct err *e)
 {

@@ -59,6 +59,12 @@ int plan_target(struct session *s, struct project *p, const char *target, bool l
 int plan_look(
 	struct session *s, struct project *p, const char *target, struct plan *out, struct err *e);
 /*
+ * The lock's packages for a profile, whatever the environment file (p->path, if the lock is not the
+ * input) and the channels of now say: to make once more what was made.  The name is left empty.
+ */
+int plan_as_locked(struct session *s, struct project *p, const struct profile *profile,
+	struct plan *out, struct err *e);
+/*
  * Does the lock still satisfy the environment file and this target?  1; or 0 and *reason says why
  * not; -1 where they cannot be read.  Neither network nor index is asked.
  */

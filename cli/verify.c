@@ -1,6 +1,10 @@
-/* envbuild verify: a prefix against what its packages, pip and its archive say. */
+/*
+ * envbuild verify: a prefix against what its packages, pip and its archive say; an archive:
+ * verify_archive.c.
+ */
 #include "cli/environment.h"
 #include "cli/output.h"
+#include "cli/verify_archive.h"
 
 #include "base/file.h"
 #include "base/json.h"
@@ -143,15 +147,22 @@ static int check_operand(const char *operand, struct err *e)
 	case ENVIRONMENT_PREFIX:
 		return 0;
 	case ENVIRONMENT_ARCHIVE:
-		err_set(e, ERR_USAGE, "'%s' is an archive", operand);
-		return err_advise(e, "'envbuild unpack' checks it; then verify the folder");
 	case ENVIRONMENT_FILE:
 		if (stat(operand, &st) == 0 && S_ISDIR(st.st_mode))
 			return 0; /* an environment that is only begun may lack conda-meta */
 		break;
 	}
 	err_set(e, ERR_USAGE, "'%s' is no environment", operand);
-	return err_advise(e, "name the folder that an environment was installed into");
+	return err_advise(
+		e, "name an archive, or the folder that an environment was installed into");
+}
+
+static int refuse_options(const struct options *o, struct err *e)
+{
+	if (o->rebuild || o->signer)
+		return err_set(e, ERR_USAGE, "--%s is about an archive, not about a folder",
+			o->rebuild ? "rebuild" : "signer");
+	return 0;
 }
 
 int command_verify(struct session *s, struct err *e)
@@ -162,7 +173,9 @@ int command_verify(struct session *s, struct err *e)
 	struct err no_cache = {0};
 	int rc;
 
-	if (check_operand(s->line.operands[0], e) < 0)
+	if (verify_is_archive(s, s->line.operands[0]))
+		return verify_archive(s, s->line.operands[0], e);
+	if (check_operand(s->line.operands[0], e) < 0 || refuse_options(&s->line.options, e) < 0)
 		return -1;
 	/* The cache knows modes and links; without it the rest is compared. */
 	if (session_open(s, &no_cache) == 0)

@@ -6,6 +6,8 @@ enum { PATTERNS_MAX = 10000 };
 
 void making_settle(struct pack_making *m, enum pack_format format, int level, int64_t epoch)
 {
+	if (m->as_told)
+		return;
 	m->format = str_of(pack_format_name(format));
 	m->level = level;
 	m->epoch = epoch;

@@ -17,6 +17,7 @@ struct pack_making {
 	bool no_compile, frozen, externally_managed;
 	const char **allow_clobber; /* patterns */
 	size_t n_allow_clobber;
+	bool as_told; /* made again: format, compressor and level stay what another manifest said */
 };
 
 /* What is not an option but follows from the format and level: the first three and the epoch. */
