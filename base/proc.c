@@ -133,7 +133,8 @@ static void run_child(const struct child *c)
 	sigset_t none;
 	int fault;
 
-	setsid();
+	if (!p->terminal)
+		setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != c->parent)
 		_exit(1);
@@ -290,17 +291,23 @@ static bool attend(struct running *r, bool last, int *status)
 	}
 }
 
+/* One that keeps our terminal is of our own process group: it is ended alone. */
+static void end_by(const struct running *r, int sig)
+{
+	kill(r->p->terminal ? r->pid : -r->pid, sig);
+}
+
 /* Lets it clear up what it has begun, for a while; what is then left is killed. */
 static void end_group(struct running *r, int *status)
 {
 	bool ended = false;
 
 	if (r->p->grace_s) {
-		kill(-r->pid, SIGTERM);
+		end_by(r, SIGTERM);
 		r->deadline_ns = now_ns() + r->p->grace_s * UINT64_C(1000000000);
 		ended = attend(r, true, status);
 	}
-	kill(-r->pid, SIGKILL);
+	end_by(r, SIGKILL);
 	if (!ended)
 		wait_for(r->pid);
 }

@@ -19,11 +19,12 @@ struct proc {
 	proc_output *on_stdout, *on_stderr;
 	void *ctx;
 	unsigned timeout_s; /* 0: none; then the whole process group is killed */
-	unsigned grace_s;   /* it is asked to end (SIGTERM) so long before it is killed; 0: not */
+	bool terminal; /* it keeps ours, to ask there for a password: a session of its own it has not */
+	unsigned grace_s; /* it is asked to end (SIGTERM) so long before it is killed; 0: not */
 };
 
 /*
- * Runs to the end, in a session of its own without a terminal; the program is killed when the
+ * Runs to the end, in a session of its own without a terminal (unless `terminal`); the program is killed when the
  * calling thread dies.  What it left in the background is not waited for.  *status is the exit status, 128 + N for death by signal N, 124 after a
  * time-out.  -1 only where it could not be run at all.
  */

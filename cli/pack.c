@@ -16,6 +16,7 @@
 #include "cli/condarc.h"
 #include "cli/environment.h"
 #include "cli/image_root.h"
+#include "cli/pack_beside.h"
 #include "cli/pack_stages.h"
 #include "cli/rules.h"
 
@@ -240,6 +241,7 @@ static void describe(const struct pack_run *run, bool whole, struct buf *to, int
 	jw_bool(&w, run->has_test);
 	json_test(&w, run);
 	manifest_sizes_write(&w, &run->sizes);
+	pack_describe_beside(run, &w);
 	if (whole)
 		json_run(&w, run);
 	jw_object_end(&w);
@@ -251,26 +253,22 @@ static void describe(const struct pack_run *run, bool whole, struct buf *to, int
  */
 static int release(struct pack_run *run, struct err *e)
 {
-	struct arena *a = &run->s->arena;
-	CLEANUP_BUF text = {0};
+	CLEANUP_BUF sums = {0};
+	CLEANUP_BUF told = {0};
 	char hex[SHA256_HEX + 1];
-	struct str log = {0};
+	struct pack_beside beside = {0};
 
 	hex_encode(run->packed.sha256, SHA256_LEN, hex);
-	buf_printf(&text, "%s  %s\n", hex, path_base(run->output.path));
-	if (file_write(output_beside(a, &run->output, "sha256"), buf_view(&text), 0644, e) < 0)
+	buf_printf(&sums, "%s  %s\n", hex, path_base(run->output.path));
+	describe(run, true, &told, 2);
+	beside.sums = buf_view(&sums);
+	beside.run_json = buf_view(&told);
+	if (run->has_test &&
+		file_read(&run->s->arena, output_work_path(&run->s->arena, run->s, "test.log"),
+			SIZE_MAX, &beside.log, e) < 0)
 		return -1;
-	buf_clear(&text);
-	describe(run, true, &text, 2);
-	if (file_write(output_beside(a, &run->output, "run.json"), buf_view(&text), 0644, e) < 0)
+	if (pack_make_beside(run, &beside, e) < 0 || pack_write_beside(run, &beside, e) < 0)
 		return -1;
-	if (run->has_test) {
-		if (file_read(a, output_work_path(a, run->s, "test.log"), SIZE_MAX, &log, e) < 0 ||
-			file_write(output_beside(a, &run->output, "test.log"), log, 0644, e) < 0)
-			return -1;
-	} else if (unlink(output_beside(a, &run->output, "test.log")) < 0 && errno != ENOENT) {
-		return err_sys(e, "cannot remove the log of an earlier test");
-	}
 	return output_release(&run->output, e);
 }
 

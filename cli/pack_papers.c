@@ -7,7 +7,7 @@
 
 enum { SHOWN = 10 };
 
-static size_t add_inputs(struct pack_run *run, struct pack_paper *papers)
+size_t pack_inputs(struct pack_run *run, struct pack_paper papers[PACK_PAPERS_MAX])
 {
 	size_t n = 0;
 
@@ -112,7 +112,7 @@ static void sbom(struct pack_run *run, int64_t epoch, struct str *out)
 int pack_papers(struct pack_run *run, int64_t epoch, struct pack_paper papers[PACK_PAPERS_MAX],
 	size_t *n, struct err *e)
 {
-	struct pack_paper *p = papers + add_inputs(run, papers);
+	struct pack_paper *p = papers + pack_inputs(run, papers);
 
 	p->name = "audit.json";
 	if (audit(run, &p++->text, e) < 0)

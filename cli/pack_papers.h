@@ -6,9 +6,10 @@
 
 enum { PACK_PAPERS_MAX = 7 };
 
+/* environment.yml, envbuild.lock, profile.yml and run-test.sh, or run->given: how many. */
+size_t pack_inputs(struct pack_run *run, struct pack_paper papers[PACK_PAPERS_MAX]);
 /*
- * environment.yml, envbuild.lock, profile.yml and run-test.sh (those of run->given where it has any),
- * and what follows from these and the cache: audit.json and sbom.cdx.json.  What the audit finds is
+ * These, and what follows from these and the cache: audit.json and sbom.cdx.json.  What the audit finds is
  * warned of.
  */
 int pack_papers(struct pack_run *run, int64_t epoch, struct pack_paper papers[PACK_PAPERS_MAX],

@@ -5,6 +5,7 @@
 #ifndef CLI_PACK_STAGES_H
 #define CLI_PACK_STAGES_H
 
+#include "base/json.h"
 #include "builder/install.h"
 #include "builder/test.h"
 #include "cli/output.h"

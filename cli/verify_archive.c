@@ -1,12 +1,19 @@
 #include "cli/verify_archive.h"
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "cli/output.h"
+#include "cli/signer.h"
+#include "packer/attest.h"
+#include "packer/sums.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
+
+enum { PAPER_MAX = 64 << 20, SIGNATURE_MAX = 1 << 20 };
 
 struct looking {
 	struct session *s;
@@ -14,6 +21,7 @@ struct looking {
 	struct release release;
 	struct archive_found found;
 	struct rebuild_result rebuilt;
+	struct str signed_by; /* empty: nobody was asked for */
 	bool opened, checked, made_again;
 };
 
@@ -55,6 +63,8 @@ static void say(const struct looking *l)
 	if (!l->release.sums)
 		log_note("there is no '%s' beside it to hold the whole against",
 			path_base(release_beside(&l->s->arena, &l->release, "sha256")));
+	if (l->signed_by.n)
+		log_note("signed by %.*s", STR_ARG(l->signed_by));
 	if (!l->made_again)
 		return;
 	if (l->rebuilt.identical)
@@ -127,12 +137,107 @@ static void put_document(const struct looking *l, const struct err *e)
 	put_str(&w, "fault", str_of(e->text));
 	if (l->opened)
 		put_found(&w, l);
+	put_str(&w, "signed_by", l->signed_by);
 	put_rebuilt(&w, l);
 	jw_object_end(&w);
 	output_document(&l->s->line.options, &text);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
+
+/* Does a text list exactly the bytes that were read of the archive? */
+static int lists_parts(struct looking *l, struct str sums, struct err *e)
+{
+	const struct release *r = &l->release;
+	struct table listed = {.arena = &l->s->arena};
+	bool good = sums_read(&listed, sums, NULL) == 0 && listed.n == r->parts.n;
+
+	for (size_t i = 0; good && i < r->parts.n; i++) {
+		union table_value *sum = table_get(&listed, str_of(path_base(r->parts.paths[i])));
+
+		good = sum && memcmp(sum->ptr, r->part_sha256[i], SHA256_LEN) == 0;
+	}
+	return good ? 0
+		    : err_set(e, ERR_INTEGRITY, "what is signed are not the sums of '%s'",
+			      r->parts.whole);
+}
+
+/* NAME.ENDING and the signature beside it; p is NULL where it is not there. */
+static int read_signed(struct looking *l, const char *ending, struct str *data,
+	struct str *signature, struct err *e)
+{
+	struct arena *a = &l->s->arena;
+	char *path = release_beside(a, &l->release, ending);
+	char *sig = arena_printf(a, "%s.sig", path);
+
+	*data = *signature = (struct str){0};
+	if (!path_exists(path))
+		return 0;
+	if (file_read(a, path, PAPER_MAX, data, e) < 0)
+		return -1;
+	if (path_exists(sig))
+		return file_read(a, sig, SIGNATURE_MAX, signature, e);
+	err_set(e, ERR_INTEGRITY, "'%s' is not signed: there is no '%s'", path, path_base(sig));
+	return err_advise(e, "bring it from where the release was made");
+}
+
+/* NAME.sha256, which tells of every byte of the archive, and the attestation where there is one. */
+static int check_signatures(struct looking *l, struct err *e)
+{
+	struct session *s = l->s;
+	struct str data, signature, by;
+	struct signer signer;
+
+	if (signer_open(s, s->line.options.signer, &signer, e) < 0 ||
+		read_signed(l, "sha256", &data, &signature, e) < 0)
+		return -1;
+	if (!data.p)
+		return err_set(e, ERR_INTEGRITY, "there is no '%s', which would be signed",
+			release_beside(&s->arena, &l->release, "sha256"));
+	if (signer_check(s, &signer, path_base(release_beside(&s->arena, &l->release, "sha256")),
+		    data, signature, &by, e) < 0 ||
+		lists_parts(l, data, e) < 0 ||
+		read_signed(l, "intoto.jsonl", &data, &signature, e) < 0)
+		return -1;
+	l->signed_by = by;
+	return data.p ? signer_check(s, &signer,
+				path_base(release_beside(&s->arena, &l->release, "intoto.jsonl")),
+				data, signature, &by, e)
+		      : 0;
+}
+
+static bool is_subject(const struct release *r, const struct attest_statement *st)
+{
+	for (size_t i = 0; i < r->parts.n; i++)
+		if (i >= st->n_subjects ||
+			memcmp(st->subjects[i].sha256, r->part_sha256[i], SHA256_LEN) != 0)
+			return false;
+	return st->n_subjects == r->parts.n;
+}
+
+/* An attestation of other bytes proves nothing. */
+static int check_attestation(struct looking *l, struct err *e)
+{
+	struct arena *a = &l->s->arena;
+	char *path = release_beside(a, &l->release, "intoto.jsonl");
+	struct attest_statement *v;
+	struct str text;
+	size_t n;
+
+	if (!path_exists(path))
+		return 0;
+	if (file_read(a, path, PAPER_MAX, &text, e) < 0 ||
+		attest_parse(a, text, path, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (!is_subject(&l->release, &v[i])) {
+			err_set(e, ERR_INTEGRITY, "'%s' is of another archive than '%s'", path,
+				l->release.parts.whole);
+			return err_advise(e, "bring the archive and its papers again from where "
+					     "they were made");
+		}
+	return 0;
+}
 
 static int look(struct looking *l, struct err *e)
 {
@@ -141,6 +246,10 @@ static int look(struct looking *l, struct err *e)
 	if (release_open(&l->s->arena, l->operand, &l->release, e) < 0)
 		return -1;
 	l->opened = true;
+	if ((o->rebuild || o->signer) && (session_open(l->s, e) < 0 || session_work(l->s, e) < 0))
+		return -1;
+	if ((o->signer && check_signatures(l, e) < 0) || check_attestation(l, e) < 0)
+		return -1;
 	if (archive_check(&l->s->arena, l->release.parts.whole, &l->found, e) < 0)
 		return -1;
 	l->checked = true;

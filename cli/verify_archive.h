@@ -17,7 +17,7 @@ struct rebuild_result {
 	struct str compressor_there, compressor_here;
 };
 /*
- * Makes the archive once more in the work folder, of what is inside.  ERR_INTEGRITY names the first
+ * Makes the archive once more in the work folder of the session, which is open, of what is inside.  ERR_INTEGRITY names the first
  * member that differs and how; ERR_FAIL where it does not say how it was made.
  */
 int verify_rebuild(struct session *s, const struct release *release,
