@@ -33,7 +33,8 @@ def bzip2(data):
     return subprocess.run(["bzip2", "-c"], input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
-def info_members(name, members=(), version="1.0", build="0", listing=None, link=None, index=None, no_listing=False):
+def info_members(name, members=(), version="1.0", build="0", listing=None, link=None, index=None, no_listing=False,
+                 about=None):
     """info/ of a package; by default its paths.json lists the files among members."""
     paths = []
     for m, data in members:
@@ -50,6 +51,8 @@ def info_members(name, members=(), version="1.0", build="0", listing=None, link=
         out.append(member("info/paths.json", text.encode()))
     if link:
         out.append(member("info/link.json", json.dumps(link).encode()))
+    if about is not None:
+        out.append(member("info/about.json", about))
     return out
 
 
