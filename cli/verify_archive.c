@@ -29,12 +29,18 @@ bool verify_is_archive(struct session *s, const char *operand)
 {
 	struct archive_parts parts;
 	enum pack_format format;
+	struct err e = {0};
 	struct stat st;
 
 	if (stat(operand, &st) == 0 && S_ISDIR(st.st_mode))
 		return false;
-	return archive_parts_find(&s->arena, operand, &parts, NULL) == 0 &&
-	       pack_format_of_path(parts.whole, &format) == 0;
+	if (archive_parts_find(&s->arena, operand, &parts, &e) < 0) {
+		bool damaged = e.code == ERR_INTEGRITY; /* a part between two is missing */
+
+		err_release(&e);
+		return damaged;
+	}
+	return pack_format_of_path(parts.whole, &format) == 0;
 }
 
 /* --- words ------------------------------------------------------------------------------------ */

@@ -111,7 +111,7 @@ static int say_difference(const struct rebuild *r, const struct difference *d, s
 	const char *whole = r->release->parts.whole;
 	struct str made_by = r->found->manifest.envbuild;
 
-	err_set(e, ERR_INTEGRITY, "'%.*s' in '%s' differs in %.*s%s", STR_ARG(d->path), whole,
+	err_set(e, ERR_INTEGRITY, "'%.*s' in '%s' differs: %.*s%s", STR_ARG(d->path), whole,
 		STR_ARG(d->how), d->n > 1 ? "; it is not the only one" : "");
 	if (!str_is(made_by, ENVBUILD_VERSION))
 		return err_advise(e,

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/table.h"
 #include "packer/archive_in.h"
+#include "packer/sums.h"
 
 #include <stdlib.h>
 
@@ -102,24 +103,24 @@ static struct str compare(
 	char one[SHA256_HEX + 1], other[SHA256_HEX + 1];
 
 	if (h->type != t->type)
-		return arena_strf(a, "its type: %s here, %s %s", type_name(h->type),
-			type_name(t->type), there);
+		return arena_strf(
+			a, "it is %s here, %s %s", type_name(h->type), type_name(t->type), there);
 	if (!str_eq(h->link, t->link))
-		return arena_strf(a, "its target: '%.*s' here, '%.*s' %s", STR_ARG(h->link),
+		return arena_strf(a, "it leads to '%.*s' here, '%.*s' %s", STR_ARG(h->link),
 			STR_ARG(t->link), there);
 	if (h->type == MEMBER_FILE && h->size != t->size)
-		return arena_strf(a, "its size: %llu bytes here, %llu %s",
-			(unsigned long long)h->size, (unsigned long long)t->size, there);
+		return arena_strf(a, "it has %llu bytes here, %llu %s", (unsigned long long)h->size,
+			(unsigned long long)t->size, there);
 	if (h->type == MEMBER_FILE && memcmp(x->sha256, y->sha256, SHA256_LEN) != 0) {
 		hex_encode(x->sha256, SHA256_LEN, one);
 		hex_encode(y->sha256, SHA256_LEN, other);
-		return arena_strf(a, "its content: sha256 %s here, %s %s", one, other, there);
+		return arena_strf(a, "its content has sha256 %s here, %s %s", one, other, there);
 	}
 	if (h->mode != t->mode)
-		return arena_strf(a, "its mode: %04o here, %04o %s", (unsigned)h->mode,
+		return arena_strf(a, "its mode is %04o here, %04o %s", (unsigned)h->mode,
 			(unsigned)t->mode, there);
 	if (time_of(h) != time_of(t))
-		return arena_strf(a, "its time: %lld here, %lld %s", (long long)time_of(h),
+		return arena_strf(a, "its time is %lld here, %lld %s", (long long)time_of(h),
 			(long long)time_of(t), there);
 	return (struct str){0};
 }
@@ -133,7 +134,8 @@ static const struct one_member *find(const struct members *in, struct str path)
 
 static void note(struct difference *out, struct str path, struct str how)
 {
-	if (out->same) {
+	/* The list of sums differs wherever anything does: that is no news. */
+	if (out->same || (str_is(out->path, SUMS_PATH) && out->n == 1)) {
 		out->path = path;
 		out->how = how;
 	}
@@ -160,7 +162,8 @@ static void compare_all(struct arena *a, const struct members *x, const struct m
 			note(out, y->v[i].head.path, arena_strf(a, "it is only %s", there));
 	for (size_t i = 0; out->same && i < x->n; i++)
 		if (i >= y->n || !str_eq(x->v[i].head.path, y->v[i].head.path))
-			note(out, x->v[i].head.path, STR("its place among the others"));
+			note(out, x->v[i].head.path,
+				arena_strf(a, "it has another place %s", there));
 	if (out->same && x->n != y->n)
 		note(out, y->v[x->n].head.path, arena_strf(a, "it is twice %s", there));
 }

@@ -12,7 +12,7 @@
 struct difference {
 	bool same;       /* the same members in the same order; nothing else is then set */
 	struct str path; /* of the first that differs */
-	struct str how;  /* "its content: sha256 ... here, ... there", a sentence's end */
+	struct str how;  /* "its mode is 0644 here, 0755 THERE" */
 	size_t n;        /* paths that differ in anything but their place */
 };
 
