@@ -112,7 +112,7 @@ const struct command commands[] = {
 		"Unpacks into DIR, which must be new or empty, and relocates the environment\n"
 		"for that path, or for the one given with --prefix.",
 		"envbuild unpack demo.tar.gz ./demo", 2, 2, false, unpack_options, command_unpack},
-	{"verify", "ARCHIVE|PREFIX", "is it as it was packed or installed?",
+	{"verify", "ARCHIVE|PREFIX", "is an archive or environment as it was made?",
 		"Holds every file of the archive against what it lists and what stands beside it,\n"
 		"with --rebuild against what its lock gives; or every file of the installed\n"
 		"environment against what its packages say.",

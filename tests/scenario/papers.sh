@@ -35,9 +35,8 @@ check "the list of parts is CycloneDX 1.5 and says what the channel says" "$tool
 said() {
   python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"
 }
-part='[c for c in d["components"] if c["name"] == "%s"][0]'
 of() {
-  said "$papers/sbom.cdx.json" "$(printf "$part" "$1")$2"
+  said "$papers/sbom.cdx.json" "[c for c in d['components'] if c['name'] == '$1'][0]$2"
 }
 same "an expression of SPDX" "$(of one '["licenses"]')" "[{'expression': 'MIT AND (Zlib OR BSD-3-Clause)'}]"
 same "with an exception" "$(of two '["licenses"]')" "[{'expression': 'Apache-2.0 WITH LLVM-exception'}]"
