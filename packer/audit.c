@@ -6,8 +6,10 @@
 #include "images/elf.h"
 #include "images/libc.h"
 
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /*
  * A file of a few bytes can name much: the same text again and again, or each end of one.  What real
@@ -116,7 +118,9 @@ static int read_binary(
 	struct auditing *au, const struct package *p, const struct package_file *f, struct err *e)
 {
 	CLEANUP_ARENA scratch = {0};
+	CLEANUP_FD fd = -1;
 	const char *path;
+	char magic[4];
 	struct elf elf;
 	struct str bytes;
 	int r;
@@ -124,8 +128,16 @@ static int read_binary(
 	if (f->type != PATH_FILE || f->size < 64 || is_of_sysroot(f->path))
 		return 0;
 	path = arena_printf(&scratch, "%s/%.*s", p->dir, STR_ARG(f->path));
-	if (interrupt_check(e) < 0 || file_map(path, &bytes, e) < 0)
+	if (interrupt_check(e) < 0)
 		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s'", path);
+	/* Most files are none; a look costs less than a mapping. */
+	if (pread(fd, magic, sizeof magic, 0) == sizeof magic && memcmp(magic, "\177ELF", 4) != 0)
+		return 0;
+	if (fd_map(fd, &bytes, e) < 0)
+		return err_wrap(e, "%s", path);
 	r = elf_read(&scratch, path, bytes, &elf, e);
 	if (r > 0 && elf_is_native(&elf))
 		r = take_binary(au, p->record, f->path, &elf, e);
