@@ -158,7 +158,7 @@ static int compare(struct rebuild *r, struct rebuild_result *out, struct err *e)
 static int make_and_compare(struct rebuild *r, struct rebuild_result *out, struct err *e)
 {
 	if (open_engine(r, e) < 0 || pack_build(&r->run, e) < 0 || pack_archive(&r->run, e) < 0)
-		return -1;
+		return err_wrap(e, "while making '%s' again", r->release->parts.whole);
 	return compare(r, out, e);
 }
 

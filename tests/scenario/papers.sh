@@ -85,6 +85,50 @@ same "has no result" "$(grep -c test-result site.intoto.jsonl)" 0
 rm -rf "$T/in" && mkdir "$T/in" && tar xf site.tar.gz -C "$T/in"
 check "and is well otherwise" "$tools/check_statements.py" site.intoto.jsonl "$T/in"
 
+# --- the target: what it lacks, and its image ------------------------------------------------------
+mkdir target && cat >target/environment.yml <<EOF2
+name: old
+channels: [file://$T/channel]
+dependencies: [binary]
+EOF2
+cat >target/site12.yml <<EOF2
+name: site12
+subdir: linux-64
+virtual-packages: [__glibc=2.12, __linux=2.6.32, __unix=0=0]
+libraries: {libc.so.6: [GLIBC_2.2.5]}
+EOF2
+old() {
+  rm -rf "$T/in"
+  "$ENVBUILD" pack --offline --no-test --attest target -t target/site12.yml "$@" && mkdir "$T/in" &&
+    tar xf old.tar.gz -C "$T/in"
+}
+export ENVBUILD_DATA=$T/data
+expect 0 "a binary that the target's hosts cannot load is packed" old --image /
+says "and warned of" "warning: audit: 'bin/program' of package 'binary-1.0-0' needs GLIBC_[0-9.]* of libc.so.6"
+same "and recorded" "$(said "$papers/audit.json" 'sorted({(x["package"], x["path"]) for x in d["errors"]})')" \
+  "[('binary-1.0-0', 'bin/program')]"
+dependency='[x for x in d["predicate"]["buildDefinition"]["resolvedDependencies"] if x["name"] == "image"][0]'
+image() {
+  head -n 1 old.intoto.jsonl >"$T/first" && said "$T/first" "$dependency$1"
+}
+same "a folder has no digest" "$(image '["annotations"], d.get("digest")')" "({'root': '/'}, None)"
+mkdir -p "$T/root/lib64" && cp "$(ldd /bin/true | sed -n 's/.*libc.so.6 => \([^ ]*\) .*/\1/p')" "$T/root/lib64/"
+check "import an image" "$ENVBUILD" image import -q site12 "$T/root"
+expect 0 "in an image" old
+digest=$("$ENVBUILD" image show site12 | sed -n 's/.*sha256:\([0-9a-f]*\).*/\1/p')
+same "its digest is told" "$(image '["digest"]')" "{'sha256': '$digest'}"
+check "the statement is well" "$tools/check_statements.py" old.intoto.jsonl "$T/in"
+expect 0 "made again in it" "$ENVBUILD" verify old.tar.gz --rebuild --offline
+export ENVBUILD_DATA=$T/nothing
+expect 2 "not without it" "$ENVBUILD" verify old.tar.gz --rebuild --offline
+says "the usual sentence" "target 'site12' has no image here"
+expect 0 "but in a root that is given" "$ENVBUILD" verify old.tar.gz --rebuild --offline --image /
+sed -i 's/binary/broken/' target/environment.yml && rm target/envbuild.lock
+expect 0 "a broken binary is packed as ever" old --image /
+says "and warned of" "warning: audit: .*broken.so"
+same "and recorded" "$(said "$papers/audit.json" 'd["fault"]')" "a binary file of a package cannot be read"
+check "without a path of this machine" sh -c '! grep -rq "$1" "$2"' sh "$T/cache" "$T/in"
+
 # --- signatures ------------------------------------------------------------------------------------
 # A socket's path has at most 107 bytes.
 GNUPGHOME=$(mktemp -d /tmp/gXXXX)

@@ -37,3 +37,7 @@ package('two', 'Apache-2.0 WITH LLVM-exception', ['three', 'one'], None, kind='t
 package('three', 'Some licence of "ours"', [], {'sha': '../../x', 'remote_url': 'file:///etc', 'flow_run_id': 7})
 package('four', 'gpl', ['three'], b'{"extra": [')
 package('moved', None, [], {}, text=b'prefix=' + PLACEHOLDER.encode() + b'\n')
+# A binary that old hosts cannot load, and what is none at all.
+with open('/bin/true', 'rb') as f:
+    channel.conda('binary', [member('bin/program', f.read(), mode=0o755)], index={'noarch': 'generic'})
+channel.conda('broken', [member('lib/broken.so', b'\177ELF\2\1\1' + b'\xff' * 120)], index={'noarch': 'generic'})
