@@ -86,7 +86,7 @@ static int audit(struct pack_run *run, struct str *out, struct err *e)
 
 /* --- the list of parts ------------------------------------------------------------------------ */
 
-static void sbom(struct pack_run *run, int64_t epoch, struct str *out)
+static int sbom(struct pack_run *run, int64_t epoch, struct str *out, struct err *e)
 {
 	struct arena *a = &run->s->arena;
 	const struct plan *plan = &run->plan;
@@ -105,8 +105,10 @@ static void sbom(struct pack_run *run, int64_t epoch, struct str *out)
 	for (size_t i = 0; i < plan->env.n_depends; i++)
 		if (matchspec_parse(a, plan->env.depends[i].text, &spec, NULL) == 0)
 			requested[r.n_requested++] = spec.name;
-	sbom_write(a, &r, &text);
+	if (sbom_write(a, &r, &text, e) < 0)
+		return -1;
 	*out = arena_str(a, buf_view(&text));
+	return 0;
 }
 
 int pack_papers(struct pack_run *run, int64_t epoch, struct pack_paper papers[PACK_PAPERS_MAX],
@@ -118,7 +120,8 @@ int pack_papers(struct pack_run *run, int64_t epoch, struct pack_paper papers[PA
 	if (audit(run, &p++->text, e) < 0)
 		return err_wrap(e, "while auditing");
 	p->name = "sbom.cdx.json";
-	sbom(run, epoch, &p++->text);
+	if (sbom(run, epoch, &p++->text, e) < 0)
+		return err_wrap(e, "while listing the parts");
 	*n = (size_t)(p - papers);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "base/http.h"
 #include "base/json.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
 enum { ABOUT_MAX = 16 << 20, WORD_MAX = 256, URL_MAX = 2048 };
@@ -72,18 +73,33 @@ int about_parse(struct arena *a, struct str text, struct about *out, struct err 
 	return rc;
 }
 
-void about_read(struct arena *a, const char *dir, struct about *out)
+/* 1 with the file's text, 0 where there is none. */
+static int read_text(struct arena *a, const char *dir, struct str *out, struct err *e)
 {
 	CLEANUP_FD folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP_FD info = openat(folder, "info", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP_FD info = -1;
 	struct stat st;
+
+	if (folder < 0)
+		return err_sys(e, "cannot open '%s'", dir);
+	info = openat(folder, "info", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (info < 0 || fstatat(info, "about.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+			       ? 0
+			       : err_sys(e, "cannot read '%s/info/about.json'", dir);
+	if (!S_ISREG(st.st_mode) || st.st_size > ABOUT_MAX)
+		return 0;
+	return file_read_at(a, info, "about.json", ABOUT_MAX, out, e) < 0 ? -1 : 1;
+}
+
+int about_read(struct arena *a, const char *dir, struct about *out, struct err *e)
+{
 	struct str text;
+	int rc;
 
 	*out = (struct about){0};
-	if (info < 0 || fstatat(info, "about.json", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		!S_ISREG(st.st_mode) ||
-		file_read_at(a, info, "about.json", ABOUT_MAX, &text, NULL) < 0)
-		return;
-	if (about_parse(a, text, out, NULL) < 0)
+	rc = read_text(a, dir, &text, e);
+	if (rc > 0 && about_parse(a, text, out, NULL) < 0)
 		*out = (struct about){0};
+	return rc < 0 ? -1 : 0;
 }

@@ -19,7 +19,10 @@ struct about {
  * the text is no JSON map.  Texts live in the arena.
  */
 int about_parse(struct arena *a, struct str text, struct about *out, struct err *e);
-/* Of the package extracted at dir.  One without it, or with one that cannot be read, says nothing. */
-void about_read(struct arena *a, const char *dir, struct about *out);
+/*
+ * Of the package extracted at dir.  One without it, or with one that is none, says nothing; that the
+ * disk does not give it is an error, since what is made of it must not depend on that.
+ */
+int about_read(struct arena *a, const char *dir, struct about *out, struct err *e);
 
 #endif

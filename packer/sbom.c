@@ -20,6 +20,7 @@ struct sbom {
 	const struct sbom_request *r;
 	struct arena *a;
 	struct json_out w;
+	struct about *about;   /* of each package */
 	struct str *refs;      /* purls of the packages */
 	struct str *pypi_refs; /* and of pip's */
 	struct table by_name;  /* conda's name -> its ref's place + 1 */
@@ -192,10 +193,9 @@ static void add_package(struct sbom *s, size_t i)
 {
 	const struct package *p = &s->r->packages[i];
 	const struct record *r = p->record;
+	const struct about *about = &s->about[i];
 	struct json_out *w = &s->w;
-	struct about about;
 
-	about_read(s->a, p->dir, &about);
 	begin_component(w, "library", s->refs[i], r->name, r->version);
 	jw_key(w, "hashes");
 	jw_array(w);
@@ -205,13 +205,13 @@ static void add_package(struct sbom *s, size_t i)
 	jw_array_end(w);
 	add_license(w, r->license);
 	key_str(w, "purl", s->refs[i]);
-	add_commit(w, about.sha, about.remote_url);
-	add_references(s, r->url, about.remote_url);
+	add_commit(w, about->sha, about->remote_url);
+	add_references(s, r->url, about->remote_url);
 	jw_key(w, "properties");
 	jw_array(w);
 	add_property(w, "envbuild:build", r->build);
 	add_property(w, "envbuild:file", r->fn);
-	add_property(w, "envbuild:flow_run_id", about.flow_run_id);
+	add_property(w, "envbuild:flow_run_id", about->flow_run_id);
 	add_property(w, "envbuild:subdir", r->subdir);
 	jw_array_end(w);
 	jw_object_end(w);
@@ -415,12 +415,17 @@ static struct str serial_of(struct arena *a, struct str text)
 		hex + 20);
 }
 
-void sbom_write(struct arena *a, const struct sbom_request *r, struct buf *to)
+int sbom_write(struct arena *a, const struct sbom_request *r, struct buf *to, struct err *e)
 {
 	struct sbom s = {.r = r, .a = a, .by_name.arena = a, .by_pypi.arena = a};
 	CLEANUP_BUF draft = {0};
 
+	s.about = arena_array(a, struct about, r->n_packages + 1);
+	for (size_t i = 0; i < r->n_packages; i++)
+		if (about_read(a, r->packages[i].dir, &s.about[i], e) < 0)
+			return -1;
 	name_components(&s);
 	write_document(&s, (struct str){0}, &draft);
 	write_document(&s, serial_of(a, buf_view(&draft)), to);
+	return 0;
 }

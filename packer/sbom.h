@@ -24,6 +24,7 @@ struct sbom_request {
 	int64_t epoch; /* seconds */
 };
 
-void sbom_write(struct arena *a, const struct sbom_request *r, struct buf *to);
+/* -1 where a package cannot be read. */
+int sbom_write(struct arena *a, const struct sbom_request *r, struct buf *to, struct err *e);
 
 #endif

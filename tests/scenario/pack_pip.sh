@@ -51,6 +51,10 @@ check "no build prefix is left" sh -c "! grep -rq /opt/envbuild/prefix '$T/moved
   --exclude-dir=envbuild"
 expect 0 "pack once more" "$ENVBUILD" pack --offline --test run-test.sh -o again.tar.gz
 check "the same bytes" cmp withpip.tar.gz again.tar.gz
+expect 0 "it can be made from what is in it" "$ENVBUILD" verify --rebuild --offline again.tar.gz
+says "with the same bytes" "made again from its lock: the same bytes"
+check "its list of parts has pip's" "$ROOT/tests/tools/check_sbom.py" "$T/moved"
+check "by name and version" grep -q '"purl": "pkg:pypi/greeting@1.0"' "$T/moved/conda-meta/envbuild/sbom.cdx.json"
 
 sed '/^  - pip$/d; /^    - -r/d; s/withpip/nopip/' environment.yml >nopip.yml
 expect 0 "a pip section without pip" "$ENVBUILD" pack --offline --no-test nopip.yml
