@@ -2,15 +2,14 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/http_easy.h"
 #include "base/http_file.h"
 #include "base/http_transfer.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -88,37 +87,15 @@ struct http *http_new(const struct http_options *options)
 	return h;
 }
 
-/*
- * libcurl without signals leaves SIGPIPE to us: a secure connection that the server has dropped
- * raises it.  It goes to the thread that writes, so it is blocked and taken back there.
- */
-static void block_sigpipe(sigset_t *pipe_only, sigset_t *old)
-{
-	sigemptyset(pipe_only);
-	sigaddset(pipe_only, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, pipe_only, old);
-}
-
-static void restore_sigpipe(const sigset_t *pipe_only, const sigset_t *old)
-{
-	struct timespec now = {0};
-
-	if (sigismember(old, SIGPIPE))
-		return;
-	while (sigtimedwait(pipe_only, NULL, &now) < 0 && errno == EINTR)
-		;
-	pthread_sigmask(SIG_SETMASK, old, NULL);
-}
-
 void http_free(struct http *h)
 {
-	sigset_t pipe_only, old;
+	struct sigpipe pipe;
 
 	if (!h)
 		return;
-	block_sigpipe(&pipe_only, &old); /* saying goodbye writes, too */
+	sigpipe_block(&pipe); /* saying goodbye writes, too */
 	curl_multi_cleanup(h->multi);
-	restore_sigpipe(&pipe_only, &old);
+	sigpipe_restore(&pipe);
 	arena_release(&h->arena);
 	free(h);
 }
@@ -511,16 +488,16 @@ static void release(struct fetch *f)
 
 int http_fetch(struct http *h, struct http_request *requests, size_t n, struct err *e)
 {
-	sigset_t pipe_only, old;
+	struct sigpipe pipe;
 	struct fetch f;
 	int rc;
 
 	prepare(&f, h, requests, n);
 	rc = read_files(&f, e);
-	block_sigpipe(&pipe_only, &old);
+	sigpipe_block(&pipe);
 	if (rc == 0)
 		rc = drive(&f, e);
 	release(&f);
-	restore_sigpipe(&pipe_only, &old);
+	sigpipe_restore(&pipe);
 	return rc;
 }

@@ -160,5 +160,7 @@ char *url_join(struct arena *a, const char *base, const char *rel);
  * not absolute.
  */
 char *url_resolve(struct arena *a, const char *base, struct str reference);
+/* Have both the same scheme, host and port, as they are written? */
+bool url_same_host(const char *a, const char *b);
 
 #endif

@@ -1,12 +1,12 @@
 #include "base/http_transfer.h"
 
 #include "base/buf.h"
+#include "base/http_easy.h"
 #include "base/http_range.h"
 #include "base/http_words.h"
 #include "base/log.h"
 
 #include <curl/curl.h>
-#include <fcntl.h>
 #include <stdlib.h>
 
 enum { MAX_REDIRECTS = 10, MAX_RETRY_AFTER_S = 60 };
@@ -225,12 +225,7 @@ void transfer_resume(struct transfer *t)
 
 static void add_header(struct transfer *t, const char *name, const char *value)
 {
-	CLEANUP_BUF b = {0};
-
-	if (!value || strpbrk(value, "\r\n"))
-		return;
-	buf_printf(&b, "%s: %s", name, value);
-	t->headers = curl_slist_append(t->headers, b.p);
+	http_easy_header(&t->headers, name, value);
 }
 
 static bool can_go_on(const struct transfer *t)
@@ -256,40 +251,13 @@ static void add_headers(struct transfer *t)
 	add_header(t, "If-Range", t->validator);
 }
 
-/* Programs that we start must not hold our connections. */
-static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+static void set_netrc(struct transfer *t)
 {
-	(void)ctx;
-	(void)purpose;
-	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
-}
-
-static void set_security(struct transfer *t)
-{
-	bool secure = strncasecmp(transfer_url(t), "https:", 6) == 0;
 	const char *netrc = getenv("NETRC");
-	CURL *c = t->easy;
 
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+	curl_easy_setopt(t->easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
 	if (netrc && *netrc)
-		curl_easy_setopt(c, CURLOPT_NETRC_FILE, netrc);
-	if (t->h->ca_file)
-		curl_easy_setopt(c, CURLOPT_CAINFO, t->h->ca_file);
-	if (secure)
-		curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
-}
-
-static void set_limits(struct transfer *t)
-{
-	CURL *c = t->easy;
-
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
-	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L << 10);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)t->h->options.connect_s);
+		curl_easy_setopt(t->easy, CURLOPT_NETRC_FILE, netrc);
 }
 
 /* Libcurl sends an Authorization to the first host alone (and port, and protocol). */
@@ -301,25 +269,6 @@ static void add_bearer(struct transfer *t, const struct auth *auth)
 		return;
 	buf_printf(&b, "Bearer %.*s", STR_ARG(auth->token));
 	add_header(t, "Authorization", b.p);
-}
-
-/* The longest beginning counts. */
-static void set_proxy(struct transfer *t)
-{
-	CLEANUP_ARENA scratch = {0};
-	struct str url = str_of(http_redact(&scratch, transfer_url(t)));
-	const struct proxy_rule *best = NULL;
-
-	for (size_t i = 0; i < t->h->proxies.n; i++) {
-		const struct proxy_rule *r = &t->h->proxies.v[i];
-
-		if (str_starts(url, r->beginning) && url.n > r->beginning.n &&
-			strchr(":/", url.p[r->beginning.n]) &&
-			(!best || r->beginning.n > best->beginning.n))
-			best = r;
-	}
-	if (best)
-		curl_easy_setopt(t->easy, CURLOPT_PROXY, best->proxy);
 }
 
 /* The URL with what is known of who we are there. */
@@ -355,7 +304,6 @@ void transfer_start(struct transfer *t)
 	curl_easy_setopt(c, CURLOPT_URL, url_with_credentials(t, &scratch));
 	curl_easy_setopt(c, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "envbuild/" ENVBUILD_VERSION);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
@@ -363,10 +311,10 @@ void transfer_start(struct transfer *t)
 	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_request);
 	curl_easy_setopt(c, CURLOPT_PREREQDATA, t);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->detail);
-	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, on_socket);
-	set_limits(t);
-	set_security(t);
-	set_proxy(t);
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
+	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
+	http_easy_prepare(t->h, c, transfer_url(t));
+	set_netrc(t);
 	curl_multi_add_handle(t->h->multi, c);
 }
 
@@ -383,11 +331,6 @@ void transfer_stop(struct transfer *t)
 
 /* --- its end ------------------------------------------------------------------------------- */
 
-static bool may_pass_status(long status)
-{
-	return status == 408 || status == 429 || (status >= 500 && status != 501);
-}
-
 /* Is there another place to ask that has not failed anybody? */
 static bool is_mirror_left(const struct transfer *t)
 {
@@ -396,23 +339,9 @@ static bool is_mirror_left(const struct transfer *t)
 
 static bool may_pass(const struct transfer *t, int rc)
 {
-	switch (rc) { /* a few of some hundred */
-	case CURLE_OPERATION_TIMEDOUT:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_RANGE_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-	case CURLE_SSL_CONNECT_ERROR:
-		return true;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_CONNECT:
+	if (rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_CONNECT)
 		return t->h->answered && !is_mirror_left(t);
-	default:
-		return false;
-	}
+	return http_may_pass(rc);
 }
 
 /* Seconds that the server asks us to wait, within reason. */
@@ -522,38 +451,16 @@ static int end_well(struct transfer *t, long status, struct err *e)
 static bool is_refusal(long status)
 {
 	return status >= 400 && status < 500 && status != 404 && status != 410 &&
-	       !may_pass_status(status);
-}
-
-/* Cuts "https://user:password@host:5000/path" to "https://" and "host:5000". */
-static struct str cut_host(const char *url, struct str *scheme)
-{
-	struct str rest = str_of(url);
-	ptrdiff_t at = str_find(rest, STR("://"));
-	size_t n = 0;
-
-	*scheme = str_sub(rest, 0, (size_t)(at < 0 ? 0 : at + 3));
-	rest = str_sub(rest, scheme->n, rest.n);
-	while (n < rest.n && !strchr("/?#", rest.p[n]))
-		n++;
-	rest = str_sub(rest, 0, n);
-	return str_sub(rest, (size_t)(str_rchr(rest, '@') + 1), rest.n);
-}
-
-static bool is_same(struct str a, struct str b)
-{
-	return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+	       !http_status_may_pass(status);
 }
 
 /* Did a redirect lead elsewhere?  Who asks there who we are is not who was asked. */
 static bool is_led_away(const struct transfer *t)
 {
-	struct str asked_scheme, scheme;
 	char *url = NULL;
 
 	curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &url);
-	return !url || !is_same(cut_host(transfer_url(t), &asked_scheme), cut_host(url, &scheme)) ||
-	       !is_same(asked_scheme, scheme);
+	return !url || !url_same_host(transfer_url(t), url);
 }
 
 static bool is_answer(const struct transfer *t, long status)
@@ -605,7 +512,7 @@ static int fail(struct transfer *t, int rc, long status, struct err *e)
 	if (rc == CURLE_OK)
 		return http_fail_status(url, status, t->attempts, e);
 	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os_error);
-	return http_fail_transfer(url, rc, os_error, t->detail, MAX_REDIRECTS, e);
+	return http_fail_transfer("fetch", url, rc, os_error, t->detail, MAX_REDIRECTS, e);
 }
 
 int transfer_end(struct transfer *t, int rc, struct err *e)
@@ -621,7 +528,7 @@ int transfer_end(struct transfer *t, int rc, struct err *e)
 		return end_well(t, 200, e);
 	if (rc == CURLE_OK && is_answer(t, status))
 		return end_well(t, answer_of(t, status), e);
-	if ((rc == CURLE_OK ? may_pass_status(status) : may_pass(t, rc)) && plan_retry(t))
+	if ((rc == CURLE_OK ? http_status_may_pass(status) : may_pass(t, rc)) && plan_retry(t))
 		return 0;
 	t->missing_here = rc == CURLE_OK && (status == 404 || status == 410);
 	t->missing |= t->missing_here;

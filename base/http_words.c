@@ -76,13 +76,36 @@ static void describe(int rc, long os_error, const char *detail, int max_redirect
 	}
 }
 
-int http_fail_transfer(const char *url, int rc, long os_error, const char *detail,
+bool http_status_may_pass(long status)
+{
+	return status == 408 || status == 429 || (status >= 500 && status != 501);
+}
+
+bool http_may_pass(int rc)
+{
+	switch (rc) { /* a few of some hundred */
+	case CURLE_OPERATION_TIMEDOUT:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RANGE_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+	case CURLE_SSL_CONNECT_ERROR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int http_fail_transfer(const char *verb, const char *url, int rc, long os_error, const char *detail,
 	int max_redirects, struct err *e)
 {
 	CLEANUP_BUF why = {0};
 
 	describe(rc, os_error, detail, max_redirects, &why);
-	err_set(e, ERR_NETWORK, "cannot fetch '%s': %s", url, why.p);
+	err_set(e, ERR_NETWORK, "cannot %s '%s': %s", verb, url, why.p);
 	if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE)
 		err_advise(e, "name a file with the right CA certificates in SSL_CERT_FILE");
 	return -1;

@@ -3,6 +3,8 @@
 
 #include "base/buf.h"
 
+#include <strings.h>
+
 static bool is_alnum(unsigned char c)
 {
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
@@ -179,4 +181,32 @@ struct str http_redact_text(struct arena *a, struct str text)
 	text = arena_str(a, buf_view(&b));
 	buf_release(&b);
 	return text;
+}
+
+/* Cuts "https://user:password@host:5000/path" to "https://" and "host:5000". */
+static struct str cut_host(const char *url, struct str *scheme)
+{
+	struct str rest = str_of(url);
+	ptrdiff_t at = str_find(rest, STR("://"));
+	size_t n = 0;
+
+	*scheme = str_sub(rest, 0, (size_t)(at < 0 ? 0 : at + 3));
+	rest = str_sub(rest, scheme->n, rest.n);
+	while (n < rest.n && !strchr("/?#", rest.p[n]))
+		n++;
+	rest = str_sub(rest, 0, n);
+	return str_sub(rest, (size_t)(str_rchr(rest, '@') + 1), rest.n);
+}
+
+static bool is_same(struct str a, struct str b)
+{
+	return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+}
+
+bool url_same_host(const char *a, const char *b)
+{
+	struct str scheme_a, scheme_b;
+	struct str host_a = cut_host(a, &scheme_a), host_b = cut_host(b, &scheme_b);
+
+	return is_same(host_a, host_b) && is_same(scheme_a, scheme_b);
 }
