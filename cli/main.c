@@ -50,6 +50,9 @@ static const enum option_id check_options[] = {
 static const enum option_id vault_options[] = {OPT_TARGET, OPT_CHANNEL, OPT_CHANNEL_ALIAS,
 	OPT_CONDARC, OPT_MIRROR, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP,
 	OPT_NONE};
+static const enum option_id publish_options[] = {OPT_TAG, OPT_TO, OPT_OVERWRITE, OPT_UNTESTED,
+	OPT_KEEP, OPT_NOTES, OPT_PREVIOUS, OPT_COMMIT, OPT_PRERELEASE, OPT_DRY_RUN, OPT_JSON,
+	OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id export_options[] = {
 	OPT_EXPORT_FORMAT, OPT_TARGET, OPT_OUTPUT, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id diff_options[] = {OPT_DIFF_FORMAT, OPT_TARGET, OPT_OUTPUT, OPT_JSON,
@@ -125,6 +128,12 @@ const struct command commands[] = {
 		"the link goes back. No network is used.",
 		"envbuild deploy demo.tar.gz /opt/demo --version 1.2 --ticket OPS-7", 1, 2, false,
 		deploy_options, command_deploy},
+	{"publish", "ARCHIVE...", "put archives under a release tag",
+		"Makes the archives, with their sums and papers, the release TAG of a repository\n"
+		"on GitHub, Gitea or Forgejo, or the folder DIR/TAG. What was not tested is\n"
+		"refused; what is published already is not done twice and not overwritten.",
+		"envbuild publish demo.tar.gz --tag v1.2 --to github:me/demo", 1, SIZE_MAX, false,
+		publish_options, command_publish},
 	{"vault", "LOCK DIR", "keep all packages of a lock in a folder",
 		"Puts every package and wheel of the lock into DIR, an indexed channel from\n"
 		"which pack and install work without a network (--offline --vault DIR).",

@@ -27,6 +27,8 @@ struct options {
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
 		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards,
 		plain_http, unite, script, rollback, untested;
+	const char *tag, *to, *notes, *previous, *commit; /* publish */
+	bool overwrite, prerelease;
 	const char *gpu;
 	struct text_list exclude, include, rename, add, drop;
 	const char *pre_pack;
@@ -109,6 +111,13 @@ enum option_id {
 	OPT_QUOTA,
 	OPT_MAX_PROCESSES,
 	OPT_GPU,
+	OPT_TAG,
+	OPT_TO,
+	OPT_OVERWRITE,
+	OPT_NOTES,
+	OPT_PREVIOUS,
+	OPT_COMMIT,
+	OPT_PRERELEASE,
 	OPT_JOBS,
 	OPT_OFFLINE,
 	OPT_JSON,

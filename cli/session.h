@@ -60,6 +60,7 @@ int command_verify(struct session *s, struct err *e);
 int command_diff(struct session *s, struct err *e);
 int command_export(struct session *s, struct err *e);
 int command_why(struct session *s, struct err *e);
+int command_publish(struct session *s, struct err *e);
 int command_vault(struct session *s, struct err *e);
 int command_deploy(struct session *s, struct err *e);
 int command_image_import(struct session *s, struct err *e);
