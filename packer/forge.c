@@ -161,6 +161,22 @@ int forge_open(struct arena *a, const char *to, struct http *http, struct forge 
 	return 0;
 }
 
+int forge_check_sizes(const struct forge_ops *ops, const struct publish_set *set, struct err *e)
+{
+	char size[24];
+
+	for (size_t i = 0; ops->max_asset && i < set->n_assets; i++) {
+		const struct asset *asset = &set->assets[i];
+
+		if (asset->size <= ops->max_asset)
+			continue;
+		err_set(e, ERR_USAGE, "'%s' has %s; %s takes files under 2 GiB", asset->name,
+			format_bytes(asset->size, size), ops->name);
+		return err_advise(e, "pack --split 1500M makes smaller ones");
+	}
+	return 0;
+}
+
 /* --- requests --------------------------------------------------------------------------------------- */
 
 char *forge_url(const struct forge *f, const char *fmt, ...)

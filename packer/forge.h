@@ -77,6 +77,9 @@ extern const struct forge_ops forge_github, forge_gitea;
 int forge_open(
 	struct arena *a, const char *to, struct http *http, struct forge *out, struct err *e);
 
+/* ERR_USAGE: a file is larger than the forge takes. */
+int forge_check_sizes(const struct forge_ops *ops, const struct publish_set *set, struct err *e);
+
 /* --- requests ---------------------------------------------------------------------------------- */
 
 /*

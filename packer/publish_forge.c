@@ -41,23 +41,6 @@ struct forge_publish {
 
 /* --- the release ------------------------------------------------------------------------------- */
 
-static int check_sizes(const struct forge_publish *p, struct err *e)
-{
-	const uint64_t max = p->forge.ops->max_asset;
-	char size[24];
-
-	for (size_t i = 0; max && i < p->set->n_assets; i++) {
-		const struct asset *asset = &p->set->assets[i];
-
-		if (asset->size <= max)
-			continue;
-		err_set(e, ERR_USAGE, "'%s' has %s; %s takes files under 2 GiB", asset->name,
-			format_bytes(asset->size, size), p->forge.ops->name);
-		return err_advise(e, "pack --split 1500M makes smaller ones");
-	}
-	return 0;
-}
-
 static int check_commit(const struct forge_publish *p, struct err *e)
 {
 	const char *commit = p->set->request->commit;
@@ -557,7 +540,7 @@ static int prepare(struct forge_publish *p, struct err *e)
 	const struct publish_request *r = p->set->request;
 
 	if (forge_open(p->arena, r->to, r->http, &p->forge, e) < 0 || check_commit(p, e) < 0 ||
-		check_sizes(p, e) < 0)
+		forge_check_sizes(p->forge.ops, p->set, e) < 0)
 		return -1;
 	if (r->commit && r->overwrite && !p->forge.ops->move_tag) {
 		err_set(e, ERR_USAGE, "%s has no way to move a tag", p->forge.ops->name);

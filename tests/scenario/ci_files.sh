@@ -20,7 +20,7 @@ action() { PATH=$T/bin:$PATH python3 "$ROOT/tests/tools/run_action.py" "$T/actio
 # --- the older action's variables ---
 export ENVIRONMENT_NAME=demo ENVIRONMENT_FILE_PATH=environment.yml TEST_FILE=run-test.sh
 expect 0 "with the older action's variables" action
-same "its output" "$(cat "$T/out" | tail -2)" "archive=$T/work/demo.tar.gz
+same "its output" "$(tail -2 "$T/out")" "archive=$T/work/demo.tar.gz
 sha256=$(sha256sum demo.tar.gz | cut -c 1-64)"
 check "which is an archive" sh -c 'mkdir x && tar xf demo.tar.gz -C x && x/bin/alpha'
 check "that was tested" grep -q '"tested": true' demo.run.json
@@ -89,7 +89,7 @@ for file in "$ROOT"/examples/ci/*.yml; do
     "$ENVBUILD" "$command" --help >"$T/help"
     for word in $rest; do
       case $word in
-      -*) grep -q -e "^  *\(-[a-z], \)*$word[ ,]" "$T/help" || fail "$name: $command has $word" ;;
+      -*) grep -q -e "^  *\(-[a-z], \)*${word}[ ,]" "$T/help" || fail "$name: $command has $word" ;;
       esac
     done
     ok "$name: $command $rest"

@@ -30,7 +30,7 @@ expect 2 "two of one name" publish v1/demo.tar.gz v2/demo.tar.gz --tag v1 --to p
 cp -r parts gap && rm gap/demo.tar.gz.01
 expect 5 "parts with a gap" publish gap/demo.tar.gz --tag v1 --to pub
 for tag in '' . .. a/b .x -x latest index.json 'a b' a..b 'x.lock' a/../b "$(printf 'a\033b')" '@{' 'a~1' '*'; do
-  expect 2 "the tag '$(printf %s "$tag" | tr '\033' ?)'" publish v1/demo.tar.gz --to pub "--tag=$tag"
+  expect 2 "the tag '$(printf %s "$tag" | tr '\033' '?')'" publish v1/demo.tar.gz --to pub "--tag=$tag"
 done
 expect 2 "--keep without a folder" publish v1/demo.tar.gz --tag v1 --to github:a/b --keep 1
 expect 2 "no --to" publish v1/demo.tar.gz --tag v1
@@ -108,7 +108,6 @@ same "each has its section once" "$(grep -c '^<!-- envbuild: \(demo\|other\) -->
 expect 0 "parts under a tag" publish parts/demo.tar.gz.00 --tag nightly --to pub --prerelease
 check "they join to the whole" sh -c 'cat pub/nightly/demo.tar.gz.* | cmp - v1/demo.tar.gz'
 same "latest stays for a prerelease" "$(readlink pub/latest)" v2
-inode=$(stat -c %i pub/nightly/demo.run.json)
 expect 0 "--overwrite by the whole" publish v2/demo.tar.gz --tag nightly --to pub --prerelease --overwrite
 check "parts are gone" sh -c '! ls pub/nightly | grep "gz\."'
 check "the whole is there" cmp v2/demo.tar.gz pub/nightly/demo.tar.gz

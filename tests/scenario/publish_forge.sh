@@ -38,15 +38,13 @@ END
 }
 want() { # want TAG DIR: the line for a good release
   printf '%s public' "$1"
-  (cd "$2" && tar xOf demo.tar.gz conda-meta/envbuild/envbuild.lock >demo.lock 2>/dev/null ||
-    cat demo.tar.gz.* | tar xzO conda-meta/envbuild/envbuild.lock >demo.lock
+  (cd "$2" || exit
+    cat demo.tar.gz* | tar xzO conda-meta/envbuild/envbuild.lock >demo.lock
     for f in $(ls demo.* | LC_ALL=C sort); do printf ' %s:%s' "$f" "$(sha256sum "$f" | cut -c 1-8)"; done)
   echo
 }
-body() { python3 -c 'import json,sys; print([r["body"] for r in json.load(open(sys.argv[1]))[sys.argv[2]]["releases"] if r["tag_name"] == sys.argv[3]][0])' port.state "$1" "$2"; }
 fresh() { # all releases of the repository are gone
-  local repo
-  for repo in "$@"; do rm -f port.faults; done
+  rm -f port.faults
   python3 - "$at" "$@" <<'END'
 import sys, urllib.request
 for what in sys.argv[2:]:
