@@ -298,8 +298,10 @@ static int follow(struct sender *r, struct err *e)
 	away = !url_same_host(r->url, to);
 	if (strncasecmp(r->url, "https:", 6) == 0 && strncasecmp(to, "https:", 6) != 0)
 		return fail_redirect(r, to, "from https to http", e);
-	if (away && strcmp(r->s->method, "GET") != 0)
-		return fail_redirect(r, to, "another host, to which nothing is sent", e);
+	if (away && strcmp(r->s->method, "GET") != 0) {
+		fail_redirect(r, to, "elsewhere, where nothing is sent", e);
+		return err_advise(e, "if that is right, give that address itself");
+	}
 	r->away |= away;
 	r->url = to;
 	r->name = http_redact(r->arena, to);

@@ -90,7 +90,7 @@ static void document(const struct options *o, const struct publish_result *r)
 
 static int check_options(const struct options *o, struct err *e)
 {
-	if (!o->tag || !o->to) {
+	if (!o->tag || !o->to || !*o->to) {
 		err_set(e, ERR_USAGE, "--%s is missing", o->tag ? "to" : "tag");
 		return err_advise(e, "see 'envbuild publish --help'");
 	}

@@ -49,6 +49,25 @@ static char *bare_host(struct arena *a, const char *url)
 	return arena_cstr(a, host);
 }
 
+static struct str without_slashes(struct str s)
+{
+	while (s.n && s.p[s.n - 1] == '/')
+		s.n--;
+	return s;
+}
+
+/* Actions of Gitea set the variable, too: to their own API, to which GitHub's token must not go. */
+static int check_api(const char *api, struct err *e)
+{
+	CLEANUP_ARENA scratch = {0};
+
+	if (!api || !str_ends(without_slashes(str_of(api)), STR("/api/v1")))
+		return 0;
+	err_set(e, ERR_USAGE, "GITHUB_API_URL is '%s', which is no API of GitHub",
+		http_redact(&scratch, api));
+	return err_advise(e, "unset it, or publish to gitea:URL/OWNER/REPO");
+}
+
 static int fail_place(const char *to, struct err *e)
 {
 	CLEANUP_ARENA scratch = {0};
@@ -77,13 +96,6 @@ static int cut_repo(struct forge *f, struct str *rest)
 	f->owner = arena_cstr(f->arena, owner);
 	f->repo = arena_cstr(f->arena, repo);
 	return 0;
-}
-
-static struct str without_slashes(struct str s)
-{
-	while (s.n && s.p[s.n - 1] == '/')
-		s.n--;
-	return s;
 }
 
 static int parse_place(struct forge *f, const char *to)
@@ -153,7 +165,8 @@ int forge_open(struct arena *a, const char *to, struct http *http, struct forge 
 	*out = (struct forge){.arena = a, .http = http};
 	if (parse_place(out, to) < 0)
 		return fail_place(to, e);
-	if (find_token(out, e) < 0)
+	if ((out->ops == &forge_github && check_api(getenv("GITHUB_API_URL"), e) < 0) ||
+		find_token(out, e) < 0)
 		return -1;
 	if (out->token && strncmp(out->api, "http:", 5) == 0 &&
 		!is_loopback(bare_host(a, out->api)))
@@ -343,6 +356,14 @@ int forge_download(struct forge *f, const struct forge_release *r, const struct 
 
 /* --- making and changing ------------------------------------------------------------------------------ */
 
+static void say_text(struct json_out *w, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	jw_key(w, key);
+	jw_cstr(w, value);
+}
+
 static void say_flag(struct json_out *w, const char *key, bool say, bool value)
 {
 	if (!say)
@@ -356,16 +377,9 @@ static void write_change(const struct forge_change *c, struct buf *to)
 	struct json_out w = {.to = to};
 
 	jw_object(&w);
-	if (c->tag) {
-		jw_key(&w, "tag_name");
-		jw_cstr(&w, c->tag);
-		jw_key(&w, "name");
-		jw_cstr(&w, c->tag);
-	}
-	if (c->commit) {
-		jw_key(&w, "target_commitish");
-		jw_cstr(&w, c->commit);
-	}
+	say_text(&w, "tag_name", c->tag);
+	say_text(&w, "name", c->title);
+	say_text(&w, "target_commitish", c->commit);
 	if (c->say_body) {
 		jw_key(&w, "body");
 		jw_str(&w, c->body.n ? c->body : STR(""));

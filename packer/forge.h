@@ -111,7 +111,7 @@ int forge_download(struct forge *f, const struct forge_release *r, const struct 
 	uint64_t max, struct str *out, struct err *e);
 
 struct forge_change {
-	const char *tag, *commit; /* NULL: not said */
+	const char *tag, *title, *commit; /* NULL: not said */
 	struct str body;
 	bool draft, prerelease;
 	bool say_body, say_draft, say_prerelease;

@@ -276,42 +276,55 @@ static void describe(struct dir_publish *p)
 
 /* --- notes -------------------------------------------------------------------------------------- */
 
-/* The newest release before this one, or the one that was asked for; NULL: none. */
-static int find_previous(struct dir_publish *p, const struct dir_release **out, struct err *e)
-{
-	const char *asked = p->set->request->previous;
-
-	*out = NULL;
-	if (asked && strcmp(asked, "none") == 0)
-		return 0;
-	if (asked) {
-		*out = dir_index_find(&p->index, str_of(asked));
-		return *out ? 0 : err_set(e, ERR_USAGE, "no release '%s' in '%s'", asked, p->dir);
-	}
-	for (size_t i = 0; i < p->index.releases.n && !*out; i++) {
-		const struct dir_release *r = &p->index.releases.v[i];
-
-		if (r != p->old && (!p->old || r->published < p->old->published))
-			*out = r;
-	}
-	return 0;
-}
-
-static int read_lock(struct dir_publish *p, const struct dir_release *r, size_t i, struct str *out,
-	struct err *e)
+static const struct dir_file *find_lock(
+	const struct dir_publish *p, const struct dir_release *r, size_t i)
 {
 	const struct dir_file *found = dir_release_find(r, str_of(p->set->archives[i].lock));
-	struct arena *a = p->arena;
 
 	for (size_t k = 0; !found && k < r->files.n; k++)
 		if (publish_is_earlier_lock(p->set, i, r->files.v[k].name))
 			found = &r->files.v[k];
-	if (!found)
+	return found;
+}
+
+/* Of the releases before this one, or it is the one that was asked for. */
+static bool may_be_previous(const struct dir_publish *p, const struct dir_release *r)
+{
+	const char *asked = p->set->request->previous;
+
+	if (asked)
+		return str_is(r->tag, asked);
+	return r != p->old && (!p->old || r->published < p->old->published) &&
+	       (!r->prerelease || p->new.prerelease);
+}
+
+static int read_lock(struct dir_publish *p, const struct dir_release *r,
+	const struct dir_file *lock, struct earlier_lock *out, struct err *e)
+{
+	struct arena *a = p->arena;
+
+	out->tag = p->out->previous = arena_cstr(a, r->tag);
+	return file_read(a, path_join(a, path_join(a, p->dir, out->tag), arena_cstr(a, lock->name)),
+		(size_t)lock->size + 1, &out->text, e);
+}
+
+static int find_earlier(struct dir_publish *p, size_t i, struct earlier_lock *out, struct err *e)
+{
+	const char *asked = p->set->request->previous;
+
+	if (asked && strcmp(asked, "none") == 0)
 		return 0;
-	return file_read(a,
-		path_join(
-			a, path_join(a, p->dir, arena_cstr(a, r->tag)), arena_cstr(a, found->name)),
-		(size_t)found->size + 1, out, e);
+	for (size_t k = 0; k < p->index.releases.n; k++) {
+		const struct dir_release *r = &p->index.releases.v[k];
+		const struct dir_file *lock = may_be_previous(p, r) ? find_lock(p, r, i) : NULL;
+
+		if (lock)
+			return read_lock(p, r, lock, out, e);
+	}
+	if (asked)
+		return err_set(e, ERR_USAGE, "no release '%s' with a '%s' in '%s'", asked,
+			p->set->archives[i].lock, p->dir);
+	return 0;
 }
 
 static int make_notes(struct dir_publish *p, struct err *e)
@@ -319,15 +332,10 @@ static int make_notes(struct dir_publish *p, struct err *e)
 	struct arena *a = p->arena;
 	struct earlier_lock *earlier = arena_array(a, struct earlier_lock, p->set->n_archives + 1);
 	char *path = path_join(a, p->path, "notes.md");
-	const struct dir_release *previous;
 
-	if (find_previous(p, &previous, e) < 0)
-		return -1;
-	for (size_t i = 0; previous && i < p->set->n_archives; i++) {
-		earlier[i].tag = p->out->previous = arena_cstr(a, previous->tag);
-		if (read_lock(p, previous, i, &earlier[i].text, e) < 0)
+	for (size_t i = 0; i < p->set->n_archives; i++)
+		if (find_earlier(p, i, &earlier[i], e) < 0)
 			return -1;
-	}
 	if (p->old && path_exists(path) && file_read(a, path, NOTES_FILE_MAX, &p->old_notes, e) < 0)
 		return -1;
 	if (publish_notes(p->set, p->old_notes, earlier, &p->out->notes, e) < 0)

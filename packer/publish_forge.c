@@ -308,6 +308,7 @@ static int make_release(struct forge_publish *p, struct err *e)
 {
 	const struct publish_request *r = p->set->request;
 	const struct forge_change c = {.tag = r->tag,
+		.title = r->tag,
 		.commit = r->commit,
 		.body = p->out->notes,
 		.draft = true,
@@ -491,8 +492,8 @@ static int make_public(struct forge_publish *p, struct err *e)
 		.commit = p->release.draft ? r->commit : NULL,
 		.say_body = notes_differ,
 		.say_draft = p->release.draft,
-		.prerelease = r->prerelease,
-		.say_prerelease = p->release.draft};
+		.prerelease = true,
+		.say_prerelease = p->release.draft && r->prerelease};
 
 	if (!notes_differ && !p->release.draft)
 		return 0;

@@ -34,6 +34,7 @@ for tag in '' . .. a/b .x -x latest index.json 'a b' a..b 'x.lock' a/../b "$(pri
 done
 expect 2 "--keep without a folder" publish v1/demo.tar.gz --tag v1 --to github:a/b --keep 1
 expect 2 "no --to" publish v1/demo.tar.gz --tag v1
+expect 2 "an empty --to" publish v1/demo.tar.gz --tag v1 --to ''
 expect 0 "--dry-run" publish v1/demo.tar.gz --tag v1 --to pub --dry-run
 says "says what it would do" 'demo.tar.gz: would be added'
 check "nothing has appeared so far" test ! -e pub

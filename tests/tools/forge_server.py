@@ -2,19 +2,20 @@
 """forge_server.py FILE: the releases of GitHub and of Gitea, as their documents have them, until killed.
 
 Writes its port on 127.0.0.1 to FILE, and one line "METHOD PATH HOST AUTHORIZATION STATUS" per request to
-FILE.log.  What it keeps it writes to FILE.state (JSON) after every change.
+FILE.log.  What it keeps it writes to FILE.state (JSON) after every change, and for me/demo a line for each
+release to FILE.github and FILE.gitea: "TAG draft|public NAME:SUM...", in order of names, SUM eight digits.
 
 /api/v3, /api/uploads     GitHub's, version 2022-11-28; the token is gh-s3cret (ro-s3cret may only read)
 /gitea/api/v1, /gitea     Gitea's; the token is gt-s3cret
 /storage/ID?sig=X         where GitHub's downloads lead, on the host "localhost": no token may come there
 
-POST /reset?repo=KIND+NAME empties a repository.
 Repositories: me/demo, me/other; me/old is a name of me/demo (307); me/away leads to another host (307);
 me/liar (GitHub) wants its uploads at another host; me/small (Gitea) takes 1000 bytes at most; of me/mute nothing is ever said.
 A request that the documents do not allow is refused.
 
 FILE.nodigest             GitHub's assets have no digest while it is there
 FILE.small                pages have two entries while it is there
+FILE.reset                where it appears, me/demo is emptied, and it goes
 FILE.faults               lines "TIMES METHOD REGEX ACTION", each for the first TIMES requests that match:
     status CODE [NAME=VALUE]...   answered so, headers with it (NAME=@S: the date in S seconds)
     drop BYTES                    hangs up after so many bytes of the body; GitHub keeps a "starter" asset
@@ -69,6 +70,21 @@ class State:
         with open(self.path + '.new', 'w') as f:
             json.dump({'%s %s' % k: v for k, v in self.repos.items()}, f, indent=1)
         os.rename(self.path + '.new', self.path)
+        for kind in TOKENS:
+            with open(self.path[:-len('state')] + kind, 'w') as f:
+                for release in self.repos[kind, 'me/demo']['releases']:
+                    f.write('%s\n' % ' '.join(
+                        [release['tag_name'], 'draft' if release['draft'] else 'public'] +
+                        sorted(self.line(a) for a in release['assets'])))
+
+    @staticmethod
+    def line(asset):
+        mark = '' if asset['state'] == 'uploaded' else ':starter'
+        return '%s:%s%s' % (asset['name'], (asset['digest'] or 'sha256:none')[7:15], mark)
+
+    def reset(self):
+        for kind in TOKENS:
+            self.repos[kind, 'me/demo'] = {'releases': [], 'tags': {}}
 
 
 class Faults:
@@ -178,8 +194,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.body = self.read_body()
             self.lose = fault and fault[0] == 'lost'
             with LOCK:
+                if os.path.exists(self.server.reset):
+                    self.server.state.reset()
+                    os.unlink(self.server.reset)
                 self.route(url.path)
-                self.server.state.save()
         except Refused as e:
             self.send(e.status, dict(e.body, documentation_url='https://docs.example/rest'))
         except Done:
@@ -216,17 +234,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.server.state.save()
 
     def answer(self, status, value=None, **headers):
+        self.server.state.save()
         if self.lose:
-            self.server.state.save()
             self.hang_up()
         self.send(status, value, **headers)
 
     # --- what both have ---
     def route(self, path):
-        if path == '/reset' and self.command == 'POST':
-            self.server.state.repos[tuple(self.query['repo'].split(' '))] = {
-                'releases': [], 'tags': {}}
-            return self.send(204)
         if path.startswith('/storage/'):
             check('Authorization' not in self.headers, 400, 'Only one auth mechanism allowed')
             check(self.query.get('sig') == 'sig-s3cret', 403, 'Signature does not match')
@@ -469,4 +483,4 @@ ROUTES = {
 
 serve(Handler, sys.argv[1], state=State(sys.argv[1] + '.state'),
       faults=Faults(sys.argv[1] + '.faults'), nodigest=sys.argv[1] + '.nodigest',
-      small=sys.argv[1] + '.small')
+      small=sys.argv[1] + '.small', reset=sys.argv[1] + '.reset')
