@@ -101,7 +101,9 @@ static int clear_away(struct dir_publish *p, struct err *e)
 		struct str name = str_of(entry->d_name);
 		char *path = path_join(p->arena, p->dir, entry->d_name);
 
-		if (str_starts(name, STR(STAGE_START)) && is_abandoned(p, path))
+		if ((str_starts(name, STR(STAGE_START)) || (str_starts(name, STR(".index.json.")) &&
+								   str_ends(name, STR(".tmp")))) &&
+			is_abandoned(p, path))
 			rc = dir_remove(path, e);
 		else if (str_starts(name, STR(OLD_START)) && is_abandoned(p, path))
 			rc = restore_old(p, entry->d_name, e);

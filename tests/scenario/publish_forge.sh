@@ -17,6 +17,8 @@ at=http://127.0.0.1:$(cat port)
 export GITHUB_API_URL=$at/api/v3
 GITHUB_TOKEN=gh-s3cret ENVBUILD_NET_TIMEOUT=1 "$ENVBUILD" publish v1/demo.tar.gz --tag v1 --to github:me/mute 2>mute &
 mute=$!
+GITHUB_TOKEN=gh-s3cret "$ENVBUILD" publish v1/demo.tar.gz --tag v1 --to github:me/mute 2>asked_to_end &
+asked=$!
 
 publish() { # all that is said is kept
   "$ENVBUILD" publish -vv "$@" >said 2>&1
@@ -218,6 +220,9 @@ says "but git's" "git push -f origin $sha:refs/tags/v1"
 expect 2 "Gitea: a password in the URL" publish v1/demo.tar.gz --tag v1 --to "gitea:http://me:pw-s3cret@127.0.0.1/me/demo"
 
 # --- a server that stalls ---
+kill -TERM $asked
+wait $asked
+same "asked to end it ends" "$?" 143
 wait "$mute"
 same "a server that says nothing" "$?" 4
 says "is not waited for" "cannot read the release: cannot fetch '.*/me/mute/releases/tags/v1': timed out" mute
