@@ -56,8 +56,7 @@ static ssize_t from_file(struct sender *r, char *to, size_t n, uint64_t at)
 	ssize_t got;
 
 	do
-		got = pread(r->s->body.fd, to, left < n ? (size_t)left : n,
-			(off_t)(r->s->body.from + at));
+		got = pread(r->s->body.fd, to, left < n ? (size_t)left : n, (off_t)at);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		err_sys(&r->err, "cannot read the file that is sent");

@@ -36,8 +36,8 @@ struct http_sending {
 	bool has_body;
 	struct {
 		struct str before; /* what stands before the file and behind it: a form's frame */
-		int fd;            /* counts where size is not 0; stays the caller's */
-		uint64_t from, size;
+		int fd;            /* its first `size` bytes; stays the caller's */
+		uint64_t size;
 		struct str after;
 	} body;
 	bool once;

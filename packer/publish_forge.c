@@ -395,6 +395,8 @@ static int upload_once(struct forge_publish *p, const struct asset *asset, struc
 		return 1;
 	if (rc == 0 && (s.status == 429 || (!s.may_pass && !f->ops->is_there(s.status, s.answer))))
 		return forge_fail(f, &s, arena_printf(p->arena, "upload '%s'", asset->name), e);
+	if (rc < 0)
+		err_wrap(&why, "cannot upload '%s'", asset->name);
 	if (rc < 0 && !s.may_pass)
 		return err_move(e, &why);
 	log_debug("'%s' is not up yet: %s", asset->name, why.text ? why.text : "the server failed");

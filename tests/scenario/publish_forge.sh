@@ -17,6 +17,9 @@ at=http://127.0.0.1:$(cat port)
 export GITHUB_API_URL=$at/api/v3
 GITHUB_TOKEN=gh-s3cret ENVBUILD_NET_TIMEOUT=1 "$ENVBUILD" publish v1/demo.tar.gz --tag v1 --to github:me/mute 2>mute &
 mute=$!
+cp -r v1 large && truncate -s 32M large/demo.test.log
+GITHUB_TOKEN=gh-s3cret ENVBUILD_NET_TIMEOUT=1 "$ENVBUILD" publish large/demo.tar.gz --tag v1 --to github:me/slow 2>slow &
+slow=$!
 GITHUB_TOKEN=gh-s3cret "$ENVBUILD" publish v1/demo.tar.gz --tag v1 --to github:me/mute 2>asked_to_end &
 asked=$!
 
@@ -220,6 +223,9 @@ says "but git's" "git push -f origin $sha:refs/tags/v1"
 expect 2 "Gitea: a password in the URL" publish v1/demo.tar.gz --tag v1 --to "gitea:http://me:pw-s3cret@127.0.0.1/me/demo"
 
 # --- a server that stalls ---
+wait "$slow"
+same "a server that reads no more" "$?" 4
+says "is not waited for, either" "cannot upload 'demo.test.log': cannot send to '.*/me/slow/releases/[0-9]*/assets': timed out" slow
 kill -TERM $asked
 wait $asked
 same "asked to end it ends" "$?" 143
@@ -228,6 +234,6 @@ same "a server that says nothing" "$?" 4
 says "is not waited for" "cannot read the release: cannot fetch '.*/me/mute/releases/tags/v1': timed out" mute
 
 # --- the token ---
-check "no token in all that was said" sh -c "! grep s3cret all_said"
+check "no token in all that was said" sh -c "! grep s3cret all_said mute slow asked_to_end"
 check "none went to another host" sh -c "! grep ' localhost:[0-9]* .*s3cret' port.log && ! grep -v ' 127.0.0.1:' port.log | grep -v ' - '"
 done_testing

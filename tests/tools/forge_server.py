@@ -10,7 +10,8 @@ release to FILE.github and FILE.gitea: "TAG draft|public NAME:SUM...", in order 
 /storage/ID?sig=X         where GitHub's downloads lead, on the host "localhost": no token may come there
 
 Repositories: me/demo, me/other; me/old is a name of me/demo (307); me/away leads to another host (307);
-me/liar (GitHub) wants its uploads at another host; me/small (Gitea) takes 1000 bytes at most; of me/mute nothing is ever said.
+me/liar (GitHub) wants its uploads at another host; me/small (Gitea) takes 1000 bytes at most; of me/mute nothing is ever
+said; me/slow does not read what is sent as demo.test.log.
 A request that the documents do not allow is refused.
 
 FILE.nodigest             GitHub's assets have no digest while it is there
@@ -59,7 +60,7 @@ class State:
     def __init__(self, path):
         self.path, self.ids, self.repos = path, 0, {}
         for kind in TOKENS:
-            for name in ('me/demo', 'me/other', 'me/liar', 'me/small'):
+            for name in ('me/demo', 'me/other', 'me/liar', 'me/small', 'me/slow'):
                 self.repos[kind, name] = {'releases': [], 'tags': {}}
 
     def new_id(self):
@@ -189,7 +190,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             if fault and fault[0] in ('status', 'drop', 'stall', 'starter'):
                 return self.fail(fault, url.path)
-            if '/me/mute/' in self.path:
+            if '/me/mute/' in self.path or re.search('/me/slow/.*=demo.test.log', self.path):
                 time.sleep(60)
             self.body = self.read_body()
             self.lose = fault and fault[0] == 'lost'
