@@ -37,12 +37,28 @@ static int read_text(struct reading *r, struct str *out)
 	return 0;
 }
 
+/* What a terminal would take for a command of its own. */
+static bool has_control(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c < ' ' || c == 0x7f ||
+			(c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0))
+			return true;
+	}
+	return false;
+}
+
+/* A name, a tag, a URL: one line. */
 static int read_cstr(struct reading *r, char **out)
 {
 	struct str text = {0};
 
 	if (read_text(r, &text) < 0)
 		return -1;
+	if (has_control(text))
+		return fail(r, JSON_STRING, "a text with control characters");
 	*out = text.p ? arena_cstr(r->arena, text) : NULL;
 	return 0;
 }

@@ -252,7 +252,7 @@ static bool may_be_previous(const struct forge_publish *p, const struct forge_re
 
 	if (request->previous)
 		return strcmp(r->tag, request->previous) == 0;
-	return !r->draft && strcmp(r->tag, request->tag) != 0 &&
+	return !r->draft && publish_tag_is_good(r->tag) && strcmp(r->tag, request->tag) != 0 &&
 	       (!r->prerelease || request->prerelease);
 }
 

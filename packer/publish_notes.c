@@ -45,16 +45,27 @@ bool publish_is_earlier_lock(const struct publish_set *set, size_t i, struct str
 
 /* --- one section -------------------------------------------------------------------------------- */
 
+/* What an archive says of itself, as one line that is no mark-up. */
+static void add_words(struct str words, struct buf *to)
+{
+	for (size_t i = 0; i < words.n; i++)
+		buf_putc(to, (unsigned char)words.p[i] < ' ' || strchr("<>`|#\\", words.p[i])
+				     ? ' '
+				     : words.p[i]);
+}
+
 static void add_title(const struct set_archive *x, struct buf *to)
 {
 	const struct manifest *m = &x->release.manifest;
-	struct str name = m->name.n ? m->name : str_of(x->name);
 
-	buf_printf(to, "# %.*s", STR_ARG(name));
+	buf_puts(to, "# ");
+	add_words(m->name.n ? m->name : str_of(x->name), to);
 	if (m->version.n)
-		buf_printf(to, " %.*s", STR_ARG(m->version));
+		buf_putc(to, ' ');
+	add_words(m->version, to);
 	if (m->target.n)
-		buf_printf(to, " for %.*s", STR_ARG(m->target));
+		buf_puts(to, " for ");
+	add_words(m->target, to);
 	buf_puts(to, "\n\n");
 }
 

@@ -11,6 +11,9 @@ static void check_assets(const struct forge_assets *list)
 
 		if (x->id <= 0 || !x->name)
 			abort();
+		for (const char *c = x->name; *c; c++)
+			if ((unsigned char)*c < ' ')
+				abort();
 		if (x->sha256.n && hex_decode(x->sha256, sha256, SHA256_LEN) < 0)
 			abort();
 	}

@@ -202,6 +202,9 @@ static void notes_change_their_own_section_alone(void **state)
 
 	(void)state;
 	assert_true(str_find(first, STR("# demo 1\n")) > 0);
+	x[0].release.manifest.target = STR("a\n<b>|");
+	assert_true(str_find(notes_of(&set, ""), STR("# demo 1 for a  b  \n\n")) > 0);
+	x[0].release.manifest.target = STR("");
 	assert_true(str_eq(notes_of(&set, arena_cstr(&a, first)), first));
 	set.n_archives = 2;
 	both = notes_of(&set, arena_cstr(&a, first));
@@ -319,6 +322,32 @@ static void a_message_is_one_line_without_the_token(void **state)
 	assert_false(forge_has_code(str_of(cases[0].text), "already_exists"));
 }
 
+static void names_from_a_server_are_for_one_line(void **state)
+{
+	static const char *const bad[] = {"{\"id\":1,\"tag_name\":\"v\\u001b[2J\"}",
+		"{\"id\":1,\"tag_name\":\"v1\",\"html_url\":\"https://h\\u009bx\"}",
+		"{\"id\":1,\"tag_name\":\"v1\",\"assets\":[{\"id\":2,\"name\":\"a\\nb\"}]}",
+		"{\"id\":1,\"tag_name\":\"a\\u0000b\"}", "{\"id\":1}", "{\"tag_name\":\"v1\"}",
+		"{\"id\":\"1\",\"tag_name\":\"v1\"}", "{\"id\":-1,\"tag_name\":\"v1\"}", "[]", "",
+		"{\"id\":1,\"tag_name\":\"v1\",\"assets\":{}}", "{\"id\":1,\"tag_name\":\"v1\"} x"};
+	CLEANUP_ARENA a = {0};
+	struct forge_release r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct err e = {0};
+
+		if (forge_parse_release(&a, str_of(bad[i]), &r, &e) == 0)
+			fail_msg("%s", bad[i]);
+		assert_int_equal(e.code, ERR_NETWORK);
+		err_release(&e);
+	}
+	assert_int_equal(
+		forge_parse_release(&a,
+			STR("{\"id\":1,\"tag_name\":\"v1\",\"assets\":null,\"x\":[{}]}"), &r, NULL),
+		0);
+}
+
 static void uploads_go_to_trusted_hosts_alone(void **state)
 {
 	static const struct {
@@ -390,6 +419,7 @@ int main(void)
 		cmocka_unit_test(a_release_file_leads_nowhere_else),
 		cmocka_unit_test(the_latest_is_the_newest_that_is_no_prerelease),
 		cmocka_unit_test(a_message_is_one_line_without_the_token),
+		cmocka_unit_test(names_from_a_server_are_for_one_line),
 		cmocka_unit_test(uploads_go_to_trusted_hosts_alone),
 		cmocka_unit_test(github_takes_files_under_two_gib),
 	};
