@@ -229,9 +229,11 @@ static int make_notes(struct dir_publish *p, struct err *e)
 	struct earlier_lock *earlier = arena_array(a, struct earlier_lock, p->set->n_archives + 1);
 	char *path = path_join(a, p->path, "notes.md");
 
-	for (size_t i = 0; i < p->set->n_archives; i++)
+	for (size_t i = 0; i < p->set->n_archives; i++) {
+		earlier[i].keep = p->old && publish_keeps_section(p->set, p->out, i);
 		if (find_earlier(p, i, &earlier[i], e) < 0)
 			return -1;
+	}
 	if (p->old && path_exists(path) && file_read(a, path, NOTES_FILE_MAX, &p->old_notes, e) < 0)
 		return -1;
 	if (publish_notes(p->set, p->old_notes, earlier, &p->out->notes, e) < 0)

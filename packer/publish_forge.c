@@ -293,9 +293,12 @@ static int make_notes(struct forge_publish *p, struct err *e)
 	struct earlier_lock *earlier =
 		arena_array(p->arena, struct earlier_lock, p->set->n_archives + 1);
 
-	for (size_t i = 0; i < p->set->n_archives; i++)
+	for (size_t i = 0; i < p->set->n_archives; i++) {
+		earlier[i].keep =
+			p->found && !p->release.draft && publish_keeps_section(p->set, p->out, i);
 		if (find_earlier(p, i, &earlier[i], e) < 0)
 			return -1;
+	}
 	if (publish_notes(p->set, p->release.body, earlier, &p->out->notes, e) < 0)
 		return -1;
 	p->out->changed |= !str_eq(p->release.body, p->out->notes);

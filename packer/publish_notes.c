@@ -190,6 +190,23 @@ static void put_in(
 	}
 }
 
+bool publish_keeps_section(
+	const struct publish_set *set, const struct publish_result *planned, size_t i)
+{
+	if (set->request->overwrite || set->request->previous)
+		return false;
+	for (size_t k = 0; k < set->n_assets; k++)
+		if (set->assets[k].archive == i && set->assets[k].kind == ASSET_ARCHIVE &&
+			planned->files.v[k].action != PUBLISH_SAME)
+			return false;
+	return true;
+}
+
+static bool has_section(struct arena *a, struct str notes, const char *name)
+{
+	return str_find(notes, arena_strf(a, "<!-- envbuild: %s -->", name)) >= 0;
+}
+
 int publish_notes(const struct publish_set *set, struct str old, const struct earlier_lock *earlier,
 	struct str *out, struct err *e)
 {
@@ -198,6 +215,8 @@ int publish_notes(const struct publish_set *set, struct str old, const struct ea
 	for (size_t i = 0; i < set->n_archives; i++) {
 		CLEANUP_BUF text = {0};
 
+		if (earlier[i].keep && has_section(set->arena, notes, set->archives[i].name))
+			continue;
 		if (make_section(set, i, &earlier[i], &text, e) < 0)
 			return -1;
 		put_in(set->arena, &notes, set->archives[i].name, buf_view(&text), false);

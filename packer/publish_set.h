@@ -71,6 +71,7 @@ int publish_fail_other(const char *tag, const char *name, struct err *e);
 struct earlier_lock {
 	const char *tag; /* NULL: there is no earlier release */
 	struct str text;
+	bool keep; /* a section that is there stays: nothing about its archive is new */
 };
 
 /*
@@ -82,6 +83,12 @@ struct earlier_lock {
 int publish_notes(const struct publish_set *set, struct str old, const struct earlier_lock *earlier,
 	struct str *out, struct err *e);
 
+/*
+ * Is archive i there already, the same, so that its section stays?  So notes do not depend on what was
+ * published later.  Not with --overwrite, nor where somebody says what to compare with.
+ */
+bool publish_keeps_section(
+	const struct publish_set *set, const struct publish_result *planned, size_t i);
 /*
  * Is the name that of the lock of an earlier version of archive i: NAME.lock, or what NAME.lock is
  * with another version (or tag) in it?

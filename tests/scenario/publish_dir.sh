@@ -91,6 +91,9 @@ tree pub >before
 expect 0 "with other words again" publish v2/demo.tar.gz --tag v2 --to pub --notes words.md
 tree pub >after
 check "is the same" cmp before after
+expect 0 "the first again, now that there is a second," publish v1/demo.tar.gz --tag v1 --to pub
+tree pub >after
+check "is as it was" cmp before after
 expect 0 "compared with nothing" publish v2/demo.tar.gz --tag v2 --to pub2 --previous none
 expect 2 "compared with what is not there" publish v2/demo.tar.gz --tag v3 --to pub --previous v9
 sed -i 's/^Hand-written.*/Somebody else wrote that./; 1i Above.' pub/v2/notes.md

@@ -97,11 +97,13 @@ for kind in github gitea; do
 
   # --- the next one ---
   expect 0 "$kind: the next release" publish v2/demo.tar.gz --tag v2 --to "$to" --json
-  sed -n '/^{/p' out >document.json
+  grep '^{' said >document.json
   has "both are there" "$v1
 $v2"
   check "$kind: notes compare with the one before" sh -c "grep -q 'Since v1.*## New.*beta.*## Removed.*zeta' port.state"
-  cp said document.json
+  check "$kind: the document" grep -q '"status":"created".*"previous":"v1".*"action":"added".*"url":"http' document.json
+  expect 0 "$kind: the first again" publish v1/demo.tar.gz --tag v1 --to "$to"
+  says "is as it was" 'unchanged$'
   touch port.small
   expect 0 "$kind: with pages of two" publish v2/demo.tar.gz --tag v2 --to "$to"
   says "the same" 'unchanged$'
