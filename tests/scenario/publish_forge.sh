@@ -22,6 +22,7 @@ GITHUB_TOKEN=gh-s3cret ENVBUILD_NET_TIMEOUT=1 "$ENVBUILD" publish large/demo.tar
 slow=$!
 GITHUB_TOKEN=gh-s3cret "$ENVBUILD" publish v1/demo.tar.gz --tag v1 --to github:me/mute 2>asked_to_end &
 asked=$!
+defer 'kill $mute $slow $asked 2>/dev/null'
 
 publish() { # all that is said is kept
   "$ENVBUILD" publish -vv "$@" >said 2>&1
@@ -168,18 +169,25 @@ $(want night v2)"
   has "there is one release" "$v1"
 
   # --- killed ---
+  kill_it() { # kill_it OPTION...: while it uploads the archive
+    fault "1 $up stall"
+    : >port.log
+    "$ENVBUILD" publish --to "$to" -q "$@" &
+    local pid=$!
+    while ! grep -q 'demo.sha256.* 201$' port.log; do sleep 0.05; done
+    sleep 0.2
+    kill -KILL $pid
+    wait $pid 2>/dev/null
+    rm port.faults
+  }
   fresh
-  fault "1 $up stall"
-  "$ENVBUILD" publish v1/demo.tar.gz --tag v1 --to "$to" -q &
-  pid=$!
-  while ! grep -q 'demo.sha256.* 201$' port.log; do sleep 0.05; done
-  sleep 0.3
-  kill -KILL $pid
-  wait $pid 2>/dev/null
+  kill_it v1/demo.tar.gz --tag v1
   check "$kind: killed while it uploads: nobody sees it" nobody_sees
-  rm port.faults
   expect 0 "$kind: the next run" publish v1/demo.tar.gz --tag v1 --to "$to"
   has "goes on with it" "$v1"
+  kill_it v2/demo.tar.gz --tag v1 --overwrite
+  expect 0 "$kind: killed while it overwrites: the next run" publish v2/demo.tar.gz --tag v1 --to "$to" --overwrite
+  has "does what is left" "$(want v1 v2)"
 done
 
 # --- GitHub alone ---
@@ -227,12 +235,15 @@ expect 2 "Gitea: a password in the URL" publish v1/demo.tar.gz --tag v1 --to "gi
 # --- a server that stalls ---
 wait "$slow"
 same "a server that reads no more" "$?" 4
+slow=
 says "is not waited for, either" "cannot upload 'demo.test.log': cannot send to '.*/me/slow/releases/[0-9]*/assets': timed out" slow
 kill -TERM $asked
 wait $asked
 same "asked to end it ends" "$?" 143
+asked=
 wait "$mute"
 same "a server that says nothing" "$?" 4
+mute=
 says "is not waited for" "cannot read the release: cannot fetch '.*/me/mute/releases/tags/v1': timed out" mute
 
 # --- the token ---
