@@ -108,6 +108,11 @@ check "the first is as it was" cmp v2/demo.tar.gz pub/v2/demo.tar.gz
 check "words of others stay in the notes" grep -q '^Above\.' pub/v2/notes.md
 same "each has its section once" "$(grep -c '^<!-- envbuild: \(demo\|other\) -->' pub/v2/notes.md)" 2
 
+expect 0 "two archives in one call" publish v1/demo.tar.gz other/other.tar.gz --tag v1 --to pair --notes words.md
+same "both are in it" "$(index pair '[a["name"] for a in d["releases"][0]["archives"]]')" "['demo', 'other']"
+same "the sums hold" "$(cd pair/v1 && sha256sum -c --quiet demo.sha256 other.sha256 && ls | wc -l)" 12
+same "the notes are the words and a section for each" "$(grep '^<!-- envbuild' pair/v1/notes.md)" "$(printf '<!-- envbuild: %s -->\n' notes/ demo other)"
+
 # --- nightly ---
 expect 0 "parts under a tag" publish parts/demo.tar.gz.00 --tag nightly --to pub --prerelease
 check "they join to the whole" sh -c 'cat pub/nightly/demo.tar.gz.* | cmp - v1/demo.tar.gz'
