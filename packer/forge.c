@@ -342,6 +342,24 @@ int forge_delete_asset(struct forge *f, const struct forge_release *r,
 	return forge_send(f, &s, also, arena_printf(f->arena, "remove '%s'", asset->name), e);
 }
 
+int forge_rename_asset(struct forge *f, const struct forge_release *r,
+	const struct forge_asset *asset, const char *name, struct err *e)
+{
+	CLEANUP_BUF text = {0};
+	struct json_out w = {.to = &text};
+	struct http_sending s = {.method = "PATCH",
+		.url = f->ops->asset_url(f, r, asset->id),
+		.content_type = "application/json",
+		.has_body = true};
+
+	jw_object(&w);
+	jw_key(&w, "name");
+	jw_cstr(&w, name);
+	jw_object_end(&w);
+	s.body.before = buf_view(&text);
+	return forge_send(f, &s, NULL, arena_printf(f->arena, "name the file '%s'", name), e);
+}
+
 int forge_download(struct forge *f, const struct forge_release *r, const struct forge_asset *asset,
 	uint64_t max, struct str *out, struct err *e)
 {

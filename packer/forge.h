@@ -106,6 +106,8 @@ int forge_list_assets(
 	struct forge *f, const struct forge_release *r, struct forge_assets *out, struct err *e);
 int forge_delete_asset(struct forge *f, const struct forge_release *r,
 	const struct forge_asset *asset, struct err *e);
+int forge_rename_asset(struct forge *f, const struct forge_release *r,
+	const struct forge_asset *asset, const char *name, struct err *e);
 /* The bytes of a small one. */
 int forge_download(struct forge *f, const struct forge_release *r, const struct forge_asset *asset,
 	uint64_t max, struct str *out, struct err *e);

@@ -5,6 +5,9 @@
  * What is there is compared by name, size and sum: the forge's own sum of it where it gives one, else,
  * for archives, NAME.sha256 that lies beside them, and for other files their bytes.  NAME.sha256 goes up
  * before its archives and goes away with them, so that it never speaks for others.
+ *
+ * What goes into a release that is public already is uploaded as NAME.incoming; when all is there, the
+ * older files are deleted and the new ones renamed.
  */
 #include "base/file.h"
 #include "base/interrupt.h"
@@ -15,6 +18,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#define INCOMING ".incoming"
 enum { SMALL_MAX = 64 << 20 };
 
 struct forge_publish {
@@ -30,7 +34,8 @@ struct forge_publish {
 	struct {
 		struct forge_asset *v;
 		size_t n, cap;
-	} doomed;
+	} rests, doomed; /* what killed runs have left; what gives way */
+	bool incoming;   /* uploads have that ending until all are there */
 	struct {
 		const struct asset **v;
 		size_t n, cap;
@@ -174,6 +179,26 @@ static int plan_asset(struct forge_publish *p, const struct asset *asset,
 	return same < 0 ? -1 : 0;
 }
 
+/* NAME.incoming of a file of the set's archives. */
+static bool is_incoming(const struct forge_publish *p, struct str name)
+{
+	return str_ends(name, STR(INCOMING)) &&
+	       publish_set_owns(p->set, str_sub(name, 0, name.n - strlen(INCOMING)));
+}
+
+/* The asset as it is uploaded. */
+static const struct asset *as_sent(const struct forge_publish *p, const struct asset *asset)
+{
+	struct asset *sent;
+
+	if (!p->incoming)
+		return asset;
+	sent = arena_new(p->arena, struct asset);
+	*sent = *asset;
+	sent->name = arena_printf(p->arena, "%s" INCOMING, asset->name);
+	return sent;
+}
+
 static void doom(struct forge_publish *p, const struct forge_asset *asset)
 {
 	*VEC_PUSH(p->arena, &p->doomed) = *asset;
@@ -194,8 +219,8 @@ static int plan_others(struct forge_publish *p, struct err *e)
 		const struct forge_asset *there = &p->assets.v[i];
 		bool ours = publish_set_owns(p->set, str_of(there->name));
 
-		if (!there->whole && ours) {
-			doom(p, there);
+		if ((!there->whole && ours) || is_incoming(p, str_of(there->name))) {
+			*VEC_PUSH(p->arena, &p->rests) = *there;
 			continue;
 		}
 		if (!ours || publish_set_find(p->set, str_of(there->name)))
@@ -227,7 +252,7 @@ static int plan_files(struct forge_publish *p, struct err *e)
 		if (action == PUBLISH_REPLACED)
 			doom_name(p, asset->name);
 		if (action == PUBLISH_REPLACED || action == PUBLISH_ADDED)
-			*VEC_PUSH(p->arena, &p->wanted) = asset;
+			*VEC_PUSH(p->arena, &p->wanted) = as_sent(p, asset);
 	}
 	return plan_others(p, e);
 }
@@ -342,11 +367,11 @@ static int make_release(struct forge_publish *p, struct err *e)
 	return 0;
 }
 
-static int delete_doomed(struct forge_publish *p, struct err *e)
+static int delete_all(struct forge_publish *p, const struct forge_asset *v, size_t n, struct err *e)
 {
-	for (size_t i = 0; i < p->doomed.n; i++)
+	for (size_t i = 0; i < n; i++)
 		if (interrupt_check(e) < 0 ||
-			forge_delete_asset(&p->forge, &p->release, &p->doomed.v[i], e) < 0)
+			forge_delete_asset(&p->forge, &p->release, &v[i], e) < 0)
 			return -1;
 	return 0;
 }
@@ -420,7 +445,7 @@ static int look_again(struct forge_publish *p, const struct asset *asset, struct
 		return -1;
 	forget_sums(p);
 	same = is_same(p, asset, e);
-	if (same == 0 && !p->may_change && find_asset(&p->assets, asset->name))
+	if (same == 0 && !p->may_change && !p->incoming && find_asset(&p->assets, asset->name))
 		return publish_fail_other(p->set->request->tag, asset->name, e);
 	for (size_t i = 0; same == 0 && i < p->assets.n; i++)
 		if (strcmp(p->assets.v[i].name, asset->name) == 0 &&
@@ -488,6 +513,25 @@ static int check_uploaded(struct forge_publish *p, struct err *e)
 	return 0;
 }
 
+/* The uploaded files take the places of the older ones. */
+static int switch_over(struct forge_publish *p, struct err *e)
+{
+	if (!p->incoming)
+		return 0;
+	if (delete_all(p, p->doomed.v, p->doomed.n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < p->wanted.n; i++) {
+		const char *name = p->wanted.v[i]->name;
+
+		if (forge_rename_asset(&p->forge, &p->release, find_asset(&p->assets, name),
+			    arena_printf(
+				    p->arena, "%.*s", (int)(strlen(name) - strlen(INCOMING)), name),
+			    e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int make_public(struct forge_publish *p, struct err *e)
 {
 	const struct publish_request *r = p->set->request;
@@ -522,8 +566,7 @@ static void tell_urls(struct forge_publish *p)
 {
 	p->out->url = p->release.url ? p->release.url : forge_url(&p->forge, "/releases");
 	for (size_t i = 0; i < p->out->files.n; i++) {
-		const struct forge_asset *there =
-			find_asset(&p->release.assets, p->out->files.v[i].name);
+		const struct forge_asset *there = find_asset(&p->assets, p->out->files.v[i].name);
 
 		if (there && p->out->files.v[i].action != PUBLISH_REMOVED)
 			p->out->files.v[i].url = there->url;
@@ -534,9 +577,11 @@ static int carry_out(struct forge_publish *p, struct err *e)
 {
 	bool was_public = p->found && !p->release.draft;
 
-	if (make_release(p, e) < 0 || delete_doomed(p, e) < 0 ||
+	if (make_release(p, e) < 0 || delete_all(p, p->rests.v, p->rests.n, e) < 0 ||
+		(!p->incoming && delete_all(p, p->doomed.v, p->doomed.n, e) < 0) ||
 		(p->wanted.n && (upload_all(p, e) < 0 || check_uploaded(p, e) < 0)) ||
-		make_public(p, e) < 0)
+		switch_over(p, e) < 0 || make_public(p, e) < 0 ||
+		forge_list_assets(&p->forge, &p->release, &p->assets, e) < 0)
 		return -1;
 	return place_tag(p, was_public, e);
 }
@@ -565,10 +610,11 @@ static int run(struct forge_publish *p, struct err *e)
 	if (prepare(p, e) < 0 || find_release(p, e) < 0)
 		return -1;
 	p->out->is_new = !p->found || p->release.draft;
+	p->incoming = !p->out->is_new;
 	p->out->changed = p->out->is_new;
 	if (plan_files(p, e) < 0 || make_notes(p, e) < 0)
 		return -1;
-	if (!p->set->request->dry_run && carry_out(p, e) < 0)
+	if (!p->set->request->dry_run && (p->out->changed || p->rests.n) && carry_out(p, e) < 0)
 		return -1;
 	tell_urls(p);
 	return 0;

@@ -83,7 +83,7 @@ for kind in github gitea; do
   : >port.log
   expect 0 "$kind: publish" publish v1/demo.tar.gz --tag v1 --to "$to"
   has "all files are there" "$v1"
-  check "it became public last" sh -c "tail -1 port.log | grep -q '^PATCH '"
+  check "it became public last" sh -c "grep -v ^GET port.log | tail -1 | grep -q '^PATCH '"
   check "the notes have its sum" sh -c "grep -q '$(cut -c 1-64 v1/demo.sha256)' port.state"
   : >port.log
   expect 0 "$kind: again" publish v1/demo.tar.gz --tag v1 --to "$to"
@@ -186,8 +186,15 @@ $(want night v2)"
   expect 0 "$kind: the next run" publish v1/demo.tar.gz --tag v1 --to "$to"
   has "goes on with it" "$v1"
   kill_it v2/demo.tar.gz --tag v1 --overwrite
+  same "$kind: killed while it overwrites: the older files are still there" \
+    "$(state $kind | sed 's/ [^ ]*\.incoming:[^ ]*//g')" "$v1"
   expect 0 "$kind: killed while it overwrites: the next run" publish v2/demo.tar.gz --tag v1 --to "$to" --overwrite
   has "does what is left" "$(want v1 v2)"
+  fault "99 PATCH $path/repos/me/demo/releases/.*assets/ status 500"
+  expect 4 "$kind: files cannot be renamed" publish v1/demo.tar.gz --tag v1 --to "$to" --overwrite
+  rm port.faults
+  expect 0 "$kind: files cannot be renamed: the next run" publish v1/demo.tar.gz --tag v1 --to "$to" --overwrite
+  has "does what is left again" "$v1"
 done
 
 # --- GitHub alone ---

@@ -406,6 +406,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.answer(204)
         raise Refused(404, 'Not Found')
 
+    def rename_asset(self, release, number):
+        value = self.read_json({'name': str, 'label': str}, ['name'])
+        check(self.kind == 'gitea' or all(a['name'] != value['name'] for a in release['assets']), 422,
+              'Validation Failed', errors=[{'resource': 'ReleaseAsset', 'code': 'already_exists'}])
+        for asset in release['assets']:
+            if asset['id'] == int(number):
+                asset['name'] = value['name']
+                return self.answer(201 if self.kind == 'gitea' else 200,
+                                   self.show_asset(release, asset))
+        raise Refused(404, 'Not Found')
+
     # --- GitHub alone ---
     def gh_upload(self, number):
         release, name = self.release(self.repo, number), self.query.get('name')
@@ -475,10 +486,14 @@ ROUTES = {
         ('GET', r'/releases/assets/(\d+)', Handler.gh_download),
         ('DELETE', r'/releases/assets/(\d+)',
          lambda self, n: self.delete_asset(self.gh_asset(n), n)),
+        ('PATCH', r'/releases/assets/(\d+)',
+         lambda self, n: self.rename_asset(self.gh_asset(n), n)),
         ('PATCH', r'/git/refs/tags/(.+)', Handler.gh_move),
         ('POST', '/git/refs', Handler.gh_ref)],
     'gitea': BOTH + [
         ('POST', r'/releases/(\d+)/assets', Handler.gt_upload),
+        ('PATCH', r'/releases/(\d+)/assets/(\d+)',
+         lambda self, r, n: self.rename_asset(self.release(self.repo, r), n)),
         ('DELETE', r'/releases/(\d+)/assets/(\d+)',
          lambda self, r, n: self.delete_asset(self.release(self.repo, r), n))]}
 
