@@ -7,6 +7,7 @@
 #include "cli/environment.h"
 #include "cli/image_root.h"
 #include "cli/pack_stages.h"
+#include "cli/rules.h"
 
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ struct rebuild {
 	const struct archive_found *found;
 	struct project project;
 	struct pack_run run;
-	struct pack_paper given[4];
+	struct pack_paper given[5];
 };
 
 /* What is inside stands in a folder of its own, as a project would. */
@@ -46,7 +47,7 @@ static void give_papers(struct rebuild *r)
 	const struct archive_found *f = r->found;
 	const struct pack_paper all[] = {{"environment.yml", f->environment},
 		{"envbuild.lock", f->lock_text}, {"profile.yml", f->profile_text},
-		{"run-test.sh", f->test}};
+		{"run-test.sh", f->test}, {PRE_PACK_PAPER, f->pre_pack}};
 
 	r->run.given = r->given;
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -87,7 +88,8 @@ static int make_plan(struct rebuild *r, struct err *e)
 	if (plan_as_locked(r->s, &r->project, &profile, &r->run.plan, e) < 0)
 		return -1;
 	r->run.plan.name = r->found->manifest.name;
-	return 0;
+	return rules_from_archive(&r->s->arena, r->release->parts.whole,
+		path_join(&r->s->arena, r->s->work, "added"), &r->run.rules, e);
 }
 
 static int open_engine(struct rebuild *r, struct err *e)
@@ -157,7 +159,11 @@ static int compare(struct rebuild *r, struct rebuild_result *out, struct err *e)
 
 static int make_and_compare(struct rebuild *r, struct rebuild_result *out, struct err *e)
 {
-	if (open_engine(r, e) < 0 || pack_build(&r->run, e) < 0 || pack_archive(&r->run, e) < 0)
+	struct pack_run *run = &r->run;
+
+	if (open_engine(r, e) < 0 || pack_build(run, e) < 0 ||
+		rules_run(r->s, &run->rules, &run->content, &run->sizes, e) < 0 ||
+		pack_archive(run, e) < 0)
 		return err_wrap(e, "while making '%s' again", r->release->parts.whole);
 	return compare(r, out, e);
 }
@@ -170,6 +176,7 @@ int verify_rebuild(struct session *s, const struct release *release,
 
 	r.run.s = s;
 	r.run.project = &r.project;
+	r.run.project_dir = r.project.dir;
 	if (lay_out(&r, e) < 0 || take_making(&r, e) < 0 || make_plan(&r, e) < 0)
 		return -1;
 	give_papers(&r);

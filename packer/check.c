@@ -6,6 +6,7 @@
 #include "packer/archive_in.h"
 #include "packer/papers.h"
 #include "packer/relocator/relocate.h"
+#include "packer/rules.h"
 #include "packer/sums.h"
 
 #include <stdlib.h>
@@ -110,7 +111,7 @@ static int hash_member(struct checking *c, uint8_t *sum, struct err *e)
 static bool is_read(struct str name)
 {
 	static const char *const names[] = {"envbuild.lock", "environment.yml", "files",
-		"manifest.json", "profile.yml", "relocation", "run-test.sh"};
+		"manifest.json", PRE_PACK_PAPER, "profile.yml", "relocation", "run-test.sh"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (str_is(name, names[i]))
@@ -250,6 +251,7 @@ static int check_papers(struct checking *c, struct err *e)
 		return -1;
 	out->environment = paper(c, "environment.yml");
 	out->test = paper(c, "run-test.sh");
+	out->pre_pack = paper(c, PRE_PACK_PAPER);
 	if (manifest_parse(c->a, manifest, "manifest.json", &out->manifest, e) < 0)
 		return damaged(c, "the manifest", e);
 	if (profile_parse(c->a, "profile.yml", out->profile_text, &out->profile, e) < 0)

@@ -22,7 +22,7 @@ struct archive_found {
 	struct lock lock;                 /* that it carries */
 	const struct lock_target *target; /* in the lock */
 	/* As they are; p is NULL where one is not there. */
-	struct str environment, lock_text, profile_text, test;
+	struct str environment, lock_text, profile_text, test, pre_pack;
 };
 
 /* ERR_INTEGRITY names the first thing that is wrong.  Texts live in the arena. */

@@ -148,6 +148,9 @@ same "modes are those of every archive" "$(stat -c %a all/share/site/sub/tool al
 expect 0 "the cache is as it was" "$ENVBUILD" cache verify
 expect 0 "unpack" "$ENVBUILD" unpack -q demo.tar.gz u
 expect 0 "verify knows what rules did" "$ENVBUILD" verify u
+expect 0 "the archive can be made again of what it carries" "$ENVBUILD" verify demo.tar.gz --rebuild \
+  --image "$root"
+says "byte for byte" 'the same bytes'
 rm u/bin/dbus-link.donotuse u/share/qt/big
 echo x >>u/etc/conda/activate.d/facility.sh
 expect 5 "and what they did not" "$ENVBUILD" verify u
