@@ -92,6 +92,7 @@ int pack_archive(struct pack_run *run, struct err *e)
 {
 	struct pack_paper papers[PACK_PAPERS_MAX];
 	struct pack_request r = {
+		.arena = &run->s->arena,
 		.content = &run->content,
 		.path = run->output.temp,
 		.format = run->output.format,

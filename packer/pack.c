@@ -15,11 +15,8 @@
 #include "packer/stream.h"
 #include "packer/sums.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* libdeflate 6 is smaller than gzip -6 in 0.4 of its time; zstd gains little beyond 10
  * (docs/design/archive.md). */
@@ -283,8 +280,6 @@ static int write_all(struct packing *p, struct err *e)
 		add_end(p);
 		rc = stream_write(&p->stream, &p->end, e);
 	}
-	if (rc == 0 && fsync(p->stream.fd) < 0 && errno != EINVAL)
-		rc = err_sys(e, "cannot write '%s'", p->r->path);
 	if (rc < 0)
 		step_fail(&p->step);
 	else
@@ -295,21 +290,17 @@ static int write_all(struct packing *p, struct err *e)
 static int write_to(struct packing *p, struct pack_result *out, struct err *e)
 {
 	const struct pack_request *r = p->r;
-	CLEANUP_FD fd = open(r->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	int rc;
 
-	if (fd < 0)
-		return err_sys(e, "cannot write '%s'", r->path);
-	p->stream.fd = fd;
-	p->stream.sha256 = hash_new(HASH_SHA256);
-	rc = write_all(p, e);
-	hash_final(p->stream.sha256, out->sha256);
-	hash_free(p->stream.sha256);
-	if (rc < 0) {
-		unlink(r->path);
+	p->stream.sink = sink_open(r->path, r->split, e);
+	if (!p->stream.sink)
 		return -1;
-	}
-	out->bytes = p->stream.bytes;
+	rc = write_all(p, e);
+	if (rc == 0)
+		rc = sink_finish(p->stream.sink, r->arena, out, e);
+	sink_close(p->stream.sink);
+	if (rc < 0)
+		return -1;
 	out->unpacked_bytes = bytes_of(&p->main) + bytes_of(&p->end);
 	out->files = p->main.items.n + p->end.items.n;
 	return 0;
@@ -340,10 +331,10 @@ int pack_write(const struct pack_request *r, struct pack_result *out, struct err
 	struct packing p = {.r = r};
 	int rc = -1;
 
+	*out = (struct pack_result){0};
 	p.main.arena = p.end.arena = &p.arena;
 	p.main.build_prefix = build_prefix_of(r->content);
-	p.stream = (struct stream){
-		.path = r->path, .format = r->format, .jobs = r->jobs ? r->jobs : 1};
+	p.stream = (struct stream){.format = r->format, .jobs = r->jobs ? r->jobs : 1};
 	if (choose_level(r, &p.stream.level, e) == 0 && check_paths(&p, e) == 0 &&
 		check_own_folders(r->content, e) == 0 &&
 		variables_write(r->content, r->name, &p.variables, e) == 0) {

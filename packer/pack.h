@@ -25,12 +25,13 @@ struct pack_paper {
 struct pack_making;
 
 struct pack_request {
+	struct arena *arena; /* for the result's parts */
 	const struct content *content;
-	const char
-		*path; /* of the archive; written there directly: the caller gives a temporary name
-			   * and renames */
+	/* Of the archive; written there directly: the caller gives a temporary name and renames. */
+	const char *path;
 	enum pack_format format;
-	int level; /* 0: the format's default */
+	int level;      /* 0: the format's default */
+	uint64_t split; /* bytes of each part path.00, path.01 ...; 0: one file */
 	unsigned jobs;
 	int64_t epoch;   /* mtime of generated files, seconds */
 	struct str name; /* of the environment, for the manifest and activate */
@@ -46,10 +47,17 @@ struct pack_request {
 	const struct sizes *sizes;
 };
 
-struct pack_result {
+struct pack_part {
+	uint64_t bytes;
 	uint8_t sha256[32];
+};
+
+struct pack_result {
+	uint8_t sha256[32]; /* of the whole, split or not */
 	uint64_t bytes, unpacked_bytes;
 	size_t files;
+	struct pack_part *parts; /* of a split one, in the request's arena; else NULL */
+	size_t n_parts;
 };
 
 /* The same content gives the same bytes, whatever jobs, user, path or time. */

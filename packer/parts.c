@@ -20,8 +20,8 @@ static bool is_first_part(const char *path)
 	return str_ends(str_of(path), STR(".00"));
 }
 
-/* As `split -d -a 2` counts: 00 to 89, then 9000 to 9899, and so on. */
-static char *part_path(struct arena *a, const char *whole, size_t i)
+/* As `split -d` counts: 00 to 89, then 9000 to 9899. */
+char *part_path(struct arena *a, const char *whole, size_t i)
 {
 	if (i < 90)
 		return arena_printf(a, "%s.%02zu", whole, i);

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PARTS_MAX = 1000 };
+enum { PARTS_MAX = 990 }; /* split goes on with 990000 */
 
 struct archive_parts {
 	char *whole;  /* the path of the whole, without a part's ending */
@@ -25,6 +25,9 @@ struct archive_parts {
 	uint64_t bytes; /* of all */
 	bool split;
 };
+
+/* The name of the part i < PARTS_MAX. */
+char *part_path(struct arena *a, const char *whole, size_t i);
 
 /*
  * ERR_USAGE where nothing stands there, ERR_INTEGRITY where a part between two is missing (the last

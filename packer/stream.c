@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/work.h"
+#include "packer/measure.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -44,36 +45,6 @@ static void window_put(const struct window *w, uint64_t at, const char *p, uint6
 		memcpy(w->p + (from - w->from), p + (from - at), to - from);
 }
 
-/* A cached file that another program wrote into, through a hard link, is not released. */
-static int changed(const struct layout_item *item, struct err *e)
-{
-	if (!item->want)
-		return err_set(e, ERR_FAIL, "'%s' changed while it was packed", item->source);
-	err_set(e, ERR_INTEGRITY, "'%s' is not what its package holds", item->source);
-	return err_advise(e,
-		"something changed it in the cache: remove that package's folder there and run the "
-		"same command again");
-}
-
-/* The file's sum and, where it holds a prefix, its relocation. */
-static int measure(struct pipeline *p, struct layout_item *item, struct str data, struct err *e)
-{
-	struct relocation_file *file = item->relocation;
-
-	sha256_of(data.p, data.n, item->sha256);
-	if (item->want && memcmp(item->want, item->sha256, SHA256_LEN) != 0)
-		return changed(item, e);
-	if (!file)
-		return 0;
-	if (relocation_file_measure(file, data, e) < 0)
-		return -1;
-	pthread_mutex_lock(&p->lock);
-	file->entry.head =
-		arena_str(p->layout->arena, str_n(file->entry.head, file->entry.head_len)).p;
-	pthread_mutex_unlock(&p->lock);
-	return 0;
-}
-
 /* A file that is cut into several chunks is measured whole by the one that its first byte is in. */
 static int put_cut_file(
 	struct pipeline *p, const struct window *w, struct layout_item *item, struct err *e)
@@ -85,11 +56,11 @@ static int put_cut_file(
 	if (file_map(item->source, &data, e) < 0)
 		return -1;
 	if (data.n != item->head.size)
-		rc = changed(item, e);
+		rc = item_changed(item, e);
 	else
 		window_put(w, at, data.p, data.n);
 	if (rc == 0 && at >= w->from)
-		rc = measure(p, item, data, e);
+		rc = item_measure(p->layout, &p->lock, item, data, e);
 	file_unmap(data);
 	return rc;
 }
@@ -106,13 +77,13 @@ static int put_file(
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, "cannot read '%s'", item->source);
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
-		return changed(item, e);
+		return item_changed(item, e);
 	n = read_full(fd, to, size);
 	if (n < 0)
 		return err_sys(e, "cannot read '%s'", item->source);
 	if ((size_t)n != size)
-		return changed(item, e);
-	return measure(p, item, str_n(to, size), e);
+		return item_changed(item, e);
+	return item_measure(p->layout, &p->lock, item, str_n(to, size), e);
 }
 
 static int put_item(
@@ -193,12 +164,8 @@ static int compress(const struct stream *s, struct buf *raw, struct buf *to, str
 
 static int write_slot(struct stream *s, struct slot *slot, struct err *e)
 {
-	int rc = write_full(s->fd, slot->data.p, slot->data.n, e);
-
-	if (rc < 0)
-		return err_wrap(e, "cannot write '%s'", s->path);
-	hash_update(s->sha256, slot->data.p, slot->data.n);
-	s->bytes += slot->data.n;
+	if (sink_write(s->sink, slot->data.p, slot->data.n, e) < 0)
+		return -1;
 	if (s->step)
 		step_tick(s->step, 0, slot->raw);
 	buf_release(&slot->data);

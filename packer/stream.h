@@ -1,25 +1,22 @@
 /*
  * From a layout to the bytes of the archive: chunks are read and compressed on several threads
- * and written in their order, hashed while written.
+ * and written in their order.
  */
 #ifndef PACKER_STREAM_H
 #define PACKER_STREAM_H
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "packer/layout.h"
+#include "packer/sink.h"
 
 #include <pthread.h>
 
 struct stream {
-	int fd;
-	const char *path; /* for messages */
+	struct sink *sink;
 	enum pack_format format;
 	int level;
 	unsigned jobs;
 	struct step *step; /* ticked by chunk; NULL: none */
-	struct hash *sha256;
-	uint64_t bytes; /* written so far */
 };
 
 /*

@@ -1,5 +1,5 @@
 /*
- * pack_tree DIR PLACEHOLDER BUILD_PREFIX ARCHIVE [JOBS [LEVEL]]
+ * pack_tree DIR PLACEHOLDER BUILD_PREFIX ARCHIVE [JOBS [LEVEL [SPLIT]]]
  *	packs a folder laid out as tree_content.h says.
  * pack_tree --unpack ARCHIVE DIR [PREFIX]
  * pack_tree --paper ARCHIVE_OR_PREFIX NAME
@@ -9,6 +9,7 @@
 #include "tests/tools/tree_content.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static int pack(int argc, char **argv, struct err *e)
 {
@@ -19,10 +20,12 @@ static int pack(int argc, char **argv, struct err *e)
 		{"environment.yml", STR_INIT("name: demo\n")},
 	};
 	struct pack_request r = {
+		.arena = &a,
 		.content = &content,
 		.path = argv[4],
 		.jobs = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 1,
 		.level = argc > 6 ? (int)strtol(argv[6], NULL, 10) : 0,
+		.split = argc > 7 ? strtoull(argv[7], NULL, 10) : 0,
 		.epoch = 1500000000,
 		.name = STR("demo"),
 		.target = STR("test"),
