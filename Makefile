@@ -13,7 +13,7 @@ VERSION := $(shell cat VERSION)
 B := $(BUILD)/$(MODE)
 ROOMS := base solver images builder packer cli
 
-PKGS := libsolv libarchive libcurl yaml-0.1 libzstd libcrypto libelf libdeflate
+PKGS := libsolv libarchive libcurl yaml-0.1 libzstd libcrypto libelf libdeflate libsquashfs1
 
 CPPFLAGS := -D_GNU_SOURCE -I. -DENVBUILD_VERSION='"$(VERSION)"'
 CFLAGS_common  := -std=c11 -g -pthread -Wall -Wextra -Wshadow -Wstrict-prototypes \

@@ -7,6 +7,7 @@
 #include "builder/upkeep.h"
 #include "cli/image_root.h"
 #include "packer/pack.h"
+#include "packer/parts.h"
 
 #include <sys/stat.h>
 
@@ -130,14 +131,24 @@ int environment_install(struct session *s, const struct project *p, const struct
 	return environment_fill_and_install(s, &r, NULL, e);
 }
 
+/* An archive of which only the parts are there is called by its own name. */
+static int find_split(const char *path, enum environment_kind *out, struct err *e)
+{
+	CLEANUP_ARENA scratch = {0};
+	struct archive_parts parts;
+
+	*out = ENVIRONMENT_ARCHIVE;
+	return archive_parts_find(&scratch, path, &parts, e);
+}
+
 int environment_kind(const char *path, enum environment_kind *out, struct err *e)
 {
 	enum pack_format format;
 	struct stat st;
 
-	if (stat(path, &st) < 0)
-		return err_set(e, ERR_USAGE, "nothing stands at '%s'", path);
 	*out = ENVIRONMENT_FILE;
+	if (stat(path, &st) < 0)
+		return find_split(path, out, e);
 	if (S_ISDIR(st.st_mode)) {
 		struct arena scratch = {0};
 

@@ -35,7 +35,7 @@ struct options {
 	bool size_report;
 	uint64_t archive_max; /* --max-size of pack, in bytes */
 	unsigned verbose, jobs, level, timeout, older, max_processes, keep;
-	uint64_t quota;
+	uint64_t quota, split;
 	const char *sign_with, *signer;
 	bool attest, rebuild;
 };
@@ -62,6 +62,7 @@ enum option_id {
 	OPT_SIGN_WITH,
 	OPT_SIGNER,
 	OPT_REBUILD,
+	OPT_SPLIT,
 	OPT_NO_DEPS,
 	OPT_COPY,
 	OPT_NO_COMPILE,

@@ -1,6 +1,8 @@
 #include "cli/output.h"
 
 #include "base/file.h"
+#include "packer/parts.h"
+#include "packer/place.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,6 +11,12 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* What is made in a folder lies in this one beside the temporary that is locked. */
+static char *folder_of(struct arena *a, const char *guard)
+{
+	return arena_printf(a, "%s.d", guard);
+}
 
 /* Removes temporaries of path that no living run holds a lock on. */
 static void sweep(struct arena *a, const char *path)
@@ -27,32 +35,49 @@ static void sweep(struct arena *a, const char *path)
 		if (!str_starts(name, str_of(start)) || !str_ends(name, STR(".tmp")))
 			continue;
 		fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			dir_remove_at(dirfd(dir), folder_of(a, entry->d_name), NULL);
 			unlinkat(dirfd(dir), entry->d_name, 0);
+		}
 	}
 	closedir(dir);
 }
 
-/* The ending of -o decides; without it --format, then envbuild.yml, then the profile. */
+/* --format, else envbuild.yml's, else the profile's, else tar.gz. */
+static int asked_format(const struct options *o, const struct project *p, const struct plan *plan,
+	enum pack_format *out, struct err *e)
+{
+	struct str set = p->settings.format.n ? p->settings.format : plan->profile.pack_format;
+
+	*out = PACK_TAR_GZ;
+	if (o->format && pack_format_parse(str_of(o->format), out) < 0)
+		return err_set(e, ERR_USAGE, "no format '%s': there are " PACK_FORMATS, o->format);
+	if (!o->format && set.n && pack_format_parse(set, out) < 0)
+		return err_set(e, ERR_INPUT, "%s: no format '%.*s': there are " PACK_FORMATS,
+			p->settings.format.n ? p->settings.path : plan->profile.source,
+			STR_ARG(set));
+	return 0;
+}
+
+/* The ending of -o decides; a folder's name may have any. */
 static int choose_format(const struct options *o, const struct project *p, const struct plan *plan,
 	struct output *out, struct err *e)
 {
-	struct str set = p->settings.format.n ? p->settings.format : plan->profile.pack_format;
-	enum pack_format asked = PACK_TAR_GZ;
+	enum pack_format asked;
 
-	if (o->format && pack_format_parse(str_of(o->format), &asked) < 0)
-		return err_set(e, ERR_USAGE, "no format '%s': there are tar.gz, tar.zst and tar",
-			o->format);
-	if (!o->format && set.n && pack_format_parse(set, &asked) < 0)
-		return err_set(e, ERR_INPUT, "%s: no format '%.*s'",
-			p->settings.format.n ? p->settings.path : plan->profile.source,
-			STR_ARG(set));
+	if (asked_format(o, p, plan, &asked, e) < 0)
+		return -1;
 	out->format = asked;
 	if (!o->output)
 		return 0;
-	if (pack_format_of_path(o->output, &out->format) < 0) {
+	if (pack_format_of_path(o->output, &out->format) < 0 && asked != PACK_DIR) {
 		err_set(e, ERR_USAGE, "'%s' has no ending of an archive", o->output);
-		return err_advise(e, "end it in .tar.gz, .tar.zst or .tar");
+		return err_advise(
+			e, "end it in .tar.gz, .tar.zst, .tar or .squashfs, a folder in a slash");
+	}
+	if (part_ending(o->output) && out->format != PACK_DIR) {
+		err_set(e, ERR_USAGE, "'%s' is the name of a part", o->output);
+		return err_advise(e, "name the whole; --split names the parts");
 	}
 	if (o->format && asked != out->format)
 		return err_set(e, ERR_USAGE, "--format %s and the name '%s' disagree", o->format,
@@ -60,15 +85,54 @@ static int choose_format(const struct options *o, const struct project *p, const
 	return 0;
 }
 
+static int choose_split(
+	const struct options *o, const struct project *p, struct output *out, struct err *e)
+{
+	if (out->format == PACK_DIR && o->split)
+		return err_set(e, ERR_USAGE, "--split cuts files, but a folder is to be made");
+	if (out->format != PACK_DIR)
+		out->split = o->split ? o->split : p->settings.split;
+	return 0;
+}
+
 static char *default_path(
 	struct arena *a, const struct plan *plan, bool several, enum pack_format format)
 {
+	const char *dot = format == PACK_DIR ? "" : ".";
+	const char *ending = format == PACK_DIR ? "" : pack_format_name(format);
+
 	if (several)
-		return arena_printf(a, "%.*s-%.*s.%s", STR_ARG(plan->name),
-			STR_ARG(plan->profile.name), pack_format_name(format));
-	return arena_printf(a, "%.*s.%s", STR_ARG(plan->name), pack_format_name(format));
+		return arena_printf(a, "%.*s-%.*s%s%s", STR_ARG(plan->name),
+			STR_ARG(plan->profile.name), dot, ending);
+	return arena_printf(a, "%.*s%s%s", STR_ARG(plan->name), dot, ending);
 }
 
+/* The slashes behind a folder's name go. */
+static char *given_path(struct arena *a, const char *path, enum pack_format format)
+{
+	size_t n = strlen(path);
+
+	while (format == PACK_DIR && n > 1 && path[n - 1] == '/')
+		n--;
+	return arena_cstr(a, str_n(path, n));
+}
+
+static int check_place(const struct output *out, struct err *e)
+{
+	struct str base = str_of(path_base(out->path));
+	struct stat st;
+
+	if (out->format == PACK_DIR) {
+		if (base.n == 0 || str_is(base, ".") || str_is(base, ".."))
+			return err_set(e, ERR_USAGE, "'%s' cannot be made", out->path);
+		return place_check_folder(out->path, e);
+	}
+	if (stat(out->path, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(e, ERR_USAGE, "a folder stands at '%s'", out->path);
+	return 0;
+}
+
+/* Parts and a folder are made in a folder, which a run that is killed leaves to the next sweep. */
 static int open_temp(struct arena *a, struct output *out, struct err *e)
 {
 	char *full = path_absolute(a, out->path);
@@ -76,51 +140,69 @@ static int open_temp(struct arena *a, struct output *out, struct err *e)
 	out->temp = path_join(a, path_dir(a, full),
 		arena_printf(a, ".%s.%d.tmp", path_base(full), (int)getpid()));
 	out->lock = open(out->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	out->guard = out->lock < 0 ? NULL : out->temp;
 	if (out->lock < 0 || (flock(out->lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)) {
 		err_sys(e, "cannot write '%s'", out->path);
 		return err_advise(
 			e, "the folder must exist and be writable; -o names another place");
 	}
-	return 0;
+	if (!out->split && out->format != PACK_DIR)
+		return 0;
+	out->folder = folder_of(a, out->guard);
+	out->temp = path_join(a, out->folder, path_base(full));
+	return mkdir(out->folder, 0700) < 0 ? err_sys(e, "cannot make '%s'", out->folder) : 0;
 }
 
 int output_begin(struct session *s, const struct project *p, const struct plan *plan,
 	struct output *out, struct err *e)
 {
 	const struct options *o = &s->line.options;
-	struct stat st;
 
 	*out = (struct output){.lock = -1};
-	if (choose_format(o, p, plan, out, e) < 0)
+	if (choose_format(o, p, plan, out, e) < 0 || choose_split(o, p, out, e) < 0)
 		return -1;
-	out->path = o->output ? arena_strdup(&s->arena, o->output)
+	out->path = o->output ? given_path(&s->arena, o->output, out->format)
 			      : default_path(&s->arena, plan, p->n_targets > 1, out->format);
-	if (stat(out->path, &st) == 0 && S_ISDIR(st.st_mode))
-		return err_set(e, ERR_USAGE, "a folder stands at '%s'", out->path);
-	out->stem = arena_cstr(&s->arena, (struct str){out->path, pack_stem_length(out->path)});
+	if (check_place(out, e) < 0)
+		return -1;
+	out->stem = out->format == PACK_DIR
+			    ? out->path
+			    : arena_cstr(&s->arena,
+				      (struct str){out->path, pack_stem_length(out->path)});
 	sweep(&s->arena, out->path);
-	return open_temp(&s->arena, out, e);
+	if (open_temp(&s->arena, out, e) == 0)
+		return 0;
+	output_abort(out);
+	return -1;
 }
 
-int output_release(struct output *out, struct err *e)
+int output_release(struct output *out, size_t n_parts, struct err *e)
 {
-	CLEANUP_FD fd = open(out->temp, O_RDONLY | O_CLOEXEC);
+	CLEANUP_ARENA a = {0};
+	int rc;
 
-	if (fd < 0 || fsync(fd) < 0 || rename(out->temp, out->path) < 0)
-		return err_sys(e, "cannot finish '%s'", out->path);
-	fd_cleanup(&out->lock);
-	out->lock = -1;
-	out->temp = NULL;
+	if (out->format == PACK_DIR)
+		rc = place_folder(out->temp, out->path, path_join(&a, out->folder, "older"), e);
+	else if (out->split)
+		rc = place_parts(out->temp, n_parts, out->path, e);
+	else
+		rc = place_file(out->temp, out->path, e);
+	if (rc < 0)
+		return -1;
+	output_abort(out);
 	return 0;
 }
 
+/* What was released is no longer there to be removed. */
 void output_abort(struct output *out)
 {
-	if (!out->temp)
+	if (!out->guard)
 		return;
-	unlink(out->temp);
+	if (out->folder)
+		dir_remove(out->folder, NULL);
+	unlink(out->guard);
 	fd_cleanup(&out->lock);
-	*out = (struct output){.lock = -1};
+	out->guard = out->folder = out->temp = NULL;
 }
 
 char *output_beside(struct arena *a, const struct output *out, const char *ending)

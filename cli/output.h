@@ -9,22 +9,27 @@
 
 struct output {
 	char *path; /* NAME.tar.gz as the user will see it */
-	char *temp; /* written and tested under this name, in the same folder */
+	char *temp; /* written and tested under this name, on the same file system */
 	char *stem; /* path without the format's ending: NAME.sha256 stands beside NAME.tar.gz */
 	enum pack_format format;
-	int lock; /* of the temporary: tells the living from what a killed run left; -1: none */
+	uint64_t split; /* bytes of a part; 0: it is not split */
+	/*
+	 * A locked file, which tells the living from what a killed run left, and is the temporary
+	 * itself but for parts and folders: these are made in `folder` beside it (NULL: none).
+	 */
+	char *guard, *folder;
+	int lock; /* -1: none */
 };
 
 /*
  * -o, else NAME.tar.gz (NAME-TARGET.tar.gz for several targets) in the working folder.  The ending
  * decides the format, else --format, envbuild.yml, the profile; a --format that disagrees with it is
- * ERR_USAGE.  Removes temporaries of the same
- * name that killed runs left; an interrupt removes ours.
+ * ERR_USAGE.  Removes temporaries of the same name that killed runs left; an interrupt removes ours.
  */
 int output_begin(struct session *s, const struct project *p, const struct plan *plan,
 	struct output *out, struct err *e);
-/* The temporary becomes the archive. */
-int output_release(struct output *out, struct err *e);
+/* The temporary, or its parts, become the archive (packer/place.h). */
+int output_release(struct output *out, size_t n_parts, struct err *e);
 /* Removes the temporary if it is still there.  A zeroed or released output is fine. */
 void output_abort(struct output *out);
 /* Path of NAME.ENDING beside the archive. */

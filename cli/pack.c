@@ -19,6 +19,8 @@
 #include "cli/pack_beside.h"
 #include "cli/pack_stages.h"
 #include "cli/rules.h"
+#include "packer/parts.h"
+#include "packer/sums.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -214,6 +216,28 @@ static void json_run(struct json_out *w, const struct pack_run *run)
 	jw_array_end(w);
 }
 
+/* Of an archive that is not split there are none. */
+static void json_parts(struct json_out *w, const struct pack_run *run)
+{
+	jw_key(w, "parts");
+	jw_array(w);
+	for (size_t i = 0; i < run->packed.n_parts; i++) {
+		const struct pack_part *part = &run->packed.parts[i];
+		char hex[SHA256_HEX + 1];
+
+		hex_encode(part->sha256, SHA256_LEN, hex);
+		jw_object(w);
+		jw_key(w, "name");
+		jw_cstr(w, part_path(&run->s->arena, path_base(run->output.path), i));
+		jw_key(w, "bytes");
+		jw_int(w, (int64_t)part->bytes);
+		jw_key(w, "sha256");
+		jw_cstr(w, hex);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+}
+
 static void describe(const struct pack_run *run, bool whole, struct buf *to, int indent)
 {
 	struct json_out w = {.to = to, .indent = indent};
@@ -242,10 +266,25 @@ static void describe(const struct pack_run *run, bool whole, struct buf *to, int
 	json_test(&w, run);
 	manifest_sizes_write(&w, &run->sizes);
 	pack_describe_beside(run, &w);
+	json_parts(&w, run);
 	if (whole)
 		json_run(&w, run);
 	jw_object_end(&w);
 	buf_putc(to, '\n');
+}
+
+/* NAME.sha256: of the file, of each part, or of the list that a folder has of its files. */
+static void list_sums(const struct pack_run *run, struct buf *to)
+{
+	struct arena *a = &run->s->arena;
+	const char *base = path_base(run->output.path);
+
+	if (run->output.format == PACK_DIR)
+		sums_add(to, arena_strf(a, "%s/" SUMS_PATH, base), run->packed.sha256);
+	else if (!run->output.split)
+		sums_add(to, str_of(base), run->packed.sha256);
+	for (size_t i = 0; i < run->packed.n_parts; i++)
+		sums_add(to, str_of(part_path(a, base, i)), run->packed.parts[i].sha256);
 }
 
 /*
@@ -255,11 +294,9 @@ static int release(struct pack_run *run, struct err *e)
 {
 	CLEANUP_BUF sums = {0};
 	CLEANUP_BUF told = {0};
-	char hex[SHA256_HEX + 1];
 	struct pack_beside beside = {0};
 
-	hex_encode(run->packed.sha256, SHA256_LEN, hex);
-	buf_printf(&sums, "%s  %s\n", hex, path_base(run->output.path));
+	list_sums(run, &sums);
 	describe(run, true, &told, 2);
 	beside.sums = buf_view(&sums);
 	beside.run_json = buf_view(&told);
@@ -269,15 +306,18 @@ static int release(struct pack_run *run, struct err *e)
 		return -1;
 	if (pack_make_beside(run, &beside, e) < 0 || pack_write_beside(run, &beside, e) < 0)
 		return -1;
-	return output_release(&run->output, e);
+	return output_release(&run->output, run->packed.n_parts, e);
 }
 
 static void say_result(const struct pack_run *run)
 {
-	char size[24];
+	char size[24], parts[32] = "";
 
-	log_note("%s: %s, %zu packages for %.*s%s", run->output.path,
-		format_bytes(run->packed.bytes, size), run->plan.n_records,
+	if (run->output.split)
+		snprintf(parts, sizeof parts, " in %zu part%s", run->packed.n_parts,
+			run->packed.n_parts == 1 ? "" : "s");
+	log_note("%s: %s%s, %zu packages for %.*s%s", run->output.path,
+		format_bytes(run->packed.bytes, size), parts, run->plan.n_records,
 		STR_ARG(run->plan.profile.name), run->has_test ? ", tested" : ", not tested");
 	if (run->content.longest_prefix != SIZE_MAX)
 		log_note("it can be unpacked to paths of at most %zu characters ('%.*s' sets that)",
@@ -287,8 +327,11 @@ static void say_result(const struct pack_run *run)
 /* Before anything is fetched; a compressed archive is about as large as its packages together. */
 static int check_space(struct pack_run *run, struct err *e)
 {
-	static const unsigned percent[] = {
-		[PACK_TAR] = 0, [PACK_TAR_GZ] = 150, [PACK_TAR_ZST] = 110};
+	static const unsigned percent[] = {[PACK_TAR] = 0,
+		[PACK_TAR_GZ] = 150,
+		[PACK_TAR_ZST] = 110,
+		[PACK_SQUASHFS] = 150,
+		[PACK_DIR] = 0};
 	struct session *s = run->s;
 	struct disk_plan plan = {.cache = &s->cache,
 		.records = run->plan.records,

@@ -5,6 +5,7 @@
 #include "cli/environment.h"
 #include "cli/pack_papers.h"
 #include "cli/rules.h"
+#include "images/libc.h"
 
 #include <stdlib.h>
 
@@ -88,6 +89,16 @@ int pack_build(struct pack_run *run, struct err *e)
 	return environment_fill_and_install(run->s, &r, &run->content, e);
 }
 
+/* Since Linux 4.14 the kernel's squashfs knows zstd. */
+static bool mounts_zstd(const struct profile *p)
+{
+	struct str version = profile_virtual(p, "__linux");
+
+	str_cut(&version, '=');
+	version = str_cut(&version, '=');
+	return version.n && glibc_cmp(version, STR("4.14")) >= 0;
+}
+
 int pack_archive(struct pack_run *run, struct err *e)
 {
 	struct pack_paper papers[PACK_PAPERS_MAX];
@@ -97,6 +108,8 @@ int pack_archive(struct pack_run *run, struct err *e)
 		.path = run->output.temp,
 		.format = run->output.format,
 		.level = (int)run->making.level,
+		.split = run->output.split,
+		.zstd = mounts_zstd(&run->plan.profile),
 		.jobs = run->s->jobs,
 		.epoch = run->making.epoch,
 		.name = run->plan.name,

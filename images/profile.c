@@ -122,14 +122,14 @@ static int read_reference(const struct profile_reading *r, const struct yaml *y,
 
 static int read_format(const struct profile_reading *r, const struct yaml *y, struct err *e)
 {
-	static const char *const known[] = {"tar.gz", "tar.zst", "tar"};
+	static const char *const known[] = {"tar.gz", "tar.zst", "tar", "squashfs", "dir"};
 
 	if (profile_scalar(r, y, "format", &r->out->pack_format, e) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (str_is(y->text, known[i]))
 			return 0;
-	return yaml_fail(r->file, y, e, "unknown format '%.*s'; there are tar.gz, tar.zst and tar",
+	return yaml_fail(r->file, y, e, "unknown format '%.*s'; there are tar.gz, tar.zst, tar, squashfs and dir",
 		STR_ARG(y->text));
 }
 

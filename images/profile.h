@@ -63,7 +63,7 @@ struct profile {
 	struct profile_file_system file_system;
 	struct profile_limits limits;
 	char *root; /* a root folder named in the profile (image: {root: DIR}), absolute; NULL */
-	struct str pack_format; /* "tar.gz", "tar.zst" or empty */
+	struct str pack_format; /* "tar.gz", "squashfs", ...; empty: not said */
 	bool network;           /* false: `network: none` */
 	bool host;              /* the built-in `host` */
 	struct str text;        /* its YAML, as the archive carries it (for host: generated) */

@@ -1,6 +1,8 @@
 /* The names of the archive formats. */
 #include "packer/pack.h"
 
+#include "packer/parts.h"
+
 static const struct {
 	enum pack_format format;
 	const char *name;
@@ -8,6 +10,8 @@ static const struct {
 	{PACK_TAR_GZ, "tar.gz"},
 	{PACK_TAR_ZST, "tar.zst"},
 	{PACK_TAR, "tar"},
+	{PACK_SQUASHFS, "squashfs"},
+	{PACK_DIR, "dir"},
 	{PACK_TAR_GZ, "tgz"},
 	{PACK_TAR_ZST, "tzst"},
 };
@@ -23,14 +27,25 @@ int pack_format_parse(struct str text, enum pack_format *out)
 	return -1;
 }
 
+static struct str without_part(const char *path)
+{
+	return (struct str){path, strlen(path) - part_ending(path)};
+}
+
 int pack_format_of_path(const char *path, enum pack_format *out)
 {
-	struct str p = str_of(path);
+	struct str p = without_part(path);
 
+	if (str_ends(p, STR("/"))) {
+		*out = PACK_DIR;
+		return 0;
+	}
 	for (size_t i = 0; i < N_FORMATS; i++) {
 		struct str ending = str_of(formats[i].name);
 
-		if (p.n > ending.n + 1 && str_ends(p, ending) && p.p[p.n - ending.n - 1] == '.') {
+		/* Any name can be a folder's. */
+		if (formats[i].format != PACK_DIR && p.n > ending.n + 1 && str_ends(p, ending) &&
+			p.p[p.n - ending.n - 1] == '.') {
 			*out = formats[i].format;
 			return 0;
 		}
@@ -40,11 +55,15 @@ int pack_format_of_path(const char *path, enum pack_format *out)
 
 size_t pack_stem_length(const char *path)
 {
-	struct str p = str_of(path);
+	struct str p = without_part(path);
 	size_t longest = 0;
 	enum pack_format format;
 
 	if (pack_format_of_path(path, &format) < 0)
+		return strlen(path);
+	while (format == PACK_DIR && p.n > 1 && str_ends(p, STR("/")))
+		p.n--;
+	if (format == PACK_DIR)
 		return p.n;
 	for (size_t i = 0; i < N_FORMATS; i++)
 		if (str_ends(p, str_of(formats[i].name)) && strlen(formats[i].name) > longest)

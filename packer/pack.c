@@ -9,18 +9,14 @@
 #include "base/table.h"
 #include "builder/install.h"
 #include "packer/embed.h"
+#include "packer/form.h"
 #include "packer/making.h"
 #include "packer/papers.h"
 #include "packer/relocator/host.h"
-#include "packer/stream.h"
 #include "packer/sums.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* libdeflate 6 is smaller than gzip -6 in 0.4 of its time; zstd gains little beyond 10
- * (docs/design/archive.md). */
-enum { GZIP_LEVEL = 6, GZIP_LEVEL_MAX = 12, ZSTD_LEVEL = 10, ZSTD_LEVEL_MAX = 19 };
 
 struct packing {
 	const struct pack_request *r;
@@ -32,7 +28,8 @@ struct packing {
 		struct str *v;
 		size_t n, cap;
 	} replaced;
-	struct stream stream;
+	int level;
+	struct form form;
 	struct step step;
 };
 
@@ -184,7 +181,7 @@ static int add_papers(struct packing *p, struct err *e)
 		memcpy(papers, r->papers, r->n_papers * sizeof *papers);
 	qsort(papers, r->n_papers, sizeof *papers, paper_order);
 	if (r->making)
-		making_settle(r->making, r->format, p->stream.level, r->epoch);
+		making_settle(r->making, r->format, p->level, r->epoch);
 	manifest_write(r, p->main.build_prefix, p->replaced.v, p->replaced.n, &p->manifest);
 	layout_add_data(
 		&p->main, paper_path(p, "manifest.json"), 0644, r->epoch, buf_view(&p->manifest));
@@ -268,18 +265,20 @@ static uint64_t bytes_of(const struct layout *l)
 	return bytes;
 }
 
-static int write_all(struct packing *p, struct err *e)
+static int write_all(struct packing *p, struct pack_result *out, struct err *e)
 {
 	int rc;
 
 	step_begin(&p->step, "pack", 0, bytes_of(&p->main));
-	p->stream.step = &p->step;
-	rc = stream_write(&p->stream, &p->main, e);
+	p->form.step = &p->step;
+	rc = form_write(&p->form, &p->main, e);
 	if (rc == 0) {
 		write_index(p);
 		add_end(p);
-		rc = stream_write(&p->stream, &p->end, e);
+		rc = form_write(&p->form, &p->end, e);
 	}
+	if (rc == 0)
+		rc = form_finish(&p->form, out, e);
 	if (rc < 0)
 		step_fail(&p->step);
 	else
@@ -289,32 +288,15 @@ static int write_all(struct packing *p, struct err *e)
 
 static int write_to(struct packing *p, struct pack_result *out, struct err *e)
 {
-	const struct pack_request *r = p->r;
 	int rc;
 
-	p->stream.sink = sink_open(r->path, r->split, e);
-	if (!p->stream.sink)
+	if (form_begin(&p->form, p->r, e) < 0)
 		return -1;
-	rc = write_all(p, e);
-	if (rc == 0)
-		rc = sink_finish(p->stream.sink, r->arena, out, e);
-	sink_close(p->stream.sink);
-	if (rc < 0)
-		return -1;
+	rc = write_all(p, out, e);
+	form_close(&p->form);
 	out->unpacked_bytes = bytes_of(&p->main) + bytes_of(&p->end);
 	out->files = p->main.items.n + p->end.items.n;
-	return 0;
-}
-
-static int choose_level(const struct pack_request *r, int *level, struct err *e)
-{
-	int max = r->format == PACK_TAR_ZST ? ZSTD_LEVEL_MAX : GZIP_LEVEL_MAX;
-
-	if (r->level < 0 || r->level > max)
-		return err_set(e, ERR_USAGE, "no level %d for %s: 1 to %d", r->level,
-			pack_format_name(r->format), max);
-	*level = r->level ? r->level : r->format == PACK_TAR_ZST ? ZSTD_LEVEL : GZIP_LEVEL;
-	return 0;
+	return rc;
 }
 
 /* Without a sandbox the prefix is built at a path of this machine, made as long as the usual one,
@@ -334,8 +316,7 @@ int pack_write(const struct pack_request *r, struct pack_result *out, struct err
 	*out = (struct pack_result){0};
 	p.main.arena = p.end.arena = &p.arena;
 	p.main.build_prefix = build_prefix_of(r->content);
-	p.stream = (struct stream){.format = r->format, .jobs = r->jobs ? r->jobs : 1};
-	if (choose_level(r, &p.stream.level, e) == 0 && check_paths(&p, e) == 0 &&
+	if (form_level(r, &p.level, e) == 0 && check_paths(&p, e) == 0 &&
 		check_own_folders(r->content, e) == 0 &&
 		variables_write(r->content, r->name, &p.variables, e) == 0) {
 		find_replaced(&p);

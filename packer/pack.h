@@ -7,9 +7,14 @@
 #include "builder/content.h"
 #include "images/profile.h"
 
-enum pack_format { PACK_TAR_GZ, PACK_TAR_ZST, PACK_TAR };
+enum pack_format { PACK_TAR_GZ, PACK_TAR_ZST, PACK_TAR, PACK_SQUASHFS, PACK_DIR };
+/* As messages list them. */
+#define PACK_FORMATS "tar.gz, tar.zst, tar, squashfs and dir"
 
-/* -1 where the text names none; pack_format_of_path looks at the ending. */
+/*
+ * -1 where the text names none; pack_format_of_path looks at the ending, also that of a part
+ * (NAME.tar.gz.00); one that ends in a slash is a folder.
+ */
 int pack_format_parse(struct str text, enum pack_format *out);
 int pack_format_of_path(const char *path, enum pack_format *out);
 /* Characters of the path before the ending that pack_format_of_path knows; all without one. */
@@ -31,6 +36,7 @@ struct pack_request {
 	const char *path;
 	enum pack_format format;
 	int level;      /* 0: the format's default */
+	bool zstd;      /* a squashfs may be compressed with it: the target's kernel mounts that */
 	uint64_t split; /* bytes of each part path.00, path.01 ...; 0: one file */
 	unsigned jobs;
 	int64_t epoch;   /* mtime of generated files, seconds */

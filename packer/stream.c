@@ -152,6 +152,9 @@ static int compress(const struct stream *s, struct buf *raw, struct buf *to, str
 		return gzip_member(buf_view(raw), s->level, to, e);
 	case PACK_TAR_ZST:
 		return zstd_frame(buf_view(raw), s->level, to, e);
+	case PACK_SQUASHFS: /* made of no tar: packer/squashfs_write.c, packer/tree_write.c */
+	case PACK_DIR:
+		break;
 	case PACK_TAR:
 		*to = *raw;
 		*raw = (struct buf){0};

@@ -148,6 +148,14 @@ static int read_version(struct reader *r, const struct yaml *value, struct err *
 	return read_word(r, value, "version", &r->out->version, e);
 }
 
+static int read_split(struct reader *r, const struct yaml *value, struct err *e)
+{
+	if (value->kind != YAML_SCALAR || str_bytes(value->text, &r->out->split) < 0 ||
+		!r->out->split)
+		return yaml_fail(r->path, value, e, "'split' is not a size such as 1500M or 2G");
+	return 0;
+}
+
 static int read_yes_no(
 	struct reader *r, const struct yaml *value, const char *key, bool *out, struct err *e)
 {
@@ -257,6 +265,7 @@ static int read_pack(struct reader *r, const struct yaml *value, struct err *e)
 	static const struct key keys[] = {
 		{"format", read_format},
 		{"version", read_version},
+		{"split", read_split},
 		{"frozen", read_frozen},
 		{"externally-managed", read_externally_managed},
 		{"exclude", read_exclude},
