@@ -4,6 +4,7 @@
 #include "base/table.h"
 #include "packer/papers.h"
 
+#include <endian.h>
 #include <limits.h>
 #include <sqfs/block.h>
 #include <sqfs/compressor.h>
@@ -18,7 +19,13 @@
 #include <stdlib.h>
 
 /* More than any environment has; what is found is kept in memory. */
-enum { ENTRIES_MAX = 1000000, PATHS_MAX = 256 << 20, READ_MAX = 1 << 20 };
+enum {
+	ENTRIES_MAX = 1000000,
+	PATHS_MAX = 256 << 20,
+	READ_MAX = 1 << 20,
+	BLOCKS_MAX = 16 << 20,
+	FRAGMENTS_MAX = 1 << 20
+};
 
 struct entry {
 	struct member member;
@@ -127,9 +134,95 @@ static int need(struct squashfs_reader *r, const void *made, struct err *e)
 
 /* --- what is in it ---------------------------------------------------------------------------- */
 
+static int read_numbers(struct squashfs_reader *r, void *p, size_t n, struct err *e)
+{
+	return check(r, sqfs_meta_reader_read(r->inodes, p, n), e);
+}
+
+/* What stands behind an inode has a size that libsquashfs allocates before it reads: a file's list
+ * of blocks. */
+static int check_blocks(struct squashfs_reader *r, uint64_t size, struct err *e)
+{
+	return size / r->super.block_size > BLOCKS_MAX ? damaged(r, "a file is too large", e) : 0;
+}
+
+/* A folder's names by which it is searched. */
+static int check_names(struct squashfs_reader *r, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t index[3]; /* place in the list, block, bytes of the name less one */
+		char name[NAME_MAX + 1];
+
+		if (read_numbers(r, index, sizeof index, e) < 0)
+			return -1;
+		if (le32toh(index[2]) >= sizeof name)
+			return damaged(r, "a name is too long", e);
+		if (read_numbers(r, name, le32toh(index[2]) + 1, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * Refuses sizes beyond all reason.  The layout of inodes is that of the kernel's
+ * fs/squashfs/squashfs_fs.h.
+ */
+static int check_sizes(struct squashfs_reader *r, uint64_t ref, struct err *e)
+{
+	struct {
+		uint16_t type, mode, uid, gid;
+		uint32_t mtime, number;
+	} base;
+	union {
+		struct {
+			uint32_t start, fragment, offset, size;
+		} file;
+		struct {
+			uint64_t start, size;
+		} long_file;
+		struct {
+			uint32_t links, size;
+		} link;
+		struct {
+			uint32_t links, size, start, parent;
+			uint16_t n_names, offset;
+			uint32_t attributes;
+		} long_folder;
+	} u;
+
+	if (check(r,
+		    sqfs_meta_reader_seek(
+			    r->inodes, r->super.inode_table_start + (ref >> 16), ref & 0xffff),
+		    e) < 0 ||
+		read_numbers(r, &base, sizeof base, e) < 0)
+		return -1;
+	switch (le16toh(base.type)) {
+	case SQFS_INODE_FILE:
+		return read_numbers(r, &u, sizeof u.file, e) < 0
+			       ? -1
+			       : check_blocks(r, le32toh(u.file.size), e);
+	case SQFS_INODE_EXT_FILE:
+		return read_numbers(r, &u, sizeof u.long_file, e) < 0
+			       ? -1
+			       : check_blocks(r, le64toh(u.long_file.size), e);
+	case SQFS_INODE_SLINK:
+	case SQFS_INODE_EXT_SLINK:
+		if (read_numbers(r, &u, sizeof u.link, e) < 0)
+			return -1;
+		return le32toh(u.link.size) < PATH_MAX ? 0 : damaged(r, "a link is too long", e);
+	case SQFS_INODE_EXT_DIR:
+		return read_numbers(r, &u, sizeof u.long_folder, e) < 0
+			       ? -1
+			       : check_names(r, le16toh(u.long_folder.n_names), e);
+	}
+	return 0;
+}
+
 static int read_inode(
 	struct squashfs_reader *r, uint64_t ref, sqfs_inode_generic_t **out, struct err *e)
 {
+	if (check_sizes(r, ref, e) < 0)
+		return -1;
 	return check(r,
 		sqfs_meta_reader_read_inode(r->inodes, &r->super, ref >> 16, ref & 0xffff, out), e);
 }
@@ -155,17 +248,14 @@ static int describe_file(struct squashfs_reader *r, const sqfs_inode_generic_t *
 	return 0;
 }
 
-static int describe_link(struct squashfs_reader *r, const sqfs_inode_generic_t *inode,
-	struct entry *out, struct err *e)
+static void describe_link(
+	struct squashfs_reader *r, const sqfs_inode_generic_t *inode, struct entry *out)
 {
 	uint32_t n = inode->base.type == SQFS_INODE_SLINK ? inode->data.slink.target_size
 							  : inode->data.slink_ext.target_size;
 
-	if (n >= PATH_MAX)
-		return damaged(r, "a link is too long", e);
 	out->member.type = MEMBER_SYMLINK;
 	out->member.link = arena_str(&r->arena, str_n((const char *)inode->extra, n));
-	return 0;
 }
 
 static int describe(struct squashfs_reader *r, const sqfs_inode_generic_t *inode, struct entry *out,
@@ -184,7 +274,8 @@ static int describe(struct squashfs_reader *r, const sqfs_inode_generic_t *inode
 		return describe_file(r, inode, out, e);
 	case SQFS_INODE_SLINK:
 	case SQFS_INODE_EXT_SLINK:
-		return describe_link(r, inode, out, e);
+		describe_link(r, inode, out);
+		return 0;
 	}
 	out->member.type = MEMBER_OTHER;
 	return 0;
@@ -333,6 +424,8 @@ static int open_image(struct squashfs_reader *r, struct err *e)
 
 	if (check(r, sqfs_super_read(&r->super, &r->in.base), e) < 0)
 		return -1;
+	if (r->super.fragment_entry_count > FRAGMENTS_MAX)
+		return damaged(r, "too many fragments", e);
 	if (r->super.bytes_used > get_size(&r->in.base))
 		return err_set(e, ERR_INTEGRITY, "'%s' is cut off", r->name);
 	if (check(r,

@@ -425,6 +425,15 @@ static void formats(void **state)
 		{"dir.tar/a.tgz", PACK_TAR_GZ},
 		{"a.b.tar.zst", PACK_TAR_ZST},
 		{"a.tar", PACK_TAR},
+		{"a.squashfs", PACK_SQUASHFS},
+		{"a.tar.gz.00", PACK_TAR_GZ},
+		{"a.squashfs.9000", PACK_SQUASHFS},
+		{"dir/", PACK_DIR},
+		{"a.tar.gz/", PACK_DIR},
+		{"dir", -1},
+		{"a.dir", -1},
+		{"a.00", -1},
+		{"a.tar.gz.90", -1},
 		{"a.tar.xz", -1},
 		{".tar.gz", -1},
 		{"tar.gz", -1},
@@ -441,6 +450,12 @@ static void formats(void **state)
 	}
 	assert_int_equal(pack_format_parse(STR("tar.zst"), &f), 0);
 	assert_string_equal(pack_format_name(f), "tar.zst");
+	assert_int_equal(pack_format_parse(STR("dir"), &f), 0);
+	assert_int_equal(f, PACK_DIR);
+	assert_int_equal(pack_stem_length("a/b.tar.gz.00"), 3);
+	assert_int_equal(pack_stem_length("a/b.squashfs"), 3);
+	assert_int_equal(pack_stem_length("a/b//"), 3);
+	assert_int_equal(pack_stem_length("a/b.00"), 6);
 	assert_int_equal(pack_format_parse(STR("zip"), &f), -1);
 }
 

@@ -30,7 +30,8 @@ static void good(void **state)
 		      "channels:\n  - conda-forge\n  - ../x\n"
 		      "mirrors:\n  conda-forge: [https://m/cf, /srv/cf]\n  ./own: ../copy\n"
 		      "test:\n  script: run-test.sh\n  timeout: 600\n  quota: 1.5G\n"
-		      "pack: {format: tar.zst, frozen: true, externally-managed: false}\n",
+		      "pack: {format: tar.zst, split: 1500M, frozen: true, externally-managed: "
+		      "false}\n",
 		    &s, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_non_null(s.path);
@@ -49,6 +50,7 @@ static void good(void **state)
 	assert_int_equal(s.test_quota, 1500000000);
 	assert_true(str_is(s.format, "tar.zst"));
 	assert_true(s.frozen);
+	assert_int_equal(s.split, 1500000000);
 	assert_false(s.externally_managed);
 }
 
@@ -118,6 +120,8 @@ static void refused(void **state)
 		{"test: [a]\n", ":1:7: 'test' is neither a script nor a map"},
 		{"pack: tar.gz\n", ":1:7: 'pack' is not a map"},
 		{"pack: {format: [a]}\n", ":1:16: 'format' is not a text"},
+		{"pack: {split: 0}\n", ":1:15: 'split' is not a size such as 1500M or 2G"},
+		{"pack: {split: many}\n", ":1:15: 'split' is not a size"},
 		{"pack: {frozen: 1}\n", ":1:16: 'frozen' is neither true nor false"},
 		{"pack: {exclude: {a: b}}\n", ":1:17: 'exclude' is not a list"},
 		{"pack: {drop: [[a]]}\n", ":1:15: 'drop' is not a text"},
