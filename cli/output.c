@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What is made in a folder lies in this one beside the temporary that is locked. */
+/* Temporaries lie in this folder beside the one that is locked. */
 static char *folder_of(struct arena *a, const char *guard)
 {
 	return arena_printf(a, "%s.d", guard);
@@ -132,7 +132,7 @@ static int check_place(const struct output *out, struct err *e)
 	return 0;
 }
 
-/* Parts and a folder are made in a folder, which a run that is killed leaves to the next sweep. */
+/* What a run that is killed leaves in the folder goes with the next sweep. */
 static int open_temp(struct arena *a, struct output *out, struct err *e)
 {
 	char *full = path_absolute(a, out->path);
@@ -146,10 +146,9 @@ static int open_temp(struct arena *a, struct output *out, struct err *e)
 		return err_advise(
 			e, "the folder must exist and be writable; -o names another place");
 	}
-	if (!out->split && out->format != PACK_DIR)
-		return 0;
 	out->folder = folder_of(a, out->guard);
-	out->temp = path_join(a, out->folder, path_base(full));
+	if (out->split || out->format == PACK_DIR)
+		out->temp = path_join(a, out->folder, path_base(full));
 	return mkdir(out->folder, 0700) < 0 ? err_sys(e, "cannot make '%s'", out->folder) : 0;
 }
 
@@ -208,6 +207,17 @@ void output_abort(struct output *out)
 char *output_beside(struct arena *a, const struct output *out, const char *ending)
 {
 	return arena_printf(a, "%s.%s", out->stem, ending);
+}
+
+int output_write_beside(struct arena *a, const struct output *out, const char *ending,
+	struct str text, struct err *e)
+{
+	CLEANUP_FILE_OUT file = {.fd = -1};
+
+	if (file_begin_in(&file, output_beside(a, out, ending), out->folder, 0644, e) < 0 ||
+		write_full(file.fd, text.p, text.n, e) < 0)
+		return -1;
+	return file_commit(&file, e);
 }
 
 char *output_work_path(struct arena *a, const struct session *s, const char *name)

@@ -15,7 +15,7 @@ struct output {
 	uint64_t split; /* bytes of a part; 0: it is not split */
 	/*
 	 * A locked file, which tells the living from what a killed run left, and is the temporary
-	 * itself but for parts and folders: these are made in `folder` beside it (NULL: none).
+	 * itself; parts, a folder and papers are made in `folder` beside it.
 	 */
 	char *guard, *folder;
 	int lock; /* -1: none */
@@ -34,6 +34,9 @@ int output_release(struct output *out, size_t n_parts, struct err *e);
 void output_abort(struct output *out);
 /* Path of NAME.ENDING beside the archive. */
 char *output_beside(struct arena *a, const struct output *out, const char *ending);
+/* Writes NAME.ENDING. */
+int output_write_beside(struct arena *a, const struct output *out, const char *ending,
+	struct str text, struct err *e);
 /* A path in the session's work folder. */
 char *output_work_path(struct arena *a, const struct session *s, const char *name);
 /* dir/_... padded to exactly `length` characters; dir itself where it is too long for that. */

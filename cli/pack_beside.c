@@ -145,7 +145,7 @@ static int write_or_remove(struct pack_run *run, const char *ending, struct str 
 	char *path = output_beside(&run->s->arena, &run->output, ending);
 
 	if (data.p)
-		return file_write(path, data, 0644, e);
+		return output_write_beside(&run->s->arena, &run->output, ending, data, e);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return err_sys(e, "cannot remove '%s' of an earlier release", path);
 	return 0;

@@ -71,16 +71,22 @@ else
 fi
 if command -v busybox >/dev/null; then
   reader "busybox tar xzf" busybox tar xzf "$T/a.tar.gz" -C "$T/read"
+  reader "busybox tar xf" busybox tar xf "$T/a.tar" -C "$T/read"
 else
   skip "busybox tar xzf" "no busybox"
 fi
 if command -v bsdtar >/dev/null; then
   reader "bsdtar" bsdtar -xf "$T/a.tar.zst" -C "$T/read"
+  for format in tar.gz tar; do
+    reader "bsdtar, $format" bsdtar -xf "$T/a.$format" -C "$T/read"
+  done
 else
   skip "bsdtar" "no bsdtar"
 fi
-reader "Python's tarfile" python3 -c 'import sys, tarfile
-with tarfile.open(sys.argv[1]) as t: t.extractall(sys.argv[2])' "$T/a.tar.gz" "$T/read"
+for format in tar.gz tar; do
+  reader "Python's tarfile, $format" python3 -c 'import sys, tarfile
+with tarfile.open(sys.argv[1]) as t: t.extractall(sys.argv[2])' "$T/a.$format" "$T/read"
+done
 for format in tar.gz tar.zst tar; do
   rm -rf "$T/read"
   check "unpack $format" "$ENVBUILD_TOOLS/pack_tree" --unpack "$T/a.$format" "$T/read"
