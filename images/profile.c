@@ -129,7 +129,8 @@ static int read_format(const struct profile_reading *r, const struct yaml *y, st
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (str_is(y->text, known[i]))
 			return 0;
-	return yaml_fail(r->file, y, e, "unknown format '%.*s'; there are tar.gz, tar.zst, tar, squashfs and dir",
+	return yaml_fail(r->file, y, e,
+		"unknown format '%.*s'; there are tar.gz, tar.zst, tar, squashfs and dir",
 		STR_ARG(y->text));
 }
 

@@ -26,8 +26,8 @@ ln -s ../lib/many "$T/tree/zlib/lib/libbig.so"
 # --- the same bytes ------------------------------------------------------------------------------
 mkdir "$T/other" && cp -a "$T/tree" "$T/other/place"
 find "$T/other/place/+" -exec touch -h -d 2001-01-01 {} +
-for format in squashfs /; do
-  check "pack $format" pack_tree "$T/tree" "$T/a$(printf .$format | sed s,./,/,)" 1
+for name in a.squashfs a/; do
+  check "pack $name" pack_tree "$T/tree" "$T/$name" 1
 done
 check "pack a squashfs again, elsewhere, on several threads" sh -c 'umask 077; exec "$@"' sh \
   "$ENVBUILD_TOOLS/pack_tree" "$T/other/place" "$PLACEHOLDER" "$PLACEHOLDER/b" "$T/b.squashfs" 5
@@ -63,17 +63,16 @@ is_the_tree() { # is_the_tree NAME DIR
 is_the_tree "a folder" "$T/a"
 is_the_tree "the folder made elsewhere" "$T/b"
 same "its folders have the epoch's time" "$(find "$T/a" -type d -printf '%Ts\n' | sort -u)" 1500000000
-for format in squashfs /; do
-  name=$T/a$(printf .$format | sed s,./,/,)
+for name in a.squashfs a/; do
   rm -rf "$T/read"
-  check "unpack $name" tree --unpack "$name" "$T/read"
+  check "unpack $name" tree --unpack "$T/$name" "$T/read"
   is_the_tree "what is unpacked" "$T/read"
   rm -rf "$T/moved"
-  check "unpack it for a path" tree --unpack "$name" "$T/moved" /opt/place
+  check "unpack it for a path" tree --unpack "$T/$name" "$T/moved" /opt/place
   check "which it then holds" "$tools/check_moved_tree.py" "$T/tree" "$PLACEHOLDER" "$PLACEHOLDER/b" \
     "$T/moved" /opt/place
-  same "a paper" "$(tree --paper "$name" environment.yml)" "name: demo"
-  expect 1 "one that is not there" tree --paper "$name" nothing
+  same "a paper" "$(tree --paper "$T/$name" environment.yml)" "name: demo"
+  expect 1 "one that is not there" tree --paper "$T/$name" nothing
 done
 if command -v unsquashfs >/dev/null; then
   check "unsquashfs reads it" unsquashfs -q -n -d "$T/unsquashed" "$T/a.squashfs"
