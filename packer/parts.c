@@ -157,6 +157,8 @@ int archive_parts_find(
 			return err_advise(e, "give '%s'", out->whole);
 		}
 	} else if (stat(operand, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return err_set(e, ERR_USAGE, "'%s' is no file", operand);
 		add(a, out, out->whole, &st);
 		return 0;
 	} else if (errno != ENOENT) {

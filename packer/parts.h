@@ -36,7 +36,7 @@ size_t part_ending(const char *name);
 bool part_is_of(const char *whole, const char *name);
 
 /*
- * ERR_USAGE where nothing stands there or where another part than the first is named, ERR_INTEGRITY
+ * ERR_USAGE where no file stands there or where another part than the first is named, ERR_INTEGRITY
  * where a part before another is missing (the last ones are missed by who reads NAME.sha256 or the
  * archive's end).  Texts live in the arena.
  */

@@ -8,13 +8,36 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { LOCK_TRIES = 150 }; /* 3 s */
 
 static int sync_folder_of(const char *path, struct err *e)
 {
 	CLEANUP_ARENA a = {0};
 
 	return dir_sync(path_dir(&a, path), e);
+}
+
+/*
+ * Held while files are renamed, which takes no second: two runs that end at one time must not mix
+ * their parts.  Where the file system cannot lock a folder, or somebody holds it for long, as
+ * `flock FOLDER envbuild pack` does, it is done without.
+ */
+static int lock_folder_of(const char *path)
+{
+	static const struct timespec pause = {.tv_nsec = 20000000};
+	CLEANUP_ARENA a = {0};
+	int fd = open(path_dir(&a, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int tries = 0; fd >= 0 && tries < LOCK_TRIES; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return fd;
 }
 
 static int move(const char *from, const char *to, struct err *e)
@@ -52,6 +75,8 @@ static int remove_parts(const char *path, struct err *e)
 
 int place_file(const char *temp, const char *path, struct err *e)
 {
+	CLEANUP_FD lock = lock_folder_of(path);
+
 	if (move(temp, path, e) < 0 || remove_parts(path, e) < 0)
 		return -1;
 	return sync_folder_of(path, e);
@@ -60,6 +85,7 @@ int place_file(const char *temp, const char *path, struct err *e)
 int place_parts(const char *temp, size_t n, const char *path, struct err *e)
 {
 	CLEANUP_ARENA a = {0};
+	CLEANUP_FD lock = lock_folder_of(path);
 
 	/* On disk in this order, too: a machine that stops leaves no mixture either. */
 	if (remove_parts(path, e) < 0 || sync_folder_of(path, e) < 0)
@@ -89,6 +115,8 @@ int place_check_folder(const char *path, struct err *e)
 
 int place_folder(const char *temp, const char *path, const char *aside, struct err *e)
 {
+	CLEANUP_FD lock = lock_folder_of(path);
+
 	if (place_check_folder(path, e) < 0)
 		return -1;
 	/* In one step where the file system can, so that there always is one. */
