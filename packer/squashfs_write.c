@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 /* gzip and zstd at these levels: docs/design/archive.md */
-enum { BLOCK_SIZE = 128 << 10, GZIP_LEVEL = 6, ZSTD_LEVEL = 15, BACKLOG = 10, NO_XATTR = -1 };
+enum { BLOCK_SIZE = 128 << 10, GZIP_LEVEL = 6, ZSTD_LEVEL = 10, BACKLOG = 10, NO_XATTR = -1 };
 
 /* A file, link or folder of the image. */
 struct node {

@@ -163,6 +163,9 @@ check "its sum is beside it" sha256sum --quiet -c demo.sha256
 expect 0 "run it" "$ENVBUILD" run demo.squashfs -- alpha
 same "does" "$(cat "$T/out")" alpha
 expect 0 "test it" "$ENVBUILD" test -q demo.squashfs
+mkdir "$T/root"
+expect 0 "deploy it" "$ENVBUILD" deploy -q demo.squashfs "$T/root" --version 1
+same "which is in use" "$("$T/root/current/bin/alpha")" alpha
 if command -v unsquashfs >/dev/null; then
   for kernel in 3.10.0 4.13.0 4.14.0 5.10; do
     printf '%s\n' "name: some" "subdir: linux-64" \
@@ -189,6 +192,7 @@ same "to where it lies" "$(cat "$T/out")" "prefix=$PWD/demo"
 check "and leaves it as it is" test ! -e demo/conda-meta/envbuild/prefix
 check "unpack takes it" "$ENVBUILD" unpack demo "$T/copy"
 same "and relocates the copy" "$(cat "$T/copy/share/zeta/conf")" "prefix=$T/copy"
+expect 2 "deploy takes archives only" "$ENVBUILD" deploy demo "$T/root" --version 1
 mkdir "$T/cp" && cp -a demo "$T/cp/"
 same "it is activated where it lies" \
   "$(bash -c '. "$1/bin/activate" && alpha && cat "$1/share/zeta/conf"' bash "$T/cp/demo")" "alpha

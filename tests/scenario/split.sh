@@ -61,6 +61,11 @@ PY
   rm -rf "$T/unpacked" "$T/joined" demo.$format.*
 done
 pack --split 20k
+mkdir "$T/root"
+expect 0 "deploy the set" "$ENVBUILD" deploy -q demo.tar.gz "$T/root" --version 1
+same "which is in use" "$("$T/root/current/bin/alpha")" alpha
+check "its record has the sum of the whole" grep -q "$(sha256sum <"$T/whole.tar.gz" | cut -c -64)" \
+  "$T/root/deployments.jsonl"
 mkdir "$T/cat" "$T/tar"
 check "cat | tar xz" sh -c 'cat demo.tar.gz.* | tar xz -C "$1"' sh "$T/cat"
 tar xf "$T/whole.tar.gz" -C "$T/tar"
