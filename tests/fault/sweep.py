@@ -111,13 +111,14 @@ class Way:
     """One command, and what it makes."""
 
     def __init__(self, name, words, result, setup=None, warm=False, once=False, stepwise=False,
-                 old=False, mends=False):
+                 old=False, mends=False, at_length=False):
         self.name, self.words, self.result = name, words, result
         self.setup, self.warm = setup, warm
         self.once = once  # refuses to make again what is whole
         self.stepwise = stepwise  # the result grows or shrinks file by file
         self.old = old  # nothing in the cache was used just now
         self.mends = mends  # takes out what it cannot read, and says so
+        self.at_length = at_length  # left out of a sample
 
 
 class Sweep:
@@ -284,6 +285,15 @@ WAYS = [
     Way('pack', ['pack', '-t', 'host', '-q', '--no-test', '-j1'], 'demo.tar.gz',
         setup=[['lock', '-t', 'host', '-q'], ['install', '-t', 'host', '-q', '-p', 'other']],
         warm=True),
+    Way('pack a squashfs', ['pack', '-t', 'host', '-q', '--no-test', '-j1', '--format', 'squashfs'],
+        'demo.squashfs', warm=True, at_length=True,
+        setup=[['lock', '-t', 'host', '-q'], ['install', '-t', 'host', '-q', '-p', 'other']]),
+    Way('pack a folder', ['pack', '-t', 'host', '-q', '--no-test', '-j1', '--format', 'dir'], 'demo',
+        warm=True, at_length=True,
+        setup=[['lock', '-t', 'host', '-q'], ['install', '-t', 'host', '-q', '-p', 'other']]),
+    Way('pack in parts', ['pack', '-t', 'host', '-q', '--no-test', '-j1', '--split', '10k'],
+        'demo.tar.gz.00', warm=True, at_length=True,
+        setup=[['lock', '-t', 'host', '-q'], ['install', '-t', 'host', '-q', '-p', 'other']]),
     Way('unpack', ['unpack', 'demo.tar.gz', 'env', '-q', '-j1'], 'env',
         setup=[['pack', '-t', 'host', '-q', '--no-test']], once=True),
     Way('vault', ['vault', 'envbuild.lock', 'vault', '-q', '-j1'], 'vault',
@@ -313,7 +323,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='envbuild-fault.') as work:
         sweep = Sweep(args.program, args.shim, os.path.realpath(work))
         for way in WAYS:
-            if args.ways and way.name not in args.ways:
+            if way.name not in args.ways if args.ways else way.at_length and args.sample:
                 continue
             counts = sweep.begin(way)
             for error in args.errors.split(','):
