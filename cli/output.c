@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "packer/parts.h"
-#include "packer/place.h"
+#include "packer/replace.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -125,7 +125,7 @@ static int check_place(const struct output *out, struct err *e)
 	if (out->format == PACK_DIR) {
 		if (base.n == 0 || str_is(base, ".") || str_is(base, ".."))
 			return err_set(e, ERR_USAGE, "'%s' cannot be made", out->path);
-		return place_check_folder(out->path, e);
+		return replace_check_folder(out->path, e);
 	}
 	if (stat(out->path, &st) == 0 && S_ISDIR(st.st_mode))
 		return err_set(e, ERR_USAGE, "a folder stands at '%s'", out->path);
@@ -181,11 +181,11 @@ int output_release(struct output *out, size_t n_parts, struct err *e)
 	int rc;
 
 	if (out->format == PACK_DIR)
-		rc = place_folder(out->temp, out->path, path_join(&a, out->folder, "older"), e);
+		rc = replace_folder(out->temp, out->path, path_join(&a, out->folder, "older"), e);
 	else if (out->split)
-		rc = place_parts(out->temp, n_parts, out->path, e);
+		rc = replace_parts(out->temp, n_parts, out->path, e);
 	else
-		rc = place_file(out->temp, out->path, e);
+		rc = replace_file(out->temp, out->path, e);
 	if (rc < 0)
 		return -1;
 	output_abort(out);

@@ -28,7 +28,7 @@ struct output {
  */
 int output_begin(struct session *s, const struct project *p, const struct plan *plan,
 	struct output *out, struct err *e);
-/* The temporary, or its parts, become the archive (packer/place.h). */
+/* The temporary, or its parts, become the archive (packer/replace.h). */
 int output_release(struct output *out, size_t n_parts, struct err *e);
 /* Removes the temporary if it is still there.  A zeroed or released output is fine. */
 void output_abort(struct output *out);

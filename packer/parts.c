@@ -157,8 +157,6 @@ int archive_parts_find(
 			return err_advise(e, "give '%s'", out->whole);
 		}
 	} else if (stat(operand, &st) == 0) {
-		if (!S_ISREG(st.st_mode))
-			return err_set(e, ERR_USAGE, "'%s' is no file", operand);
 		add(a, out, out->whole, &st);
 		return 0;
 	} else if (errno != ENOENT) {
@@ -198,6 +196,11 @@ struct archive_file *archive_file_open(const struct archive_parts *parts, struct
 	struct archive_file *f = xcalloc(1, sizeof *f);
 
 	f->parts = parts;
+	if (!S_ISREG(parts->first.st_mode)) { /* opening a pipe would disturb who writes into it */
+		err_set(e, ERR_USAGE, "'%s' is no file", parts->whole);
+		free(f);
+		return NULL;
+	}
 	f->fds = xcalloc(parts->n + 1, sizeof *f->fds);
 	for (size_t i = 0; i < parts->n; i++)
 		f->fds[i] = -1;

@@ -36,7 +36,7 @@ size_t part_ending(const char *name);
 bool part_is_of(const char *whole, const char *name);
 
 /*
- * ERR_USAGE where no file stands there or where another part than the first is named, ERR_INTEGRITY
+ * ERR_USAGE where nothing stands there or where another part than the first is named, ERR_INTEGRITY
  * where a part before another is missing (the last ones are missed by who reads NAME.sha256 or the
  * archive's end).  Texts live in the arena.
  */
@@ -44,8 +44,8 @@ int archive_parts_find(
 	struct arena *a, const char *operand, struct archive_parts *out, struct err *e);
 
 /*
- * All parts as one file that is read at any place, from several threads at once.  ERR_FAIL where
- * another set has begun to take their place meanwhile.
+ * All parts as one file that is read at any place, from several threads at once.  ERR_USAGE where what
+ * stands there is no file, ERR_FAIL where another set has begun to take their place meanwhile.
  */
 struct archive_file;
 struct archive_file *archive_file_open(const struct archive_parts *parts, struct err *e);

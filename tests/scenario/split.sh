@@ -143,7 +143,7 @@ refused "a part's name" "is the name of a part" -o demo.tar.gz.00
 refused "parts of a folder" "--split cuts files" --split 1M --format dir
 
 # --- killed while it takes the place of another ------------------------------------------------------
-# The order of the calls is unit/packer_place's; here: the next run clears what a killed one left.
+# The order of the calls is unit/packer_replace's; here: the next run clears what a killed one left.
 if ! strace -o /dev/null true 2>/dev/null; then
   skip "killed runs" "strace may not trace here"
   done_testing

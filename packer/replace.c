@@ -1,4 +1,4 @@
-#include "packer/place.h"
+#include "packer/replace.h"
 
 #include "base/file.h"
 #include "packer/papers.h"
@@ -73,7 +73,7 @@ static int remove_parts(const char *path, struct err *e)
 	return rc;
 }
 
-int place_file(const char *temp, const char *path, struct err *e)
+int replace_file(const char *temp, const char *path, struct err *e)
 {
 	CLEANUP_FD lock = lock_folder_of(path);
 
@@ -82,7 +82,7 @@ int place_file(const char *temp, const char *path, struct err *e)
 	return sync_folder_of(path, e);
 }
 
-int place_parts(const char *temp, size_t n, const char *path, struct err *e)
+int replace_parts(const char *temp, size_t n, const char *path, struct err *e)
 {
 	CLEANUP_ARENA a = {0};
 	CLEANUP_FD lock = lock_folder_of(path);
@@ -100,7 +100,7 @@ int place_parts(const char *temp, size_t n, const char *path, struct err *e)
 	return sync_folder_of(path, e);
 }
 
-int place_check_folder(const char *path, struct err *e)
+int replace_check_folder(const char *path, struct err *e)
 {
 	CLEANUP_ARENA a = {0};
 	struct stat st;
@@ -113,11 +113,11 @@ int place_check_folder(const char *path, struct err *e)
 	return err_advise(e, "-o names another place");
 }
 
-int place_folder(const char *temp, const char *path, const char *aside, struct err *e)
+int replace_folder(const char *temp, const char *path, const char *aside, struct err *e)
 {
 	CLEANUP_FD lock = lock_folder_of(path);
 
-	if (place_check_folder(path, e) < 0)
+	if (replace_check_folder(path, e) < 0)
 		return -1;
 	/* In one step where the file system can, so that there always is one. */
 	if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_EXCHANGE) == 0)

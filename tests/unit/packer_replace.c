@@ -3,7 +3,7 @@
  * something: who reads then gets the old one, the new one or an error, and who does it again gets
  * the new one alone.
  */
-#include "packer/place.h"
+#include "packer/replace.h"
 
 #include "base/file.h"
 #include "packer/parts.h"
@@ -138,8 +138,8 @@ static void check_readers(const char *old, const char *new)
 
 static int put_in_place(size_t n)
 {
-	return n == 1 ? place_file(at("temp"), at("a.tar"), NULL)
-		      : place_parts(at("temp"), n - 1, at("a.tar"), NULL);
+	return n == 1 ? replace_file(at("temp"), at("a.tar"), NULL)
+		      : replace_parts(at("temp"), n - 1, at("a.tar"), NULL);
 }
 
 static bool in_child(int (*act)(size_t), size_t n, int kill_at)
@@ -244,7 +244,7 @@ static const char *read_folder(const char *name)
 static int put_folder(size_t n)
 {
 	(void)n;
-	return place_folder(at("temp"), at("a"), at("aside"), NULL);
+	return replace_folder(at("temp"), at("a"), at("aside"), NULL);
 }
 
 static void folders(void **state)
@@ -276,7 +276,7 @@ static void folders(void **state)
 static int checked(const char *name)
 {
 	struct err e = {0};
-	int rc = place_check_folder(at(name), &e);
+	int rc = replace_check_folder(at(name), &e);
 	int status = rc < 0 ? err_exit_status(e.code) : 0;
 
 	err_release(&e);
@@ -297,7 +297,7 @@ static void other_things(void **state)
 	assert_int_equal(symlink("ours", at("link")), 0);
 	assert_int_equal(checked("link"), 2);
 	make_folder("temp", "new");
-	assert_int_equal(place_folder(at("temp"), at("theirs"), at("aside"), NULL), -1);
+	assert_int_equal(replace_folder(at("temp"), at("theirs"), at("aside"), NULL), -1);
 	assert_true(path_exists(at("theirs/conda-meta")));
 	end();
 }
