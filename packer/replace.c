@@ -64,6 +64,8 @@ static int remove_parts(const char *path, struct err *e)
 	if (remove_file(part_path(&a, path, 0), e) < 0)
 		return -1;
 	dir = opendir(folder);
+	if (!dir && errno == EACCES) /* what cannot be listed can still be written to */
+		return 0;
 	if (!dir)
 		return err_sys(e, "cannot read the folder '%s'", folder);
 	while (rc == 0 && (entry = readdir(dir)))
@@ -73,19 +75,16 @@ static int remove_parts(const char *path, struct err *e)
 	return rc;
 }
 
-int replace_file(const char *temp, const char *path, struct err *e)
+static int put_file(const char *temp, const char *path, struct err *e)
 {
-	CLEANUP_FD lock = lock_folder_of(path);
-
 	if (move(temp, path, e) < 0 || remove_parts(path, e) < 0)
 		return -1;
 	return sync_folder_of(path, e);
 }
 
-int replace_parts(const char *temp, size_t n, const char *path, struct err *e)
+static int put_parts(const char *temp, size_t n, const char *path, struct err *e)
 {
 	CLEANUP_ARENA a = {0};
-	CLEANUP_FD lock = lock_folder_of(path);
 
 	/* On disk in this order, too: a machine that stops leaves no mixture either. */
 	if (remove_parts(path, e) < 0 || sync_folder_of(path, e) < 0)
@@ -113,10 +112,8 @@ int replace_check_folder(const char *path, struct err *e)
 	return err_advise(e, "-o names another place");
 }
 
-int replace_folder(const char *temp, const char *path, const char *aside, struct err *e)
+static int put_folder(const char *temp, const char *path, const char *aside, struct err *e)
 {
-	CLEANUP_FD lock = lock_folder_of(path);
-
 	if (replace_check_folder(path, e) < 0)
 		return -1;
 	/* In one step where the file system can, so that there always is one. */
@@ -127,4 +124,31 @@ int replace_folder(const char *temp, const char *path, const char *aside, struct
 	if (move(temp, path, e) < 0 || sync_folder_of(path, e) < 0)
 		return -1;
 	return dir_remove(aside, e);
+}
+
+int replace_file(const char *temp, const char *path, struct err *e)
+{
+	int lock = lock_folder_of(path);
+	int rc = put_file(temp, path, e);
+
+	fd_cleanup(&lock);
+	return rc;
+}
+
+int replace_parts(const char *temp, size_t n, const char *path, struct err *e)
+{
+	int lock = lock_folder_of(path);
+	int rc = put_parts(temp, n, path, e);
+
+	fd_cleanup(&lock);
+	return rc;
+}
+
+int replace_folder(const char *temp, const char *path, const char *aside, struct err *e)
+{
+	int lock = lock_folder_of(path);
+	int rc = put_folder(temp, path, aside, e);
+
+	fd_cleanup(&lock);
+	return rc;
 }
