@@ -132,7 +132,7 @@ static void read_as_one(void **state)
 			size_t want = n < 8 - from ? n : 8 - from;
 
 			assert_int_equal(archive_file_pread(f, text, n, from, NULL), want);
-			assert_memory_equal(text, "abcdefgh" + from, want);
+			assert_memory_equal(text, &"abcdefgh"[from], want);
 		}
 	archive_file_close(f);
 }
