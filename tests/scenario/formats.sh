@@ -120,7 +120,7 @@ open(sys.argv[1], "wb").write(data.replace(sys.argv[2].encode(), sys.argv[3].enc
     expect 5 "refused: $name" tree --unpack $name.squashfs "$T/in"
     same "nothing stays" "$(ls -d "$T/in" "$T/evl" 2>/dev/null)" ""
   done
-  chmod 4755 src/aaevil && chmod 0 src/aafile && image bits.squashfs
+  image bits.squashfs -p 'aaevil m 4755 0 0' -p 'aafile m 0 0 0'
   check "with a set-user-id bit" tree --unpack bits.squashfs "$T/bits"
   same "which is dropped, and all can be read" "$(stat -c %a "$T/bits/aaevil" "$T/bits/aafile" | tr '\n' ' ')" "755 400 "
   cd "$T" || exit 1
