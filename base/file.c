@@ -342,6 +342,13 @@ int dir_sync(const char *path, struct err *e)
 	return 0;
 }
 
+int fd_sync(int fd, const char *path, struct err *e)
+{
+	if (fsync_wanted() && fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)
+		return err_sys(e, "cannot write '%s'", path);
+	return 0;
+}
+
 int disk_sync(int fd, const char *path, struct err *e)
 {
 	if (fsync_wanted() && syncfs(fd) < 0)

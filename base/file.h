@@ -94,6 +94,8 @@ int dir_remove(const char *path, struct err *e);
 int dir_remove_at(int dirfd, const char *rel, struct err *e);
 /* fsync of a folder, so that a rename in it lasts. */
 int dir_sync(const char *path, struct err *e);
+/* fsync of an open file, where its file system knows that; path stands in the error. */
+int fd_sync(int fd, const char *path, struct err *e);
 /* syncfs of an open folder; path stands in the error. */
 int disk_sync(int fd, const char *path, struct err *e);
 /*

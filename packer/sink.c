@@ -255,8 +255,8 @@ static int hash_again(struct sink *s, struct err *e)
 static int sync_parts(struct sink *s, struct err *e)
 {
 	for (size_t i = 0; i < s->parts.n; i++)
-		if (fsync(s->parts.v[i].fd) < 0 && errno != EINVAL)
-			return err_sys(e, "cannot write '%s'", s->parts.v[i].path);
+		if (fd_sync(s->parts.v[i].fd, s->parts.v[i].path, e) < 0)
+			return -1;
 	return 0;
 }
 

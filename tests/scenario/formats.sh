@@ -1,10 +1,11 @@
 #!/bin/bash
+# memory
 # timeout: 60
 # The formats that are no tar: a squashfs image and a folder. All formats are one tree.
 # shellcheck disable=SC2012,SC2016
 . "$(dirname "$0")/../lib.sh"
 need python3 tar
-export ENVBUILD_CACHE=$T/cache ENVBUILD_NO_FSYNC=1
+export ENVBUILD_CACHE=$T/cache
 
 PLACEHOLDER=/opt/anaconda1anaconda2anaconda3$(printf 'p%.0s' $(seq 225))
 tools=$ROOT/tests/tools

@@ -1,10 +1,11 @@
 #!/bin/bash
+# memory
 # timeout: 60
 # pack --split: parts as split -d makes them, read wherever an archive is, never mixed with older ones.
 # shellcheck disable=SC2010,SC2012,SC2016,SC2086
 . "$(dirname "$0")/../lib.sh"
 need python3 split tar
-export ENVBUILD_CACHE=$T/cache ENVBUILD_NO_FSYNC=1
+export ENVBUILD_CACHE=$T/cache
 
 check "make a channel" "$ROOT/tests/tools/small_channel.py" "$T/channel"
 check "index it" "$ENVBUILD" channel index "$T/channel"
