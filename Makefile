@@ -34,7 +34,8 @@ LDFLAGS_cov     := --coverage
 CFLAGS  := $(CFLAGS_common) $(CFLAGS_$(MODE))
 LDFLAGS := -pthread $(LDFLAGS_$(MODE))
 # Asked when first needed, and once: `make deps` may have to bring pkg-config itself.
-PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)) \
+	-DSQUASHFS_VERSION='"$$(shell pkg-config --modversion libsquashfs1)"')$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 
 # Rooms a room may use, itself included: the include direction of the house.

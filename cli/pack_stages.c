@@ -89,8 +89,7 @@ int pack_build(struct pack_run *run, struct err *e)
 	return environment_fill_and_install(run->s, &r, &run->content, e);
 }
 
-/* Since Linux 4.14 the kernel's squashfs knows zstd. */
-static bool mounts_zstd(const struct profile *p)
+bool pack_mounts_zstd(const struct profile *p)
 {
 	struct str version = profile_virtual(p, "__linux");
 
@@ -109,7 +108,7 @@ int pack_archive(struct pack_run *run, struct err *e)
 		.format = run->output.format,
 		.level = (int)run->making.level,
 		.split = run->output.split,
-		.zstd = mounts_zstd(&run->plan.profile),
+		.zstd = pack_mounts_zstd(&run->plan.profile),
 		.jobs = run->s->jobs,
 		.epoch = run->making.epoch,
 		.name = run->plan.name,

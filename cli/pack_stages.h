@@ -51,4 +51,7 @@ int pack_build(struct pack_run *run, struct err *e);
 /* Writes run->content with its papers to run->output.temp: run->packed. */
 int pack_archive(struct pack_run *run, struct err *e);
 
+/* Do kernels of the target mount images of zstd? Those from 4.14 on do. */
+bool pack_mounts_zstd(const struct profile *p);
+
 #endif

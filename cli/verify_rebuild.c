@@ -123,20 +123,13 @@ static int say_difference(const struct rebuild *r, const struct difference *d, s
 	return err_advise(e, "it is not what its lock gives: do not use it");
 }
 
-static struct str compressor_here(enum pack_format format)
-{
-	struct pack_making now = {0};
-
-	making_settle(&now, format, 1, 0);
-	return now.compressor;
-}
-
 static int compare(struct rebuild *r, struct rebuild_result *out, struct err *e)
 {
 	const struct pack_run *run = &r->run;
 	struct difference d;
 	struct str there = r->found->manifest.making.compressor;
-	struct str here = compressor_here(run->output.format);
+	struct str here =
+		making_compressor(run->output.format, pack_mounts_zstd(&run->plan.profile));
 
 	*out = (struct rebuild_result){0};
 	out->identical = memcmp(run->packed.sha256, r->release->sha256, SHA256_LEN) == 0;

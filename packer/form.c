@@ -21,10 +21,11 @@ static int level_max(const struct pack_request *r)
 
 int form_level(const struct pack_request *r, int *level, struct err *e)
 {
-	int max = level_max(r), usual = r->format == PACK_TAR_ZST ? ZSTD_LEVEL : GZIP_LEVEL;
+	bool zstd = r->format == PACK_TAR_ZST || (r->format == PACK_SQUASHFS && r->zstd);
+	int max = level_max(r);
 
 	if (r->level >= 0 && r->level <= max) {
-		*level = r->level || r->format == PACK_SQUASHFS ? r->level : usual;
+		*level = r->level ? r->level : zstd ? ZSTD_LEVEL : GZIP_LEVEL;
 		return 0;
 	}
 	return err_set(e, ERR_USAGE, "no level %d for %s: 1 to %d", r->level,

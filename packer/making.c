@@ -4,18 +4,31 @@
 
 enum { PATTERNS_MAX = 10000 };
 
-void making_settle(struct pack_making *m, enum pack_format format, int level, int64_t epoch)
+struct str making_compressor(enum pack_format format, bool zstd)
+{
+	switch (format) {
+	case PACK_TAR_GZ:
+		return str_of(gzip_version());
+	case PACK_TAR_ZST:
+		return str_of(zstd_version());
+	case PACK_SQUASHFS:
+		return zstd ? STR("libsquashfs " SQUASHFS_VERSION " zstd")
+			    : STR("libsquashfs " SQUASHFS_VERSION " gzip");
+	case PACK_TAR:
+	case PACK_DIR:
+		break;
+	}
+	return (struct str){0};
+}
+
+void making_settle(struct pack_making *m, const struct pack_request *r, int level)
 {
 	if (m->as_told)
 		return;
-	m->format = str_of(pack_format_name(format));
+	m->format = str_of(pack_format_name(r->format));
 	m->level = level;
-	m->epoch = epoch;
-	m->compressor = (struct str){0};
-	if (str_is(m->format, "tar.gz"))
-		m->compressor = str_of(gzip_version());
-	else if (str_is(m->format, "tar.zst"))
-		m->compressor = str_of(zstd_version());
+	m->epoch = r->epoch;
+	m->compressor = making_compressor(r->format, r->zstd);
 	if (!m->compressor.n)
 		m->level = 0;
 }

@@ -21,7 +21,9 @@ struct pack_making {
 };
 
 /* What is not an option but follows from the format and level: the first three and the epoch. */
-void making_settle(struct pack_making *m, enum pack_format format, int level, int64_t epoch);
+void making_settle(struct pack_making *m, const struct pack_request *r, int level);
+/* Its name and version here; empty where the format compresses nothing. */
+struct str making_compressor(enum pack_format format, bool zstd);
 /* Adds the key `making`. */
 void making_write(const struct pack_making *m, struct json_out *w);
 /*

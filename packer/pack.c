@@ -181,7 +181,7 @@ static int add_papers(struct packing *p, struct err *e)
 		memcpy(papers, r->papers, r->n_papers * sizeof *papers);
 	qsort(papers, r->n_papers, sizeof *papers, paper_order);
 	if (r->making)
-		making_settle(r->making, r->format, p->level, r->epoch);
+		making_settle(r->making, r, p->level);
 	manifest_write(r, p->main.build_prefix, p->replaced.v, p->replaced.n, &p->manifest);
 	layout_add_data(
 		&p->main, paper_path(p, "manifest.json"), 0644, r->epoch, buf_view(&p->manifest));

@@ -26,7 +26,7 @@ enum { SQUASHFS_GZIP_LEVEL_MAX = 9, SQUASHFS_ZSTD_LEVEL_MAX = 19 };
 
 struct squashfs_options {
 	enum squashfs_compressor compressor;
-	int level; /* 0: the default */
+	int level; /* from 1 */
 	unsigned jobs;
 	int64_t epoch; /* seconds */
 };

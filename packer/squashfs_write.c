@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 /* gzip and zstd at these levels: docs/design/archive.md */
-enum { BLOCK_SIZE = 128 << 10, GZIP_LEVEL = 6, ZSTD_LEVEL = 10, BACKLOG = 10, NO_XATTR = -1 };
+enum { BLOCK_SIZE = 128 << 10, BACKLOG = 10, NO_XATTR = -1 };
 
 /* A file, link or folder of the image. */
 struct node {
@@ -386,7 +386,7 @@ static int make_compressors(struct squashfs_writer *w, struct err *e)
 
 	if (check(w, sqfs_compressor_config_init(&config, id, BLOCK_SIZE, 0), e) < 0)
 		return -1;
-	config.level = o->level ? (uint32_t)o->level : zstd ? ZSTD_LEVEL : GZIP_LEVEL;
+	config.level = (uint32_t)o->level;
 	if (check(w, sqfs_compressor_create(&config, &w->compressor), e) < 0)
 		return -1;
 	config.flags |= SQFS_COMP_FLAG_UNCOMPRESS;
