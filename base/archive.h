@@ -103,6 +103,18 @@ void tar_end(struct buf *to);
  * and checksum, level 1-19) appended to `to`.  Thread-safe; the bytes depend on input and level. */
 int gzip_member(struct str data, int level, struct buf *to, struct err *e);
 int zstd_frame(struct str data, int level, struct buf *to, struct err *e);
+/*
+ * The gzip header has an extra field (RFC 1952, 2.3.1.1) of one subfield, 'E' 'B', 4 bytes: the size
+ * of the whole member, header to trailer, little-endian; so a reader hops from member to member.
+ *
+ * What does that for zstd is a table behind the last frame, a frame that decompressors pass over, in
+ * the zstd seekable format (contrib/seekable_format/zstd_seekable_compression_format.md of zstd),
+ * without checksums.
+ */
+struct zstd_seek {
+	uint32_t packed, raw; /* sizes of one frame */
+};
+void zstd_seek_table(const struct zstd_seek *frames, size_t n, struct buf *to);
 /* Names and versions of the compressors, for segment keys: "libdeflate 1.14". */
 const char *gzip_version(void);
 const char *zstd_version(void);

@@ -91,6 +91,8 @@ int form_finish(struct form *f, struct pack_result *out, struct err *e)
 		return tree_finish(f->tree, out, e);
 	if (f->squashfs && squashfs_finish(f->squashfs, e) < 0)
 		return -1;
+	if (!f->squashfs && stream_end(&f->stream, e) < 0)
+		return -1;
 	return sink_finish(f->sink, f->request->arena, out, e);
 }
 
@@ -99,5 +101,6 @@ void form_close(struct form *f)
 	tree_close(f->tree);
 	squashfs_close(f->squashfs);
 	sink_close(f->sink);
+	buf_release(&f->stream.frames);
 	*f = (struct form){0};
 }

@@ -167,8 +167,12 @@ static int compress(const struct stream *s, struct buf *raw, struct buf *to, str
 
 static int write_slot(struct stream *s, struct slot *slot, struct err *e)
 {
+	struct zstd_seek frame = {(uint32_t)slot->data.n, (uint32_t)slot->raw};
+
 	if (sink_write(s->sink, slot->data.p, slot->data.n, e) < 0)
 		return -1;
+	if (s->format == PACK_TAR_ZST)
+		buf_add(&s->frames, &frame, sizeof frame);
 	if (s->step)
 		step_tick(s->step, 0, slot->raw);
 	buf_release(&slot->data);
@@ -255,4 +259,15 @@ int stream_write(struct stream *s, struct layout *l, struct err *e)
 	pthread_cond_destroy(&p.moved);
 	pthread_mutex_destroy(&p.lock);
 	return rc;
+}
+
+int stream_end(struct stream *s, struct err *e)
+{
+	CLEANUP_BUF table = {0};
+
+	if (s->format != PACK_TAR_ZST)
+		return 0;
+	zstd_seek_table((const struct zstd_seek *)s->frames.p,
+		s->frames.n / sizeof(struct zstd_seek), &table);
+	return sink_write(s->sink, table.p, table.n, e);
 }

@@ -17,6 +17,7 @@ struct stream {
 	int level;
 	unsigned jobs;
 	struct step *step; /* ticked by chunk; NULL: none */
+	struct buf frames; /* a struct zstd_seek for each; its owner releases it */
 };
 
 /*
@@ -24,5 +25,7 @@ struct stream {
  * prefix.  At most 2 * jobs chunks are in memory.
  */
 int stream_write(struct stream *s, struct layout *l, struct err *e);
+/* What stands behind the last chunk: the seek table of a tar.zst. */
+int stream_end(struct stream *s, struct err *e);
 
 #endif

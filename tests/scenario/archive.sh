@@ -66,6 +66,7 @@ reader() {
 reader "GNU tar xzf" tar xzf "$T/a.tar.gz" -C "$T/read"
 if command -v zstd >/dev/null; then
   reader "GNU tar --zstd" tar --zstd -xf "$T/a.tar.zst" -C "$T/read"
+  check "zstd finds it whole" zstd -qt "$T/a.tar.zst"
 else
   skip "GNU tar --zstd" "no zstd"
 fi
@@ -87,6 +88,48 @@ for format in tar.gz tar; do
   reader "Python's tarfile, $format" python3 -c 'import sys, tarfile
 with tarfile.open(sys.argv[1]) as t: t.extractall(sys.argv[2])' "$T/a.$format" "$T/read"
 done
+check "gzip finds it whole" gzip -t "$T/a.tar.gz"
+
+# The pieces are found without decompressing any, and all but the last of a segment hold 8 MiB.
+cat >"$T/pieces.py" <<'PY'
+import struct, subprocess, sys, zlib
+CHUNK = 8 << 20
+gz, zst, tar = (open(name, "rb").read() for name in sys.argv[1:4])
+at = raw = 0
+sizes = []
+while at < len(gz):
+    assert gz[at:at + 8] == b"\x1f\x8b\x08\x04\0\0\0\0" and gz[at + 10:at + 16] == b"\x08\0EB\x04\0"
+    n = struct.unpack("<I", gz[at + 16:at + 20])[0]
+    member = gz[at:at + n]
+    crc, size = struct.unpack("<II", member[-8:])
+    text = zlib.decompress(member[20:-8], -15)
+    assert len(text) == size and zlib.crc32(text) == crc and text == tar[raw:raw + size]
+    if sizes and sizes[-1] != CHUNK:
+        assert text[257:263] == b"ustar ", at  # GNU's own, for what is no ustar
+    sizes.append(size)
+    at, raw = at + n, raw + size
+assert raw == len(tar) and CHUNK in sizes and max(sizes) == CHUNK, sizes
+frames, descriptor, magic = struct.unpack("<IBI", zst[-9:])
+assert magic == 0x8F92EAB1 and descriptor == 0 and frames == len(sizes)
+table = len(zst) - 9 - 8 * frames - 8
+assert struct.unpack("<II", zst[table:table + 8]) == (0x184D2A5E, 8 * frames + 9)
+rows = list(struct.iter_unpack("<II", zst[table + 8:-9]))
+assert [r for _, r in rows] == sizes and sum(c for c, _ in rows) == table
+at = raw = 0
+for packed, size in rows:
+    text = subprocess.run(["zstd", "-dcq"], input=zst[at:at + packed], stdout=-1, check=True).stdout
+    assert text == tar[raw:raw + size]
+    at, raw = at + packed, raw + size
+PY
+if command -v zstd >/dev/null; then
+  cp -a "$T/tree" "$T/large" && seq 3000000 >"$T/large/many/share/numbers"
+  for format in tar.gz tar.zst tar; do
+    pack "$T/large" "$T/large.$format" 2 1 >"$T/out" 2>&1
+  done
+  check "each piece is found" python3 "$T/pieces.py" "$T/large.tar.gz" "$T/large.tar.zst" "$T/large.tar"
+else
+  skip "each piece is found" "no zstd"
+fi
 for format in tar.gz tar.zst tar; do
   rm -rf "$T/read"
   check "unpack $format" "$ENVBUILD_TOOLS/pack_tree" --unpack "$T/a.$format" "$T/read"
