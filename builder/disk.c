@@ -184,8 +184,10 @@ static bool fits_easily(const struct disk_plan *plan)
 
 enum stage { FILL, BUILD, ARCHIVE, TEST };
 
-static size_t list_uses(
-	const struct disk_plan *plan, const struct disk_sizes *sizes, struct disk_use uses[4])
+enum { USES_MAX = 5 };
+
+static size_t list_uses(const struct disk_plan *plan, const struct disk_sizes *sizes,
+	struct disk_use uses[USES_MAX])
 {
 	bool copies = plan->copy || sizes->copies ||
 		      device_of(plan->cache->dir) != device_of(plan->prefix);
@@ -199,6 +201,9 @@ static size_t list_uses(
 		copies ? sizes->packages : sizes->links, BUILD, plan->archive ? ARCHIVE : TEST};
 	if (plan->archive)
 		uses[n++] = (struct disk_use){plan->archive, "the archive", archive, ARCHIVE, TEST};
+	if (plan->archive && plan->segments)
+		uses[n++] = (struct disk_use){
+			plan->cache->dir, "its kept segments", archive, ARCHIVE, TEST};
 	if (plan->test)
 		uses[n++] = (struct disk_use){
 			plan->test, "the copy that is tested", sizes->packages, TEST, TEST};
@@ -208,7 +213,7 @@ static size_t list_uses(
 static int advise(const struct disk_plan *plan, const struct disk_sizes *sizes, struct err *e)
 {
 	struct disk_plan low = *plan;
-	struct disk_use uses[4];
+	struct disk_use uses[USES_MAX];
 
 	low.low_disk = true;
 	if (plan->archive && !plan->low_disk &&
@@ -224,7 +229,7 @@ static int advise(const struct disk_plan *plan, const struct disk_sizes *sizes, 
 int disk_check_plan(const struct disk_plan *plan, uint64_t *peak, struct err *e)
 {
 	struct disk_sizes sizes;
-	struct disk_use uses[4];
+	struct disk_use uses[USES_MAX];
 	size_t n;
 
 	if (!peak && fits_easily(plan))

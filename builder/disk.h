@@ -50,6 +50,7 @@ struct disk_plan {
 	/* Of pack: */
 	const char *archive;      /* folder of the archive; NULL: none is made */
 	unsigned archive_percent; /* of the package files' sizes; 0: not compressed */
+	bool segments;            /* what is compressed goes to the cache too */
 	const char *test;         /* folder of the unpacked copy; NULL: no test */
 	bool low_disk;            /* what was added to the cache goes before the test */
 };

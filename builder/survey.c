@@ -20,7 +20,8 @@ const char *const CACHE_KIND_NAMES[CACHE_KINDS] = {[CACHE_PACKAGE] = "packages",
 	[CACHE_BYTECODE] = "bytecode",
 	[CACHE_GIT] = "git",
 	[CACHE_INDEX] = "indexes",
-	[CACHE_SHARD] = "shards"};
+	[CACHE_SHARD] = "shards",
+	[CACHE_SEGMENT] = "segments"};
 
 /* Where they lie, and how many folders down. */
 static const struct {
@@ -31,7 +32,8 @@ static const struct {
 	[CACHE_BYTECODE] = {"bytecode", 2},
 	[CACHE_GIT] = {"git", 1},
 	[CACHE_INDEX] = {"index", 1},
-	[CACHE_SHARD] = {"shards", 2}};
+	[CACHE_SHARD] = {"shards", 2},
+	[CACHE_SEGMENT] = {"segments", 2}};
 
 enum { MAX_PATH_NOTE = 8192 };
 
@@ -178,12 +180,12 @@ static struct cache_item *add_item(struct surveyor *v, const char *rel, const st
 	return item;
 }
 
-/* The one kind whose entries are files. */
-static int visit_shard(struct surveyor *v, const char *rel, const struct stat *st, int depth)
+/* Of a kind whose entries are files. */
+static int visit_file(struct surveyor *v, const char *rel, const struct stat *st, int depth)
 {
 	struct cache_item *item;
 
-	if (depth < places[CACHE_SHARD].depth)
+	if (depth < places[v->kind].depth)
 		return 0;
 	if (S_ISREG(st->st_mode)) {
 		item = add_item(v, rel, st);
@@ -199,8 +201,8 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 	int depth = depth_of(rel);
 
 	(void)e;
-	if (v->kind == CACHE_SHARD)
-		return visit_shard(v, rel, st, depth);
+	if (v->kind == CACHE_SHARD || v->kind == CACHE_SEGMENT)
+		return visit_file(v, rel, st, depth);
 	if (depth == places[v->kind].depth) {
 		v->item = S_ISDIR(st->st_mode) && path_base(rel)[0] != '.' ? add_item(v, rel, st)
 									   : NULL;

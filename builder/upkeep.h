@@ -24,9 +24,10 @@ enum cache_kind {
 	CACHE_GIT,      /* git/KEY: mirrors of repositories */
 	CACHE_INDEX,    /* index/KEY: of channels */
 	CACHE_SHARD,    /* shards/XX/SHA256: files, parts of channels' indexes */
+	CACHE_SEGMENT,  /* segments/XX/KEY: files, compressed packages for archives */
 	CACHE_KINDS
 };
-/* "packages", "wheels", "bytecode", "git", "indexes", "shards" */
+/* "packages", "wheels", "bytecode", "git", "indexes", "shards", "segments" */
 extern const char *const CACHE_KIND_NAMES[CACHE_KINDS];
 
 struct cache_item {

@@ -96,6 +96,8 @@ static void info_json(const struct session *s, const struct cache_survey *survey
 	json_bytes(&w, "index_bytes", by_kind[CACHE_INDEX].bytes);
 	json_bytes(&w, "shards", by_kind[CACHE_SHARD].n);
 	json_bytes(&w, "shard_bytes", by_kind[CACHE_SHARD].bytes);
+	json_bytes(&w, "segments", by_kind[CACHE_SEGMENT].n);
+	json_bytes(&w, "segment_bytes", by_kind[CACHE_SEGMENT].bytes);
 	jw_key(&w, "locks");
 	jw_array(&w);
 	for (size_t i = 0; i < survey->locks.n; i++) {

@@ -208,6 +208,13 @@ static void json_run(struct json_out *w, const struct pack_run *run)
 		jw_double(w, steps[i].seconds);
 	}
 	jw_object_end(w);
+	jw_key(w, "segments");
+	jw_object(w);
+	jw_key(w, "reused");
+	jw_int(w, (int64_t)run->packed.segments_reused);
+	jw_key(w, "made");
+	jw_int(w, (int64_t)run->packed.segments_made);
+	jw_object_end(w);
 	jw_key(w, "warnings");
 	jw_array(w);
 	n = log_warnings(&warnings);
@@ -340,16 +347,22 @@ static int check_space(struct pack_run *run, struct err *e)
 		.copy = run->plan.env.n_pip > 0 || run->rules.has_pre_pack,
 		.archive = path_dir(&s->arena, run->output.path),
 		.archive_percent = percent[run->output.format],
+		.segments = percent[run->output.format] > 0 && !s->line.options.low_disk,
 		.test = run->has_test ? s->work : NULL,
 		.low_disk = s->line.options.low_disk};
-	uint64_t peak;
+	uint64_t peak, *told = s->line.options.verbose ? &peak : NULL; /* reckoning it takes time */
+	int rc = disk_check_plan(&plan, told, plan.segments ? NULL : e);
 	char size[24];
 
-	if (disk_check_plan(&plan, &peak, e) < 0)
-		return -1;
-	log_debug("at most %s more than now are needed on the disk of '%s'",
-		format_bytes(peak, size), s->cache_dir);
-	return 0;
+	if (rc < 0 && plan.segments) {
+		plan.segments = false;
+		rc = disk_check_plan(&plan, told, e);
+	}
+	run->keep_segments = plan.segments;
+	if (rc == 0 && told)
+		log_debug("at most %s more than now are needed on the disk of '%s'",
+			format_bytes(peak, size), s->cache_dir);
+	return rc;
 }
 
 /* --low-disk: what this run brought into the cache is not needed for the test. */

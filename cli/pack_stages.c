@@ -119,6 +119,8 @@ int pack_archive(struct pack_run *run, struct err *e)
 		.papers = papers,
 		.rules = &run->rules,
 		.sizes = &run->sizes,
+		.cache = &run->s->cache,
+		.keep_segments = run->keep_segments,
 	};
 
 	if (pack_papers(run, r.epoch, papers, &r.n_papers, e) < 0)

@@ -41,6 +41,7 @@ struct pack_run {
 	const char *script_name, *project_dir;
 	struct str script_text;
 	bool has_test;
+	bool keep_segments; /* there is room for them */
 	time_t started;
 };
 

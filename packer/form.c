@@ -39,7 +39,9 @@ static void begin_stream(struct form *f, int level)
 	f->stream = (struct stream){.sink = f->sink,
 		.format = r->format,
 		.level = level,
-		.jobs = r->jobs ? r->jobs : 1};
+		.jobs = r->jobs ? r->jobs : 1,
+		.cache = r->cache,
+		.keep = r->keep_segments};
 }
 
 static int begin_squashfs(struct form *f, int level, struct err *e)
@@ -93,6 +95,8 @@ int form_finish(struct form *f, struct pack_result *out, struct err *e)
 		return -1;
 	if (!f->squashfs && stream_end(&f->stream, e) < 0)
 		return -1;
+	out->segments_reused = f->stream.reused;
+	out->segments_made = f->stream.made;
 	return sink_finish(f->sink, f->request->arena, out, e);
 }
 

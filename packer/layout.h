@@ -29,6 +29,7 @@ struct layout_item {
 struct layout_segment {
 	size_t first, n;
 	uint64_t bytes;
+	bool keep; /* others may have it too: its compressed bytes are worth keeping (segment.h) */
 };
 
 struct layout_chunk {

@@ -123,6 +123,7 @@ static int add_segment(struct packing *p, const size_t *order, size_t n, struct 
 		if (layout_add_entry(&p->main, c, &c->entries[order[i]], p->r->epoch, e) < 0)
 			return -1;
 	layout_end_segment(&p->main, 0);
+	p->main.segments.v[p->main.segments.n - 1].keep = true;
 	return 0;
 }
 

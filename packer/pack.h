@@ -51,6 +51,8 @@ struct pack_request {
 	/* What made the content what it is, for the manifest (rules.h, sizes.h); NULL: nothing told. */
 	const struct rules *rules;
 	const struct sizes *sizes;
+	const struct cache *cache; /* whose compressed segments are used; NULL: none */
+	bool keep_segments;        /* new ones go there (--low-disk: none) */
 };
 
 struct pack_part {
@@ -64,6 +66,7 @@ struct pack_result {
 	size_t files;
 	struct pack_part *parts; /* of a split one, in the request's arena; else NULL */
 	size_t n_parts;
+	size_t segments_reused, segments_made; /* found in the cache; put there */
 };
 
 /* The same content gives the same bytes, whatever jobs, user, path or time. */

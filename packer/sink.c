@@ -14,7 +14,6 @@ enum { READ_SIZE = 1 << 20 };
 struct part {
 	int fd;
 	char *path;
-	struct pack_part sum; /* of one that is full, written by sink_write */
 };
 
 struct sink {
@@ -25,8 +24,15 @@ struct sink {
 		struct part *v;
 		size_t n, cap;
 	} parts;
-	struct hash *whole, *part; /* of what sink_write wrote; part: of the last part */
-	bool rewritten;            /* what they were given is no longer all */
+	/* Of what sink_hash was given; it shares nothing with who writes. */
+	struct {
+		struct arena arena;
+		struct hash *whole, *part; /* part: of the last part */
+		uint64_t bytes;
+		struct pack_part *v; /* of each part */
+		size_t n, cap;
+	} sums;
+	bool rewritten; /* what was hashed is no longer all */
 	bool finished;
 };
 
@@ -77,8 +83,8 @@ struct sink *sink_open(const char *path, uint64_t split, struct err *e)
 
 	s->path = path;
 	s->split = split;
-	s->whole = hash_new(HASH_SHA256);
-	s->part = hash_new(HASH_SHA256);
+	s->sums.whole = hash_new(HASH_SHA256);
+	s->sums.part = hash_new(HASH_SHA256);
 	if (add_part(s, e) == 0)
 		return s;
 	sink_close(s);
@@ -113,19 +119,7 @@ static int put(struct part *p, const char *data, size_t n, uint64_t at, struct e
 	return 0;
 }
 
-/* The hash of a part that is full starts over for the next. */
-static void hash_more(struct sink *s, struct part *p, const char *data, size_t n, bool full)
-{
-	hash_update(s->whole, data, n);
-	if (!s->split)
-		return;
-	hash_update(s->part, data, n);
-	p->sum.bytes += n;
-	if (full)
-		hash_final(s->part, p->sum.sha256);
-}
-
-int sink_write(struct sink *s, const void *data, size_t n, struct err *e)
+int sink_append(struct sink *s, const void *data, size_t n, struct err *e)
 {
 	const char *from = data;
 
@@ -136,12 +130,47 @@ int sink_write(struct sink *s, const void *data, size_t n, struct err *e)
 
 		if (!p || put(p, from, some, offset, e) < 0)
 			return -1;
-		hash_more(s, p, from, some, some == room);
 		from += some;
 		n -= some;
 		s->size += some;
 	}
 	return 0;
+}
+
+/* The hash of a part that is full starts over for the next. */
+static void hash_part(struct sink *s, const char *data, size_t n, bool full)
+{
+	struct pack_part *sum;
+
+	if (s->sums.bytes % s->split == 0)
+		*VEC_PUSH(&s->sums.arena, &s->sums) = (struct pack_part){0};
+	sum = &s->sums.v[s->sums.n - 1];
+	hash_update(s->sums.part, data, n);
+	sum->bytes += n;
+	if (full)
+		hash_final(s->sums.part, sum->sha256);
+}
+
+void sink_hash(struct sink *s, const void *data, size_t n)
+{
+	const char *from = data;
+
+	hash_update(s->sums.whole, data, n);
+	while (s->split && n) {
+		uint64_t room = s->split - s->sums.bytes % s->split;
+		size_t some = n < room ? n : (size_t)room;
+
+		hash_part(s, from, some, some == room);
+		s->sums.bytes += some;
+		from += some;
+		n -= some;
+	}
+}
+
+int sink_write(struct sink *s, const void *data, size_t n, struct err *e)
+{
+	sink_hash(s, data, n);
+	return sink_append(s, data, n, e);
 }
 
 int sink_pwrite(struct sink *s, const void *data, size_t n, uint64_t at, struct err *e)
@@ -232,12 +261,11 @@ static int hash_again(struct sink *s, struct err *e)
 	char *data = xmalloc(READ_SIZE);
 	int rc = 0;
 
-	hash_free(s->whole);
-	hash_free(s->part);
-	s->whole = hash_new(HASH_SHA256);
-	s->part = hash_new(HASH_SHA256);
-	for (size_t i = 0; i < s->parts.n; i++)
-		s->parts.v[i].sum = (struct pack_part){0};
+	hash_free(s->sums.whole);
+	hash_free(s->sums.part);
+	s->sums.whole = hash_new(HASH_SHA256);
+	s->sums.part = hash_new(HASH_SHA256);
+	s->sums.bytes = s->sums.n = 0;
 	for (uint64_t at = 0, n; rc == 0 && at < s->size; at += n) {
 		uint64_t offset, room;
 		struct part *p = part_at(s, at, &offset, &room, e);
@@ -246,7 +274,7 @@ static int hash_again(struct sink *s, struct err *e)
 		n = n < room ? n : room;
 		rc = p ? get(p, data, (size_t)n, offset, e) : -1;
 		if (rc == 0)
-			hash_more(s, p, data, (size_t)n, n == room);
+			sink_hash(s, data, (size_t)n);
 	}
 	free(data);
 	return rc;
@@ -262,19 +290,16 @@ static int sync_parts(struct sink *s, struct err *e)
 
 int sink_finish(struct sink *s, struct arena *a, struct pack_result *out, struct err *e)
 {
-	struct part *last = &s->parts.v[s->parts.n - 1];
-
 	if ((s->rewritten && hash_again(s, e) < 0) || sync_parts(s, e) < 0)
 		return -1;
-	hash_final(s->whole, out->sha256);
+	hash_final(s->sums.whole, out->sha256);
 	out->bytes = s->size;
-	if (s->split) {
-		if (last->sum.bytes < s->split)
-			hash_final(s->part, last->sum.sha256);
-		out->parts = arena_array(a, struct pack_part, s->parts.n);
-		for (size_t i = 0; i < s->parts.n; i++)
-			out->parts[i] = s->parts.v[i].sum;
-		out->n_parts = s->parts.n;
+	if (s->sums.n) {
+		if (s->sums.bytes % s->split)
+			hash_final(s->sums.part, s->sums.v[s->sums.n - 1].sha256);
+		out->parts = arena_array(a, struct pack_part, s->sums.n);
+		memcpy(out->parts, s->sums.v, s->sums.n * sizeof *out->parts);
+		out->n_parts = s->sums.n;
 	}
 	s->finished = true;
 	return 0;
@@ -290,8 +315,9 @@ void sink_close(struct sink *s)
 		else
 			drop_part(s);
 	}
-	hash_free(s->whole);
-	hash_free(s->part);
+	hash_free(s->sums.whole);
+	hash_free(s->sums.part);
+	arena_release(&s->sums.arena);
 	arena_release(&s->arena);
 	free(s);
 }

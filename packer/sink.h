@@ -23,7 +23,13 @@ const char *sink_path(const struct sink *s);
 /* Bytes that stand in it. */
 uint64_t sink_size(const struct sink *s);
 
-/* Behind all that stands there.  ERR_USAGE where a part would be needed that has no name. */
+/*
+ * Behind all that stands there.  ERR_USAGE where a part would be needed that has no name.  What is
+ * appended has to be hashed too, in the same order; the two may be at work at the same time.
+ */
+int sink_append(struct sink *s, const void *p, size_t n, struct err *e);
+void sink_hash(struct sink *s, const void *p, size_t n);
+/* Both. */
 int sink_write(struct sink *s, const void *p, size_t n, struct err *e);
 
 /* At any place up to its end. */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/work.h"
 #include "packer/measure.h"
+#include "packer/segment.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,6 +16,12 @@ struct slot {
 	bool ready;
 };
 
+/*
+ * What is done with the chunks in their order: written, and hashed.  Each is one thread's at a time,
+ * whichever has just handed one in, and neither waits for the other.
+ */
+enum lane { WRITE, HASH, LANES };
+
 struct pipeline {
 	struct stream *stream;
 	struct layout *layout;
@@ -22,9 +29,10 @@ struct pipeline {
 	pthread_cond_t moved;
 	struct slot *slots; /* chunk i waits in slot i % n_slots */
 	size_t n_slots;
-	size_t next;  /* the chunk to be written next */
-	bool writing; /* by some thread, outside the lock */
+	size_t next[LANES]; /* the chunk that is due */
+	bool busy[LANES];   /* some thread is at it, outside the lock */
 	bool failed;
+	struct segments *segments;
 };
 
 /* The part of one tar stream that a chunk is made of. */
@@ -165,41 +173,91 @@ static int compress(const struct stream *s, struct buf *raw, struct buf *to, str
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static int write_slot(struct stream *s, struct slot *slot, struct err *e)
+static int write_slot(struct pipeline *p, size_t i, const struct slot *slot, struct err *e)
 {
+	struct stream *s = p->stream;
 	struct zstd_seek frame = {(uint32_t)slot->data.n, (uint32_t)slot->raw};
 
-	if (sink_write(s->sink, slot->data.p, slot->data.n, e) < 0)
+	if (sink_append(s->sink, slot->data.p, slot->data.n, e) < 0)
 		return -1;
 	if (s->format == PACK_TAR_ZST)
 		buf_add(&s->frames, &frame, sizeof frame);
+	segments_put(p->segments, i, buf_view(&slot->data));
 	if (s->step)
 		step_tick(s->step, 0, slot->raw);
-	buf_release(&slot->data);
-	*slot = (struct slot){0};
 	return 0;
 }
 
-/* Writes whatever is next and ready; called with the lock held, which it lets go meanwhile. */
-static int flush_ready(struct pipeline *p, struct err *e)
+static int run_lane(
+	struct pipeline *p, enum lane lane, size_t i, const struct slot *slot, struct err *e)
+{
+	switch (lane) {
+	case WRITE:
+		return write_slot(p, i, slot, e);
+	case HASH:
+		sink_hash(p->stream->sink, slot->data.p, slot->data.n);
+		break;
+	case LANES:
+		break;
+	}
+	return 0;
+}
+
+static size_t done_by_all(const struct pipeline *p)
+{
+	return p->next[WRITE] < p->next[HASH] ? p->next[WRITE] : p->next[HASH];
+}
+
+static bool is_due(const struct pipeline *p, enum lane lane)
+{
+	size_t i = p->next[lane];
+
+	return !p->failed && i - done_by_all(p) < p->n_slots && p->slots[i % p->n_slots].ready;
+}
+
+/* Frees what both have done with. */
+static void advance(struct pipeline *p, enum lane lane)
+{
+	size_t before = done_by_all(p);
+
+	p->next[lane]++;
+	if (done_by_all(p) > before) {
+		buf_release(&p->slots[before % p->n_slots].data);
+		p->slots[before % p->n_slots] = (struct slot){0};
+		pthread_cond_broadcast(&p->moved);
+	}
+}
+
+/* Does whatever is due and ready; called with the lock held, which it lets go meanwhile. */
+static int flush_lane(struct pipeline *p, enum lane lane, struct err *e)
 {
 	int rc = 0;
 
-	if (p->writing)
+	if (p->busy[lane])
 		return 0;
-	p->writing = true;
-	while (rc == 0 && !p->failed && p->slots[p->next % p->n_slots].ready) {
-		struct slot *slot = &p->slots[p->next % p->n_slots];
+	p->busy[lane] = true;
+	while (rc == 0 && is_due(p, lane)) {
+		size_t i = p->next[lane];
 
 		pthread_mutex_unlock(&p->lock);
-		rc = write_slot(p->stream, slot, e);
+		rc = run_lane(p, lane, i, &p->slots[i % p->n_slots], e);
 		pthread_mutex_lock(&p->lock);
 		if (rc == 0)
-			p->next++;
-		pthread_cond_broadcast(&p->moved);
+			advance(p, lane);
 	}
-	p->writing = false;
+	p->busy[lane] = false;
 	return rc;
+}
+
+/*
+ * Nobody may leave what is ready behind: a thread that ends with one lane may have made the last
+ * chunk ready while another was still at the other.
+ */
+static int flush_ready(struct pipeline *p, struct err *e)
+{
+	if (flush_lane(p, WRITE, e) < 0)
+		return -1;
+	return flush_lane(p, HASH, e);
 }
 
 static int hand_in(struct pipeline *p, size_t i, struct buf *data, uint64_t raw, struct err *e)
@@ -207,7 +265,7 @@ static int hand_in(struct pipeline *p, size_t i, struct buf *data, uint64_t raw,
 	int rc = 0;
 
 	pthread_mutex_lock(&p->lock);
-	while (!p->failed && i - p->next >= p->n_slots)
+	while (!p->failed && i - done_by_all(p) >= p->n_slots)
 		pthread_cond_wait(&p->moved, &p->lock);
 	if (!p->failed) {
 		p->slots[i % p->n_slots] = (struct slot){.data = *data, .raw = raw, .ready = true};
@@ -233,7 +291,9 @@ static int work_on_chunk(void *ctx, size_t i, struct err *e)
 	CLEANUP_BUF raw = {0};
 	CLEANUP_BUF out = {0};
 
-	if (read_chunk(p, chunk, &raw, e) == 0 && compress(p->stream, &raw, &out, e) == 0 &&
+	if ((segments_take(p->segments, i, &out) ||
+		    (read_chunk(p, chunk, &raw, e) == 0 &&
+			    compress(p->stream, &raw, &out, e) == 0)) &&
 		hand_in(p, i, &out, chunk->to - chunk->from, e) == 0)
 		return 0;
 	give_up(p);
@@ -251,11 +311,18 @@ int stream_write(struct stream *s, struct layout *l, struct err *e)
 	};
 	int rc;
 
+	p.segments = segments_open(&(struct segments_request){.cache = s->cache,
+					   .keep = s->keep,
+					   .format = s->format,
+					   .level = s->level,
+					   .jobs = s->jobs},
+		l);
 	p.slots = xcalloc(p.n_slots, sizeof *p.slots);
 	rc = work_run(s->jobs, l->chunks.n, work_on_chunk, &p, e);
 	for (size_t i = 0; i < p.n_slots; i++)
 		buf_release(&p.slots[i].data);
 	free(p.slots);
+	segments_close(p.segments, &s->reused, &s->made);
 	pthread_cond_destroy(&p.moved);
 	pthread_mutex_destroy(&p.lock);
 	return rc;

@@ -1,6 +1,6 @@
 /*
- * From a layout to the bytes of the archive: chunks are read and compressed on several threads
- * and written in their order.
+ * From a layout to the bytes of the archive: chunks are read and compressed on several threads, or
+ * taken from segments that a cache has kept, and written in their order, hashed meanwhile.
  */
 #ifndef PACKER_STREAM_H
 #define PACKER_STREAM_H
@@ -16,8 +16,11 @@ struct stream {
 	enum pack_format format;
 	int level;
 	unsigned jobs;
-	struct step *step; /* ticked by chunk; NULL: none */
-	struct buf frames; /* a struct zstd_seek for each; its owner releases it */
+	const struct cache *cache; /* that keeps segments; NULL: none */
+	bool keep;                 /* new ones too */
+	size_t reused, made;       /* segments of it, so far */
+	struct step *step;         /* ticked by chunk; NULL: none */
+	struct buf frames;         /* a struct zstd_seek for each; its owner releases it */
 };
 
 /*

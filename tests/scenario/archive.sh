@@ -105,7 +105,7 @@ while at < len(gz):
     text = zlib.decompress(member[20:-8], -15)
     assert len(text) == size and zlib.crc32(text) == crc and text == tar[raw:raw + size]
     if sizes and sizes[-1] != CHUNK:
-        assert text[257:263] == b"ustar ", at  # GNU's own, for what is no ustar
+        assert text[257:262] == b"ustar", at
     sizes.append(size)
     at, raw = at + n, raw + size
 assert raw == len(tar) and CHUNK in sizes and max(sizes) == CHUNK, sizes
