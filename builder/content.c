@@ -20,6 +20,10 @@ struct describer {
 		struct content_entry *v;
 		size_t n, cap;
 	} list;
+	struct {
+		struct str *v;
+		size_t n, cap;
+	} folders;
 	struct table linked; /* path -> index into p->v */
 	struct table filled; /* folders that hold something we list */
 	size_t *rank;        /* of packages: by order of the request -> by name */
@@ -73,6 +77,14 @@ static bool is_record(struct str path)
 	return str_starts(path, STR("conda-meta/")) && str_ends(path, STR(".json"));
 }
 
+static const uint8_t *sum_of(struct arena *a, struct str data)
+{
+	uint8_t *sum = arena_alloc(a, SHA256_LEN);
+
+	sha256_of(data.p, data.n, sum);
+	return sum;
+}
+
 /* A prefix that nothing can replace, such as in a string without an end, is named as left over. */
 static int scan_generated(struct describer *d, struct content_entry *c, struct err *e)
 {
@@ -83,6 +95,7 @@ static int scan_generated(struct describer *d, struct content_entry *c, struct e
 
 	if (file_map(c->source, &data, e) < 0)
 		return -1;
+	c->sha256 = sum_of(d->p->arena, data);
 	binary = is_binary(data);
 	rc = scan_prefix(d->p->arena, data, inside, binary, SCAN_PLACES_MAX, &found, e);
 	if (rc < 0)
@@ -224,8 +237,12 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 	union table_value *v = table_get(&d->linked, path);
 
 	/* Marks of a run that is still at work. */
-	if (str_starts(path, STR(".envbuild-")) || S_ISDIR(st->st_mode))
+	if (str_starts(path, STR(".envbuild-")))
 		return 0;
+	if (S_ISDIR(st->st_mode)) {
+		*VEC_PUSH(d->p->arena, &d->folders) = path;
+		return 0;
+	}
 	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) {
 		log_warn("'%s' is neither file, folder nor link: it is left out", rel);
 		return 0;
@@ -238,22 +255,22 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 }
 
 /* Folders that stayed empty: those of packages, and those that scripts made. */
-static int visit_dir(void *ctx, const char *rel, const struct stat *st, struct err *e)
+static void add_empty_folders(struct describer *d)
 {
-	struct describer *d = ctx;
-	struct str path = arena_str(d->p->arena, str_of(rel));
+	for (size_t i = 0; i < d->folders.n; i++) {
+		struct str path = d->folders.v[i];
+		union table_value *v = table_get(&d->linked, path);
+		struct content_entry *c;
 
-	(void)e;
-	if (!S_ISDIR(st->st_mode) || table_get(&d->filled, path) ||
-		str_is(str_of(path_base(rel)), "__pycache__"))
-		return 0;
-	union table_value *v = table_get(&d->linked, path);
-	struct content_entry *c = add(d, path, PATH_DIRECTORY);
-	c->mode = 0755;
-	c->generated = !v;
-	if (v)
-		c->package = (ptrdiff_t)d->rank[d->p->v[v->num].package];
-	return 0;
+		if (table_get(&d->filled, path) || str_ends(path, STR("/__pycache__")) ||
+			str_is(path, "__pycache__"))
+			continue;
+		c = add(d, path, PATH_DIRECTORY);
+		c->mode = 0755;
+		c->generated = !v;
+		if (v)
+			c->package = (ptrdiff_t)d->rank[d->p->v[v->num].package];
+	}
 }
 
 static int by_name(const void *a, const void *b)
@@ -383,8 +400,9 @@ int prefix_content(struct prefix *p, struct content *out, struct err *e)
 	sort_packages(&d);
 	for (size_t i = 0; i < p->n; i++)
 		table_put(&d.linked, p->v[i].path)->num = i;
-	if (dir_walk(p->fd, visit, &d, e) != 0 || dir_walk(p->fd, visit_dir, &d, e) != 0)
+	if (dir_walk(p->fd, visit, &d, e) != 0)
 		return -1;
+	add_empty_folders(&d);
 	if (d.list.n)
 		qsort(d.list.v, d.list.n, sizeof *d.list.v, by_path);
 	out->entries = d.list.v;

@@ -143,6 +143,7 @@ int layout_add_entry(struct layout *l, const struct content *c, const struct con
 		item.head.size = entry->size;
 		item.source = entry->source;
 		item.want = entry->sha256;
+		item.packaged = item.want && !entry->generated;
 		sha256_of("", 0, item.sha256);
 		break;
 	case PATH_SOFTLINK:

@@ -20,6 +20,7 @@ struct layout_item {
 	const char *source;                 /* absolute path of a file, or */
 	struct str data;                    /* the bytes themselves */
 	const uint8_t *want;                /* sha256 that source must have; NULL: any */
+	bool packaged;                      /* source is the cache's copy, want its package's */
 	uint64_t start;                     /* in its segment's stream */
 	uint32_t header;                    /* bytes of its header */
 	struct relocation_file *relocation; /* NULL: holds no prefix; filled while read */

@@ -3,7 +3,7 @@
 /* A cached file that another program wrote into, through a hard link, is not released. */
 int item_changed(const struct layout_item *item, struct err *e)
 {
-	if (!item->want)
+	if (!item->packaged)
 		return err_set(e, ERR_FAIL, "'%s' changed while it was packed", item->source);
 	err_set(e, ERR_INTEGRITY, "'%s' is not what its package holds", item->source);
 	return err_advise(e,
