@@ -88,6 +88,7 @@ static const struct option_info infos[OPT_COUNT] = {
 		"where else a channel's files lie (repeatable)"},
 	[OPT_LOW_DISK] = {"low-disk", 0, FLAG, NULL, AT(low_disk),
 		"need less space, take more time"},
+	[OPT_FORCE] = {"force", 0, FLAG, NULL, AT(force), "make it again, though nothing changed"},
 	[OPT_OLDER] = {"older", 0, SECONDS, "TIME", AT(older), "not used for so long: 12h, 30d"},
 	[OPT_MAX_SIZE] = {"max-size", 0, TEXT, "SIZE", AT(max_size),
 		"oldest first until it fits: 500M, 20G"},
@@ -223,6 +224,11 @@ static int set_value(
 	return 0;
 }
 
+const char *option_name(enum option_id id)
+{
+	return infos[id].name;
+}
+
 bool option_is_taken(const struct command *command, enum option_id id)
 {
 	for (const enum option_id *p = command->options; *p; p++)
@@ -309,6 +315,7 @@ int options_parse(struct arena *a, const struct command *command, int argc, char
 			return bad_option(command, value, argv, e);
 		if (set_value(a, &out->options, id_of(value), optarg, e) < 0)
 			return err_advise(e, "see 'envbuild %s --help'", command->name);
+		*VEC_PUSH(a, &out->given) = (struct given_option){id_of(value), optarg};
 	}
 	out->operands = (const char **)(argv + optind);
 	out->n_operands = (size_t)(words - optind);

@@ -26,7 +26,7 @@ struct options {
 		*dev_record, *tool, *project, *check_profile;
 	bool override_channels, offline, json, quiet, help, no_test, locked, no_deps, copy,
 		no_compile, frozen, externally_managed, low_disk, all, dry_run, check, shards,
-		plain_http, unite, script, rollback, untested;
+		plain_http, unite, script, force, rollback, untested;
 	const char *tag, *to, *notes, *previous, *commit; /* publish */
 	bool overwrite, prerelease;
 	const char *gpu;
@@ -80,6 +80,7 @@ enum option_id {
 	OPT_VAULT,
 	OPT_MIRROR,
 	OPT_LOW_DISK,
+	OPT_FORCE,
 	OPT_OLDER,
 	OPT_MAX_SIZE,
 	OPT_ALL,
@@ -142,8 +143,18 @@ struct command {
 	int (*run)(struct session *s, struct err *e);
 };
 
+/* An option as it was given; operands are none of these. */
+struct given_option {
+	enum option_id id;
+	const char *value; /* NULL: it takes none */
+};
+
 struct command_line {
 	const struct command *command;
+	struct {
+		struct given_option *v;
+		size_t n, cap;
+	} given; /* in their order */
 	struct options options;
 	const char **operands;
 	size_t n_operands;
@@ -156,6 +167,8 @@ struct command_line {
  */
 int options_parse(struct arena *a, const struct command *command, int argc, char **argv,
 	struct command_line *out, struct err *e);
+/* Its long name, without the dashes. */
+const char *option_name(enum option_id id);
 /* Does the command take this option? */
 bool option_is_taken(const struct command *command, enum option_id id);
 /* A command's help, in lines of at most 80 columns, on stdout. */

@@ -152,7 +152,7 @@ static int open_temp(struct arena *a, struct output *out, struct err *e)
 	return mkdir(out->folder, 0700) < 0 ? err_sys(e, "cannot make '%s'", out->folder) : 0;
 }
 
-int output_begin(struct session *s, const struct project *p, const struct plan *plan,
+int output_name(struct session *s, const struct project *p, const struct plan *plan,
 	struct output *out, struct err *e)
 {
 	const struct options *o = &s->line.options;
@@ -168,6 +168,14 @@ int output_begin(struct session *s, const struct project *p, const struct plan *
 			    ? out->path
 			    : arena_cstr(&s->arena,
 				      (struct str){out->path, pack_stem_length(out->path)});
+	return 0;
+}
+
+int output_begin(struct session *s, const struct project *p, const struct plan *plan,
+	struct output *out, struct err *e)
+{
+	if (output_name(s, p, plan, out, e) < 0)
+		return -1;
 	sweep(&s->arena, out->path);
 	if (open_temp(&s->arena, out, e) == 0)
 		return 0;

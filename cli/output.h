@@ -21,6 +21,9 @@ struct output {
 	int lock; /* -1: none */
 };
 
+/* Its name alone, by the same rules: nothing is written or removed. */
+int output_name(struct session *s, const struct project *p, const struct plan *plan,
+	struct output *out, struct err *e);
 /*
  * -o, else NAME.tar.gz (NAME-TARGET.tar.gz for several targets) in the working folder.  The ending
  * decides the format, else --format, envbuild.yml, the profile; a --format that disagrees with it is

@@ -19,6 +19,7 @@
 #include "cli/pack_beside.h"
 #include "cli/pack_stages.h"
 #include "cli/rules.h"
+#include "cli/unchanged.h"
 #include "packer/parts.h"
 #include "packer/sums.h"
 
@@ -274,8 +275,13 @@ static void describe(const struct pack_run *run, bool whole, struct buf *to, int
 	manifest_sizes_write(&w, &run->sizes);
 	pack_describe_beside(run, &w);
 	json_parts(&w, run);
-	if (whole)
+	if (whole) {
 		json_run(&w, run);
+		inputs_tell(&run->s->arena, &run->inputs, run->output.temp, &w);
+	} else {
+		jw_key(&w, "unchanged");
+		jw_bool(&w, run->unchanged);
+	}
 	jw_object_end(&w);
 	buf_putc(to, '\n');
 }
@@ -303,6 +309,7 @@ static int release(struct pack_run *run, struct err *e)
 	CLEANUP_BUF told = {0};
 	struct pack_beside beside = {0};
 
+	inputs_finish(&run->inputs, plan_lock_text(run->s, run->project, &run->plan));
 	list_sums(run, &sums);
 	describe(run, true, &told, 2);
 	beside.sums = buf_view(&sums);
@@ -411,6 +418,34 @@ static int stop_without_image(struct pack_run *run, struct err *e)
 	return engine_no_root(&plan->profile, e);
 }
 
+/* 1 where what lies there is what this would make, 0, -1. */
+static int look_first(struct pack_run *run, struct err *e)
+{
+	struct release_run found;
+	struct inputs_request r = {.s = run->s,
+		.project = run->project,
+		.plan = &run->plan,
+		.engine = &run->options,
+		.output = &run->output,
+		.has_test = run->has_test,
+		.has_hook = run->rules.has_pre_pack,
+		.script = run->script_text,
+		.project_dir = run->project_dir};
+
+	if (output_name(run->s, run->project, &run->plan, &run->output, e) < 0)
+		return -1;
+	inputs_take(&r, &run->inputs);
+	if (!unchanged(&r, &run->inputs, &found))
+		return 0;
+	run->unchanged = true;
+	memcpy(run->packed.sha256, found.sha256, SHA256_LEN);
+	run->packed.bytes = (uint64_t)found.bytes;
+	run->packed.unpacked_bytes = (uint64_t)found.unpacked_bytes;
+	run->tested.seconds = found.seconds;
+	log_note("unchanged: %s is as this would make it", run->output.path);
+	return 1;
+}
+
 static int pack_target(
 	struct session *s, struct project *p, const char *target, struct buf *json, struct err *e)
 {
@@ -426,6 +461,12 @@ static int pack_target(
 	has_image = choose_image(&run, e);
 	if (has_image <= 0)
 		return has_image < 0 ? -1 : stop_without_image(&run, e);
+	rc = look_first(&run, e);
+	if (rc > 0)
+		describe(&run, false, json, 0);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	rc = -1;
 	if (output_begin(s, p, &run.plan, &run.output, e) < 0)
 		return -1;
 	if (walk(&run, e) == 0 && release(&run, e) == 0) {

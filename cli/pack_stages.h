@@ -10,6 +10,7 @@
 #include "builder/test.h"
 #include "cli/output.h"
 #include "cli/plan.h"
+#include "cli/unchanged.h"
 #include "images/engine.h"
 #include "packer/making.h"
 #include "packer/pack.h"
@@ -30,6 +31,7 @@ struct pack_run {
 	struct pre_pack pre_pack;
 	struct sizes sizes;
 	struct output output;
+	struct inputs inputs;
 	struct str version;        /* of the release; empty: none was given */
 	struct pack_making making; /* the options that decide bytes */
 	const struct pack_paper
@@ -37,6 +39,7 @@ struct pack_run {
 	size_t n_given;
 	struct pack_result packed;
 	struct test_result tested;
+	bool unchanged;     /* what lies there says so: packed and tested are its */
 	const char *script; /* a copy of the test script as it was found; NULL: not tested */
 	const char *script_name, *project_dir;
 	struct str script_text;

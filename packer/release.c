@@ -98,63 +98,82 @@ static int check_sums(struct arena *a, const struct release *r, struct err *e)
 
 /* --- NAME.run.json ---------------------------------------------------------------------------- */
 
-struct run_facts {
-	bool tested;
-	int64_t status; /* -1: none */
-	int64_t unpacked_bytes;
-	uint8_t sha256[SHA256_LEN];
-	bool has_sha256;
-};
+static bool take_sum(const struct json *j, enum json_type t, uint8_t to[SHA256_LEN])
+{
+	return t == JSON_STRING && hex_decode(json_text(j), to, SHA256_LEN) == 0;
+}
 
-static int read_status(struct json *j, struct run_facts *out)
+static void read_test_fact(
+	struct arena *a, struct json *j, struct str key, enum json_type t, struct release_run *out)
+{
+	if (t != JSON_NUMBER)
+		return;
+	if (str_is(key, "status"))
+		json_int(j, &out->status);
+	if (str_is(key, "seconds"))
+		out->seconds = strtod(arena_cstr(a, json_text(j)), NULL);
+}
+
+static void read_input_fact(
+	struct arena *a, struct json *j, struct str key, enum json_type t, struct release_run *out)
+{
+	if (str_is(key, "sha256"))
+		out->has_inputs = take_sum(j, t, out->inputs);
+	if (str_is(key, "archive_time") && t == JSON_STRING)
+		out->archive_time = arena_str(a, json_text(j));
+}
+
+static int read_group(struct arena *a, struct json *j, bool test, struct release_run *out)
 {
 	enum json_type t;
 
 	while ((t = json_next(j)) == JSON_KEY) {
-		bool status = str_is(json_text(j), "status");
+		struct str key = arena_str(a, json_text(j));
 
 		t = json_next(j);
-		if (status && t == JSON_NUMBER)
-			json_int(j, &out->status);
+		if (test)
+			read_test_fact(a, j, key, t, out);
+		else
+			read_input_fact(a, j, key, t, out);
 		if (json_skip_rest(j, t) < 0)
 			return -1;
 	}
 	return t == JSON_OBJECT_END ? 0 : -1;
 }
 
-static int read_fact(struct json *j, struct run_facts *out)
+static int read_fact(struct arena *a, struct json *j, struct release_run *out)
 {
-	struct str key = json_text(j);
-	bool is_sum = str_is(key, "sha256"), is_tested = str_is(key, "tested");
-	bool is_test = str_is(key, "test"), is_size = str_is(key, "unpacked_bytes");
+	struct str key = arena_str(a, json_text(j));
 	enum json_type t = json_next(j);
 
-	if (is_test && t == JSON_OBJECT)
-		return read_status(j, out);
-	if (is_sum && t == JSON_STRING)
-		out->has_sha256 = hex_decode(json_text(j), out->sha256, SHA256_LEN) == 0;
-	if (is_size && t == JSON_NUMBER)
-		json_int(j, &out->unpacked_bytes);
-	if (is_tested)
+	if (t == JSON_OBJECT && (str_is(key, "test") || str_is(key, "inputs")))
+		return read_group(a, j, str_is(key, "test"), out);
+	if (str_is(key, "sha256"))
+		out->has_sha256 = take_sum(j, t, out->sha256);
+	if (str_is(key, "tested"))
 		out->tested = t == JSON_TRUE;
+	if (str_is(key, "bytes") && t == JSON_NUMBER)
+		json_int(j, &out->bytes);
+	if (str_is(key, "unpacked_bytes") && t == JSON_NUMBER)
+		json_int(j, &out->unpacked_bytes);
 	return json_skip_rest(j, t);
 }
 
-static int read_run(struct arena *a, const char *path, struct run_facts *out, struct err *e)
+int release_run_read(struct arena *a, const char *path, struct release_run *out, struct err *e)
 {
 	struct str text;
 	struct json *j;
 	enum json_type t;
 	int rc = 0;
 
-	*out = (struct run_facts){.status = -1};
+	*out = (struct release_run){.status = -1};
 	if (file_read(a, path, RUN_MAX, &text, e) < 0)
 		return -1;
 	j = json_open_text(text, path);
 	t = json_next(j);
 	if (t == JSON_OBJECT)
 		while (rc == 0 && (t = json_next(j)) == JSON_KEY)
-			rc = read_fact(j, out);
+			rc = read_fact(a, j, out);
 	if (rc < 0 || t != JSON_OBJECT_END)
 		rc = json_error(j, e);
 	json_close(j);
@@ -164,11 +183,11 @@ static int read_run(struct arena *a, const char *path, struct run_facts *out, st
 /* What another run says of other bytes proves nothing. */
 static int find_test(struct arena *a, struct release *r, struct err *e)
 {
-	struct run_facts run;
+	struct release_run run;
 
 	if (!r->run)
 		return 0;
-	if (read_run(a, r->run, &run, e) < 0)
+	if (release_run_read(a, r->run, &run, e) < 0)
 		return -1;
 	if (!run.has_sha256 || memcmp(run.sha256, r->sha256, SHA256_LEN) != 0) {
 		err_set(e, ERR_INTEGRITY, "'%s' is of another archive than '%s'", r->run,

@@ -30,6 +30,22 @@ struct release {
 	uint64_t unpacked_bytes; /* as it says, too; 0: not known */
 };
 
+/* What NAME.run.json says; zeroed where it does not. */
+struct release_run {
+	bool tested;
+	int64_t status; /* of the test; -1: none */
+	double seconds; /* that it took */
+	uint8_t sha256[SHA256_LEN];
+	bool has_sha256;
+	int64_t bytes, unpacked_bytes;
+	/* What it was made of (cli/unchanged.h), and the archive's time when it was released. */
+	uint8_t inputs[SHA256_LEN];
+	bool has_inputs;
+	struct str archive_time;
+};
+/* ERR_INTEGRITY where it is no JSON object.  Texts live in the arena. */
+int release_run_read(struct arena *a, const char *path, struct release_run *out, struct err *e);
+
 /*
  * ERR_USAGE where nothing stands there, ERR_INTEGRITY where NAME.sha256 lists other bytes, lacks a part
  * or lists one that is not there, or where the archive is none of ours.  Texts live in the arena.
