@@ -132,10 +132,10 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 	(void)e;
 	if (str_is(str_of(path_base(rel)), ".git"))
 		return S_ISDIR(st->st_mode) ? DIR_SKIP : 0;
-	if (++w->n > FOLDER_MAX)
-		return 1;
 	if (is_output(w, rel))
 		return S_ISDIR(st->st_mode) ? DIR_SKIP : 0;
+	if (++w->n > FOLDER_MAX)
+		return 1;
 	add(w->s, "path", path);
 	/* A folder's times change with what is written into it, which may be ours. */
 	if (S_ISDIR(st->st_mode))

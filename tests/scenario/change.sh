@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 300
 # Installing into an environment that is there: the difference, what is in its way, scripts, two at once.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 600
 # SIGKILL at system calls of a change: the next run completes or undoes it.  CHANGE_KILL_POINTS=0
 # tries every place (minutes).

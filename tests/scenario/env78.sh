@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 300
 # A site's environment of 2018, installed from a warm cache: its programs start, its bytecode is
 # fresh, pip finds nothing amiss, and conda could read its records.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 600
 # Clobbering, link scripts, damage, kills and hostile packages, made by tests/tools/make_package.py.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # slow
 # timeout: 900
 # Every package of a real channel, installed alone, is what an independent reading of it says.

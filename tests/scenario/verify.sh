@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 300
 # verify: missing, changed and foreign files, of packages, pip and unpacked archives.
 . "$(dirname "$0")/../lib.sh"
