@@ -113,7 +113,7 @@ static bool open_in(
 	struct arena *a, const char *dir, const uint8_t key[SHA256_LEN], struct segment_file *out)
 {
 	char *path = path_of(a, dir, key);
-	CLEANUP_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	*out = (struct segment_file){.fd = -1, .path = path};
 	if (fd < 0)
@@ -165,7 +165,7 @@ int segment_file_verify(const char *path, struct err *e)
 {
 	CLEANUP_ARENA a = {0};
 	CLEANUP_BUF piece = {0};
-	CLEANUP_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct segment_file f;
 	uint8_t key[SHA256_LEN];
 

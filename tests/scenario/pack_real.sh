@@ -1,6 +1,5 @@
 #!/bin/bash
 # memory
-# memory
 # timeout: 1200
 # A site's environment of 2018, 74 real packages: packed, tested, moved, used.
 . "$(dirname "$0")/../lib.sh"
