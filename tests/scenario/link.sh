@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 300
 # Linking: every kind of path, bytecode kept in the cache, clashes, marks, and what link scripts say.
 . "$(dirname "$0")/../lib.sh"

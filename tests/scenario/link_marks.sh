@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 300
 # From the command line: --allow-clobber, --frozen, --externally-managed, what link scripts say, an
 # old kernel; a real pip obeys.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 600
 # What pip would take from conda, and lines that are refused.
 . "$(dirname "$0")/../lib.sh"

@@ -37,7 +37,7 @@ expect 0 "pack again, offline and without the server" "$ENVBUILD" pack --no-test
 check "as locked" grep -q 'as locked' "$T/err"
 check "the same bytes" cmp first.tar.gz pipped.tar.gz
 rm -r "$T/cache/wheels" "$T/cache/built"
-expect 4 "offline with an empty cache" "$ENVBUILD" pack --no-test --offline --locked
+expect 4 "offline with an empty cache" "$ENVBUILD" pack --force --no-test --offline --locked
 check "the message names what is missing" grep -q 'alpha-1.0' "$T/err"
 PATH=$PATH:/usr/sbin nginx -p "$T/nginx" -e "$T/nginx/error.log" -c "$T/nginx/nginx.conf" || exit 1
 expect 0 "install the lock itself: fetched and built again by what it says" \

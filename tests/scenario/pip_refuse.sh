@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 600
 # Pip sections that cannot be met, and indexes that want a password.
 . "$(dirname "$0")/../lib.sh"

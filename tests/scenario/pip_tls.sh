@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 300
 # A pip section over https, git and index: whom envbuild trusts, git and the environment's pip trust.
 . "$(dirname "$0")/../lib.sh"

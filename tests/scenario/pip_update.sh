@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 600
 # lock --update and a pip section: the named package is resolved anew, versions and commits of the
 # others stay; without a name of PyPI pip is not even run.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # The portable program, on a host with glibc 2.17: a root with that and nothing of ours.
 # memory
 # timeout: 600

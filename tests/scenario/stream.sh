@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 300
 # Packages are extracted while they come: the same cache as from files, no package file on the disk,
 # memory that does not grow with their number, and no transfer that holds up another for good.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 120
 # A vault of a lock: filled from a channel, gone on with, mended; pack and install from it with an
 # empty cache and no network; solving from it.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 300
 # A vault of a lock with a pip section: packed from it with an empty cache, where nobody answers.
 . "$(dirname "$0")/../lib.sh"
