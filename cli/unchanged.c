@@ -284,8 +284,11 @@ static void add_environment(struct summing *s)
 {
 	const struct project *p = s->r->project;
 	struct str text = {0};
+	struct stat st;
 
-	if (file_read(&s->arena, p->path, SETTINGS_MAX, &text, NULL) < 0)
+	/* What comes through a pipe is gone by now. */
+	if (stat(p->path, &st) < 0 || !S_ISREG(st.st_mode) ||
+		file_read(&s->arena, p->path, SETTINGS_MAX, &text, NULL) < 0)
 		s->known = false;
 	add(s, "environment", p->lock_is_input ? (struct str){0} : text);
 	add(s, "name", s->r->plan->name);

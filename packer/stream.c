@@ -249,10 +249,7 @@ static int flush_lane(struct pipeline *p, enum lane lane, struct err *e)
 	return rc;
 }
 
-/*
- * Nobody may leave what is ready behind: a thread that ends with one lane may have made the last
- * chunk ready while another was still at the other.
- */
+/* Whoever is at a lane looks again before leaving it: what others hand in meanwhile is done, too. */
 static int flush_ready(struct pipeline *p, struct err *e)
 {
 	if (flush_lane(p, WRITE, e) < 0)

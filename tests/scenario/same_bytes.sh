@@ -29,11 +29,12 @@ else
   skip "another user" "needs root and setpriv, and a program that all may read"
   other() { env HOME="$T/home" "$@"; }
 fi
+own() { "$@"; }
 # pack WHO NAME CACHE OPTION...: in the folder where it is called.
 pack() {
   who=$1 name=$2 cache=$3
   shift 3
-  expect 0 "$name" $who env ENVBUILD_CACHE="$cache" "$ENVBUILD" pack -t host --test run-test.sh --force "$@"
+  expect 0 "$name" "$who" env ENVBUILD_CACHE="$cache" "$ENVBUILD" pack -t host --test run-test.sh --force "$@"
 }
 sum() { test -s "$1" && sha256sum <"$1"; }
 reused() { python3 -c 'import json; print(json.load(open("same.run.json"))["segments"]["reused"])'; }
@@ -41,7 +42,7 @@ reused() { python3 -c 'import json; print(json.load(open("same.run.json"))["segm
 for format in $formats; do
   cd "$T/one" || exit 1
   umask 022
-  pack "" "$format: one user, one thread, an empty cache" "$T/cache.$format" -j 1 --format "$format"
+  pack own "$format: one user, one thread, an empty cache" "$T/cache.$format" -j 1 --format "$format"
   good=$(sum "same.$format")
   cd "$T/home/of/another/two" || exit 1
   umask 077
