@@ -1,5 +1,4 @@
 #!/bin/bash
-# memory
 # timeout: 300
 # The commands beside pack: lock for several targets, install, run, cache info; quiet and JSON.
 . "$(dirname "$0")/../lib.sh"
