@@ -1,4 +1,5 @@
 #!/bin/bash
+# memory
 # timeout: 300
 # slow
 # pip's part of a change of an environment, with a real Python.

@@ -1,5 +1,4 @@
 #!/bin/bash
-# memory
 # What `make demo` and `make demo-target` show, in a copy of the examples.
 # memory
 # timeout: 900

@@ -1,5 +1,4 @@
 #!/bin/bash
-# memory
 # The portable program, on a host with glibc 2.17: a root with that and nothing of ours.
 # memory
 # timeout: 600
