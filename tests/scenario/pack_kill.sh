@@ -1,6 +1,6 @@
 #!/bin/bash
-# memory
 # slow
+# memory
 # timeout: 500
 # A run killed at any moment: the next one works, with the right bytes, and clears what was left.
 . "$(dirname "$0")/../lib.sh"
