@@ -187,22 +187,30 @@ static void choose(struct arena *a, const struct cache_survey *s,
 		qsort(chosen->v, chosen->n, sizeof *chosen->v, by_use);
 }
 
-static void remove_item(struct arena *a, const struct cache *c, const struct cache_item *item,
-	int64_t before, bool dry_run, struct cache_cleaned *out)
+static int remove_item(struct arena *a, const struct cache *c, const struct cache_item *item,
+	int64_t before, bool dry_run, struct cache_cleaned *out, struct err *e)
 {
+	int why;
+
 	switch (dry_run ? TAKEN : cache_take(c, item->rel, before)) {
 	case TAKEN:
 		*VEC_PUSH(a, &out->items) = *item;
 		out->bytes += item->bytes;
 		out->held += item->held;
 		out->left -= item->bytes;
-		return;
+		break;
 	case TAKEN_USED:
 		out->in_use++;
-		return;
+		break;
 	case TAKEN_GONE:
-		return;
+		/* Somebody else was first, unless it is there still. */
+		why = errno;
+		if (!path_exists(path_join(a, c->dir, item->rel)))
+			break;
+		errno = why;
+		return err_sys(e, "cannot move '%s' out of the cache '%s'", item->rel, c->dir);
 	}
+	return 0;
 }
 
 static int remove_items(struct arena *a, const struct cache *c, const struct cache_clean_request *r,
@@ -217,7 +225,8 @@ static int remove_items(struct arena *a, const struct cache *c, const struct cac
 	for (size_t i = 0; i < chosen.n && rc == 0; i++) {
 		rc = interrupt_check(e);
 		if (rc == 0 && (!r->has_max_size || out->left > r->max_size))
-			remove_item(a, c, &chosen.v[i], s->now - CACHE_IN_USE_S, r->dry_run, out);
+			rc = remove_item(
+				a, c, &chosen.v[i], s->now - CACHE_IN_USE_S, r->dry_run, out, e);
 		step_tick(&step, 1, 0);
 	}
 	step_end(&step, "%zu of %zu entries", out->items.n, s->items.n);

@@ -47,6 +47,7 @@ enum taken cache_take(const struct cache *c, const char *rel, int64_t before)
 	struct arena a = {0};
 	char *path = path_join(&a, c->dir, rel), *tmp = path_join(&a, c->dir, "tmp"), *temp, *moved;
 	enum taken answer = TAKEN_GONE;
+	int why = 0;
 
 	if (used_since(path, before)) {
 		answer = TAKEN_USED;
@@ -55,12 +56,15 @@ enum taken cache_take(const struct cache *c, const char *rel, int64_t before)
 		moved = temp ? path_join(&a, temp, "entry") : without_folder(&a, tmp, path);
 		if (rename(path, moved) == 0)
 			answer = TAKEN;
+		else
+			why = errno;
 		/* Whoever touched it before the rename thinks that he has it. */
 		if (answer == TAKEN && used_since(moved, before) && rename(moved, path) == 0)
 			answer = TAKEN_USED;
 		dir_remove(temp ? temp : moved, NULL);
 	}
 	arena_release(&a);
+	errno = why;
 	return answer;
 }
 

@@ -13,7 +13,7 @@ int cache_clock(const struct cache *c, int64_t *now, struct err *e);
 enum taken {
 	TAKEN,
 	TAKEN_USED, /* used since `before`: it stays */
-	TAKEN_GONE, /* somebody else was first, or it cannot be moved */
+	TAKEN_GONE, /* somebody else was first, or it cannot be moved: errno says why */
 };
 /* Renames CACHE/rel into tmp/ and removes it there, unless it was used after the time before. */
 enum taken cache_take(const struct cache *c, const char *rel, int64_t before);

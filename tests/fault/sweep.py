@@ -294,6 +294,8 @@ WAYS = [
     Way('pack in parts', ['pack', '-t', 'host', '-q', '--no-test', '-j1', '--split', '10k'],
         'demo.tar.gz.00', warm=True, at_length=True,
         setup=[['lock', '-t', 'host', '-q'], ['install', '-t', 'host', '-q', '-p', 'other']]),
+    Way('pack with kept segments', ['pack', '-t', 'host', '-q', '--no-test', '-j1', '--force'], 'demo.tar.gz',
+        setup=[['pack', '-t', 'host', '-q', '--no-test', '-o', 'other.tar.gz']], warm=True),
     Way('unpack', ['unpack', 'demo.tar.gz', 'env', '-q', '-j1'], 'env',
         setup=[['pack', '-t', 'host', '-q', '--no-test']], once=True),
     Way('vault', ['vault', 'envbuild.lock', 'vault', '-q', '-j1'], 'vault',
@@ -320,7 +322,8 @@ def main():
     parser.add_argument('ways', nargs='*')
     args = parser.parse_args()
     tests = failed = 0
-    with tempfile.TemporaryDirectory(prefix='envbuild-fault.') as work:
+    # Short: a run that a fault leaves without a sandbox builds at a path of 100 bytes, if it can.
+    with tempfile.TemporaryDirectory(prefix='f.') as work:
         sweep = Sweep(args.program, args.shim, os.path.realpath(work))
         for way in WAYS:
             if way.name not in args.ways if args.ways else way.at_length and args.sample:
