@@ -357,7 +357,8 @@ static int check_space(struct pack_run *run, struct err *e)
 		.segments = percent[run->output.format] > 0 && !s->line.options.low_disk,
 		.test = run->has_test ? s->work : NULL,
 		.low_disk = s->line.options.low_disk};
-	uint64_t peak = 0, *told = s->line.options.verbose ? &peak : NULL; /* reckoning it takes time */
+	uint64_t peak = 0,
+		 *told = s->line.options.verbose ? &peak : NULL; /* reckoning it takes time */
 	int rc = disk_check_plan(&plan, told, plan.segments ? NULL : e);
 	char size[24];
 
