@@ -1,5 +1,5 @@
 /*
- * Would `envbuild pack` make again what lies there already (docs/design/environment.md)?
+ * Would `envbuild pack` make again what lies there already (docs/design/archive.md)?
  *
  *	inputs_take(&request, &inputs);             before anything is made
  *	if (unchanged(&request, &inputs, &run)) ...
