@@ -42,6 +42,17 @@ void zstd_reader_free(struct zstd_reader *z); /* NULL is allowed */
 int zstd_unpack(struct zstd_reader *z, struct str data, size_t max, const char *name,
 	struct buf *to, struct err *e);
 
+/* One whole gzip member that is in memory.  One reader serves many, one thread at a time. */
+struct gzip_reader;
+struct gzip_reader *gzip_reader_new(void);
+void gzip_reader_free(struct gzip_reader *g); /* NULL is allowed */
+/*
+ * Its n bytes, no more and no less, to `to`; the member's own sum and length are compared.  name
+ * stands in errors: ERR_INTEGRITY.
+ */
+int gzip_unpack(struct gzip_reader *g, struct str member, char *to, size_t n, const char *name,
+	struct err *e);
+
 /* --- tar, possibly compressed ------------------------------------------------------------- */
 
 enum member_type {

@@ -1,6 +1,7 @@
-/* zstd frames (RFC 8878) that are whole in memory, by libzstd. */
+/* What is whole in memory: zstd frames (RFC 8878) by libzstd, gzip members (RFC 1952) by libdeflate. */
 #include "base/archive.h"
 
+#include <libdeflate.h>
 #include <stdlib.h>
 #include <zstd.h>
 
@@ -75,4 +76,49 @@ int zstd_unpack(struct zstd_reader *z, struct str data, size_t max, const char *
 			return damaged(name, "cut short", e);
 	}
 	return 0;
+}
+
+/* --- gzip ---------------------------------------------------------------------------------- */
+
+struct gzip_reader {
+	struct libdeflate_decompressor *d;
+};
+
+struct gzip_reader *gzip_reader_new(void)
+{
+	struct gzip_reader *g = xcalloc(1, sizeof *g);
+
+	g->d = libdeflate_alloc_decompressor();
+	if (!g->d)
+		abort(); /* nothing but memory can be missing */
+	return g;
+}
+
+void gzip_reader_free(struct gzip_reader *g)
+{
+	if (!g)
+		return;
+	libdeflate_free_decompressor(g->d);
+	free(g);
+}
+
+int gzip_unpack(struct gzip_reader *g, struct str member, char *to, size_t n, const char *name,
+	struct err *e)
+{
+	size_t used, got;
+
+	switch (libdeflate_gzip_decompress_ex(g->d, member.p, member.n, to, n, &used, &got)) {
+	case LIBDEFLATE_SUCCESS:
+		if (used == member.n && got == n)
+			return 0;
+		return err_set(e, ERR_INTEGRITY,
+			"damaged gzip file '%s': a member lies about its size", name);
+	case LIBDEFLATE_INSUFFICIENT_SPACE:
+	case LIBDEFLATE_SHORT_OUTPUT:
+		return err_set(e, ERR_INTEGRITY,
+			"damaged gzip file '%s': a member lies about its size", name);
+	case LIBDEFLATE_BAD_DATA:
+		break;
+	}
+	return err_set(e, ERR_INTEGRITY, "damaged gzip file '%s': bad data or another sum", name);
 }

@@ -426,3 +426,44 @@ int relocate_convert(const struct relocate_entry *entry, const char *data, uint6
 		return -1;
 	return walk_file(&w);
 }
+
+/* --- is there room ----------------------------------------------------------------------- */
+
+static int does_not_fit(const char *prefix, const char *path, size_t room, size_t units,
+	enum relocate_encoding encoding, struct relocate_error *e)
+{
+	if (units == SIZE_MAX)
+		return relocate_fail(e, RELOCATE_FAILED,
+			"path '%s' is not UTF-8, and '%s' has it in %s; move the environment to a "
+			"path of plain letters",
+			prefix, path, relocate_encoding_name(encoding));
+	if (encoding == RELOCATE_UTF8)
+		return relocate_fail(e, RELOCATE_FAILED,
+			"path too long: '%s' has %zu bytes, and '%s' has room for %zu; move the "
+			"environment to a path of at most %zu bytes",
+			prefix, units, path, room, room);
+	return relocate_fail(e, RELOCATE_FAILED,
+		"path too long: '%s' takes %zu units of %s, and '%s' has room for %zu; move the "
+		"environment to a path of at most %zu bytes",
+		prefix, units, relocate_encoding_name(encoding), path, room, room);
+}
+
+int relocate_check_length(const struct relocation *index, const char *prefix,
+	bool (*there)(void *ctx, const char *path), void *ctx, struct relocate_error *e)
+{
+	struct relocate_entry entry;
+	size_t cursor = index->first, limit = SIZE_MAX, takes = 0, units;
+	enum relocate_encoding encoding = RELOCATE_UTF8, refused;
+	const char *path = NULL;
+
+	while (relocation_next(index, &cursor, &entry))
+		if (entry.placeholder_len < limit && (entry.binary || entry.forms) &&
+			!relocate_fits(&entry, prefix, &refused, &units) &&
+			(!there || there(ctx, entry.path))) {
+			limit = entry.placeholder_len;
+			takes = units;
+			encoding = refused;
+			path = entry.path;
+		}
+	return path ? does_not_fit(prefix, path, limit, takes, encoding, e) : 0;
+}

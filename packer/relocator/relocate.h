@@ -149,6 +149,13 @@ typedef int relocate_emit(void *ctx, const char *p, size_t n);
 int relocate_convert(const struct relocate_entry *entry, const char *data, uint64_t size,
 	const char *from, const char *to, relocate_emit *emit, void *ctx);
 
+/*
+ * Can every file hold the prefix?  Those that are not there do not count (there == NULL: all are).
+ * Else RELOCATE_FAILED names the file with the least room.
+ */
+int relocate_check_length(const struct relocation *index, const char *prefix,
+	bool (*there)(void *ctx, const char *path), void *ctx, struct relocate_error *e);
+
 /* --- a tree ------------------------------------------------------------------------------ */
 
 struct relocate_request {

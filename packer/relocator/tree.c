@@ -381,8 +381,9 @@ static int handle_all(struct tree *t)
 
 /* --- the whole ----------------------------------------------------------------------------- */
 
-static bool is_there(struct tree *t, const char *path)
+static bool is_there(void *ctx, const char *path)
 {
+	struct tree *t = ctx;
 	const char *name;
 	struct stat st;
 	int dir = folder_of(t, path, &name);
@@ -390,46 +391,9 @@ static bool is_there(struct tree *t, const char *path)
 	return dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int does_not_fit(const struct tree *t, const char *path, size_t room, size_t units,
-	enum relocate_encoding encoding)
-{
-	const char *prefix = t->request->prefix;
-
-	if (units == SIZE_MAX)
-		return relocate_fail(t->e, RELOCATE_FAILED,
-			"path '%s' is not UTF-8, and '%s' has it in %s; move the environment to a "
-			"path of plain letters",
-			prefix, path, relocate_encoding_name(encoding));
-	if (encoding == RELOCATE_UTF8)
-		return relocate_fail(t->e, RELOCATE_FAILED,
-			"path too long: '%s' has %zu bytes, and '%s' has room for %zu; move the "
-			"environment to a path of at most %zu bytes",
-			prefix, units, path, room, room);
-	return relocate_fail(t->e, RELOCATE_FAILED,
-		"path too long: '%s' takes %zu units of %s, and '%s' has room for %zu; move the "
-		"environment to a path of at most %zu bytes",
-		prefix, units, relocate_encoding_name(encoding), path, room, room);
-}
-
-/* Can every file hold the new path?  The least room is named; a file somebody removed does not
- * count. */
 static int check_length(struct tree *t)
 {
-	struct relocate_entry entry;
-	size_t cursor = t->index.first, limit = SIZE_MAX, takes = 0, units;
-	enum relocate_encoding encoding = RELOCATE_UTF8, refused;
-	char path[RELOCATE_PATH_MAX + 1];
-
-	while (relocation_next(&t->index, &cursor, &entry))
-		if (entry.placeholder_len < limit && (entry.binary || entry.forms) &&
-			!relocate_fits(&entry, t->request->prefix, &refused, &units) &&
-			is_there(t, entry.path)) {
-			limit = entry.placeholder_len;
-			takes = units;
-			encoding = refused;
-			snprintf(path, sizeof path, "%s", entry.path);
-		}
-	return limit == SIZE_MAX ? 0 : does_not_fit(t, path, limit, takes, encoding);
+	return relocate_check_length(&t->index, t->request->prefix, is_there, t, t->e);
 }
 
 static void remove_stale(const struct tree *t)
