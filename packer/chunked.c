@@ -49,8 +49,8 @@ struct end {
 	struct str index, sums, record; /* NULL: not there */
 };
 
-/* What the end holds: 1, or 0 where it is no such tar, which reading in a row will say. */
-static int look_at_end(struct chunked *c, struct str tar, struct end *end)
+/* What the end holds: 1; 0 where that is none of ours, or cut off, which reading in a row will say. */
+static int look_at_end(struct chunked *c, struct str tar, struct end *end, struct err *e)
 {
 	struct tar_blocks t = {0};
 	size_t at = 0;
@@ -80,7 +80,13 @@ static int look_at_end(struct chunked *c, struct str tar, struct end *end)
 		}
 	}
 	tar_blocks_release(&t);
-	return rc >= 0 && at == tar.n && end->sums.p;
+	if (rc >= 0 && at == tar.n)
+		return end->sums.p != NULL;
+	/* Somebody else's zstd may have a table too; such gzip members are ours alone. */
+	if (c->chunks.form != CHUNK_GZIP)
+		return 0;
+	return err_set(e, ERR_INTEGRITY,
+		"damaged archive '%s': no tar as envbuild writes it at its end", c->name);
 }
 
 /* --- its files --------------------------------------------------------------------------------- */
@@ -188,7 +194,7 @@ static int read_lists(struct chunked *c, struct err *e)
 	int rc = read_end(c, &tar, e);
 
 	if (rc > 0)
-		rc = look_at_end(c, buf_view(&tar), &end);
+		rc = look_at_end(c, buf_view(&tar), &end, e);
 	if (rc <= 0)
 		return rc;
 	if (end.index.p)

@@ -1,7 +1,7 @@
 /*
  * pack_tree DIR PLACEHOLDER BUILD_PREFIX ARCHIVE [JOBS [LEVEL [SPLIT]]]
  *	packs a folder laid out as tree_content.h says.
- * pack_tree --unpack ARCHIVE DIR [PREFIX]
+ * pack_tree --unpack ARCHIVE DIR [PREFIX [JOBS]]
  * pack_tree --paper ARCHIVE_OR_PREFIX NAME
  */
 #include "base/log.h"
@@ -67,7 +67,8 @@ int main(int argc, char **argv)
 	if (argc > 3 && strcmp(argv[1], "--unpack") == 0)
 		rc = unpack(&(struct unpack_request){.archive = argv[2],
 				    .dir = argv[3],
-				    .prefix = argc > 4 ? argv[4] : NULL},
+				    .prefix = argc > 4 && *argv[4] ? argv[4] : NULL,
+				    .jobs = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 3},
 			&e);
 	else if (argc > 3 && strcmp(argv[1], "--paper") == 0)
 		rc = print_paper(argv, &e);
