@@ -48,6 +48,8 @@ static const struct option_info infos[OPT_COUNT] = {
 		"a lock that does not fit is an error"},
 	[OPT_FORMAT] = {"format", 0, TEXT, "FORMAT", AT(format),
 		"tar.gz, tar.zst, tar, squashfs or dir"},
+	[OPT_DEST_PREFIX] = {"dest-prefix", 0, TEXT, "PATH", AT(dest_prefix),
+		"the path it will be used at, as read-only media"},
 	[OPT_LEVEL] = {"level", 0, NUMBER, "N", AT(level), "compression level"},
 	[OPT_ATTEST] = {"attest", 0, FLAG, NULL, AT(attest),
 		"write NAME.intoto.jsonl: inputs and test"},

@@ -29,7 +29,7 @@ struct options {
 		plain_http, unite, script, force, rollback, untested;
 	const char *tag, *to, *notes, *previous, *commit; /* publish */
 	bool overwrite, prerelease;
-	const char *gpu;
+	const char *gpu, *dest_prefix;
 	struct text_list exclude, include, rename, add, drop;
 	const char *pre_pack;
 	bool size_report;
@@ -63,6 +63,7 @@ enum option_id {
 	OPT_SIGNER,
 	OPT_REBUILD,
 	OPT_SPLIT,
+	OPT_DEST_PREFIX,
 	OPT_NO_DEPS,
 	OPT_COPY,
 	OPT_NO_COMPILE,

@@ -21,6 +21,7 @@
 #include "cli/rules.h"
 #include "cli/unchanged.h"
 #include "packer/parts.h"
+#include "packer/relocator/relocate.h"
 #include "packer/sums.h"
 
 #include <errno.h>
@@ -81,6 +82,22 @@ static int choose_script(struct pack_run *run, struct err *e)
 		return take_script(run, path_absolute(a, o->test), e);
 	if (set.n)
 		return take_script(run, path_join(a, run->project->dir, arena_cstr(a, set)), e);
+	return 0;
+}
+
+/* --dest-prefix, else envbuild.yml's, without a slash at its end. */
+static int choose_dest_prefix(struct pack_run *run, struct err *e)
+{
+	struct arena *a = &run->s->arena;
+	const char *given = run->s->line.options.dest_prefix;
+	struct str set = run->project->settings.dest_prefix;
+
+	if (!given && set.n == 0)
+		return 0;
+	given = given ? given : arena_cstr(a, set);
+	if (given[0] != '/' || !relocate_prefix_is_good(path_absolute(a, given)))
+		return err_set(e, ERR_USAGE, "destination prefix '%s' is no absolute path", given);
+	run->dest_prefix = path_absolute(a, given);
 	return 0;
 }
 
@@ -457,7 +474,8 @@ static int pack_target(
 	if (environment_project(s, p->dir, &run.project_dir, e) < 0 ||
 		plan_target(s, p, target, false, &run.plan, e) < 0 || check_name(&run, e) < 0 ||
 		choose_script(&run, e) < 0 || pack_choose_making(&run, e) < 0 ||
-		rules_collect(s, p, &run.rules, e) < 0 || check_lock_place(&run, e) < 0)
+		rules_collect(s, p, &run.rules, e) < 0 || choose_dest_prefix(&run, e) < 0 ||
+		check_lock_place(&run, e) < 0)
 		return -1;
 	has_image = choose_image(&run, e);
 	if (has_image <= 0)

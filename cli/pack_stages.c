@@ -121,6 +121,7 @@ int pack_archive(struct pack_run *run, struct err *e)
 		.sizes = &run->sizes,
 		.cache = &run->s->cache,
 		.keep_segments = run->keep_segments,
+		.dest_prefix = str_of(run->dest_prefix),
 	};
 
 	if (pack_papers(run, r.epoch, papers, &r.n_papers, e) < 0)

@@ -44,7 +44,8 @@ struct pack_run {
 	const char *script_name, *project_dir;
 	struct str script_text;
 	bool has_test;
-	bool keep_segments; /* there is room for them */
+	const char *dest_prefix; /* NULL: none */
+	bool keep_segments;      /* there is room for them */
 	time_t started;
 };
 

@@ -25,7 +25,7 @@ static const enum option_id without_effect[] = {
  * written, or folders of packages, of which the lock says what is taken.
  */
 static const enum option_id not_read[] = {OPT_CHANNEL, OPT_MIRROR, OPT_VAULT, OPT_OUTPUT, OPT_NAME,
-	OPT_FORMAT, OPT_ENGINE, OPT_TARGET, OPT_IMAGE, OPT_PROJECT};
+	OPT_FORMAT, OPT_DEST_PREFIX, OPT_ENGINE, OPT_TARGET, OPT_IMAGE, OPT_PROJECT};
 /* What lies beside an archive; a command that writes another file there adds its ending. */
 static const char *const beside[] = {
 	".sha256", ".run.json", ".test.log", ".intoto.jsonl", ".sha256.sig", ".intoto.jsonl.sig"};

@@ -1,6 +1,7 @@
 #include "packer/layout.h"
 
 #include "base/file.h"
+#include "packer/measure.h"
 
 enum { RENAMED_MAX = 1 << 30 };
 
@@ -71,6 +72,73 @@ static struct str portable_link(
 	return arena_str(a, buf_view(&b));
 }
 
+/* --- for a place that is known ------------------------------------------------------------------ */
+
+static int emit(void *ctx, const char *p, size_t n)
+{
+	return buf_add(ctx, p, n);
+}
+
+static int has_no_room(const struct layout *l, const struct relocate_entry *entry,
+	enum relocate_encoding encoding, size_t units, struct err *e)
+{
+	if (units == SIZE_MAX)
+		return err_set(e, ERR_FAIL, "path '%s' is not UTF-8, and '%s' has it in %s",
+			l->dest_prefix, entry->path, relocate_encoding_name(encoding));
+	err_set(e, ERR_FAIL, "path too long: '%s' has %zu bytes, and '%s' has room for %zu",
+		l->dest_prefix, strlen(l->dest_prefix), entry->path, entry->placeholder_len);
+	return err_advise(e, "pack for a path of at most %zu bytes", entry->placeholder_len);
+}
+
+/* The item's bytes become those with the prefix; its relocation goes on telling of `original`. */
+static int convert(struct layout *l, struct layout_item *item, struct str original, struct err *e)
+{
+	struct relocate_entry *entry = &item->relocation->entry;
+	enum relocate_encoding refused;
+	CLEANUP_BUF b = {0};
+	size_t units;
+
+	if (!relocate_fits(entry, l->dest_prefix, &refused, &units))
+		return has_no_room(l, entry, refused, units, e);
+	if (relocation_file_measure(item->relocation, original, e) < 0)
+		return -1;
+	entry->head = arena_str(l->arena, str_n(entry->head, entry->head_len)).p;
+	if (relocate_convert(entry, original.p, original.n, entry->placeholder, l->dest_prefix,
+		    emit, &b) != 0)
+		return err_set(e, ERR_INTEGRITY,
+			"'%s' does not hold its placeholder where it should", entry->path);
+	item->source = NULL;
+	item->data = arena_str(l->arena, buf_view(&b));
+	item->head.size = item->data.n;
+	sha256_of(item->data.p, item->data.n, item->sha256);
+	return 0;
+}
+
+/* Such a file is read now: its size is not known before. */
+static int add_converted(struct layout *l, struct layout_item *item, struct err *e)
+{
+	uint8_t sum[SHA256_LEN];
+	struct str mapped = {0};
+	int rc = 0;
+
+	if (item->source) {
+		if (file_map(item->source, &mapped, e) < 0)
+			return -1;
+		sha256_of(mapped.p, mapped.n, sum);
+		if (mapped.n != item->head.size ||
+			(item->want && memcmp(item->want, sum, SHA256_LEN) != 0))
+			rc = item_changed(item, e);
+	}
+	if (rc == 0)
+		rc = convert(l, item, item->source ? mapped : item->data, e);
+	file_unmap(mapped);
+	if (rc == 0)
+		add_item(l, item);
+	return rc;
+}
+
+/* --- built elsewhere ---------------------------------------------------------------------------- */
+
 /* Does it hold a build prefix that another stands for in the archive? */
 static bool is_renamed(
 	const struct layout *l, const struct content *c, const struct content_entry *entry)
@@ -122,10 +190,14 @@ static int add_renamed(struct layout *l, const struct content_entry *entry,
 		return err_set(e, ERR_INTEGRITY,
 			"'%s' does not hold its placeholder where it should", item->source);
 	item->source = NULL;
+	if (l->dest_prefix)
+		return add_converted(l, item, e);
 	sha256_of(item->data.p, item->data.n, item->sha256);
 	add_item(l, item);
 	return relocation_file_measure(item->relocation, item->data, e);
 }
+
+/* --- items -------------------------------------------------------------------------------------- */
 
 int layout_add_entry(struct layout *l, const struct content *c, const struct content_entry *entry,
 	int64_t epoch, struct err *e)
@@ -160,6 +232,8 @@ int layout_add_entry(struct layout *l, const struct content *c, const struct con
 		item.relocation = arena_new(l->arena, struct relocation_file);
 		if (relocation_file_make(l->arena, entry, item.relocation, e) < 0)
 			return -1;
+		if (l->dest_prefix)
+			return add_converted(l, &item, e);
 	}
 	add_item(l, &item);
 	return 0;

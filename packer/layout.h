@@ -46,6 +46,7 @@ struct layout {
 	 * same length that does not name the machine it was built on.
 	 */
 	struct str build_prefix;
+	const char *dest_prefix; /* what files hold in the archive; NULL: their placeholders */
 	struct {
 		struct layout_item *v;
 		size_t n, cap;

@@ -129,6 +129,8 @@ void manifest_write(const struct pack_request *r, struct str build_prefix,
 	if (r->making)
 		making_write(r->making, &w);
 	key_str(&w, "build_prefix", build_prefix);
+	if (r->dest_prefix.n)
+		key_str(&w, "dest_prefix", r->dest_prefix);
 	add_longest(&w, r->content);
 	add_needs_relocation(&w, r->content);
 	add_packages(&w, r->content);

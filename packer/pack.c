@@ -251,6 +251,9 @@ static void add_end(struct packing *p)
 			&p->end, str_of(files[i].path), files[i].mode, p->r->epoch, files[i].data);
 	layout_add_data(&p->end, STR(RELOCATE_INDEX), 0644, p->r->epoch, buf_view(&p->index));
 	add_variables(p);
+	if (p->r->dest_prefix.n)
+		layout_add_data(&p->end, paper_path(p, RELOCATE_RECORD), 0644, p->r->epoch,
+			arena_strf(&p->arena, "%s\n", p->main.dest_prefix));
 	add_sums(p, &p->main);
 	add_sums(p, &p->end);
 	layout_add_data(&p->end, STR(SUMS_PATH), 0644, p->r->epoch, buf_view(&p->sums));
@@ -309,6 +312,26 @@ static struct str build_prefix_of(const struct content *c)
 	return c->build_prefix.n == usual.n ? usual : c->build_prefix;
 }
 
+/* The least room is named; that of each file is asked for when it is read. */
+static int check_dest_prefix(struct packing *p, struct err *e)
+{
+	const struct content *c = p->r->content;
+	struct str dest = p->r->dest_prefix;
+	ptrdiff_t units = text_units(dest, TEXT_UTF32LE);
+
+	if (dest.n == 0)
+		return 0;
+	p->main.dest_prefix = arena_cstr(&p->arena, dest);
+	if (memchr(dest.p, 0, dest.n) || !relocate_prefix_is_good(p->main.dest_prefix))
+		return err_set(e, ERR_USAGE, "destination prefix '%.*s' is no absolute path",
+			STR_ARG(dest));
+	if (units < 0 || (size_t)units <= c->longest_prefix)
+		return 0;
+	err_set(e, ERR_FAIL, "path too long: '%.*s' has %zu bytes, and '%.*s' has room for %zu",
+		STR_ARG(dest), dest.n, STR_ARG(c->longest_prefix_path), c->longest_prefix);
+	return err_advise(e, "pack for a path of at most %zu bytes", c->longest_prefix);
+}
+
 int pack_write(const struct pack_request *r, struct pack_result *out, struct err *e)
 {
 	struct packing p = {.r = r};
@@ -318,7 +341,7 @@ int pack_write(const struct pack_request *r, struct pack_result *out, struct err
 	p.main.arena = p.end.arena = &p.arena;
 	p.main.build_prefix = build_prefix_of(r->content);
 	if (form_level(r, &p.level, e) == 0 && check_paths(&p, e) == 0 &&
-		check_own_folders(r->content, e) == 0 &&
+		check_own_folders(r->content, e) == 0 && check_dest_prefix(&p, e) == 0 &&
 		variables_write(r->content, r->name, &p.variables, e) == 0) {
 		find_replaced(&p);
 		if (add_papers(&p, e) == 0 && add_content(&p, e) == 0)

@@ -43,7 +43,7 @@ struct pack_request {
 	struct str name; /* of the environment, for the manifest and activate */
 	struct str target;
 	const struct profile *profile; /* what hosts of the target have; NULL: nothing is known */
-	struct str version; /* the release's; empty: none was given */
+	struct str version;            /* the release's; empty: none was given */
 	struct pack_making
 		*making; /* for the manifest, settled here; NULL: it says nothing of it */
 	const struct pack_paper *papers;
@@ -51,6 +51,7 @@ struct pack_request {
 	/* What made the content what it is, for the manifest (rules.h, sizes.h); NULL: nothing told. */
 	const struct rules *rules;
 	const struct sizes *sizes;
+	struct str dest_prefix;    /* absolute: all files hold it already; empty: as packaged */
 	const struct cache *cache; /* whose compressed segments are used; NULL: none */
 	bool keep_segments;        /* new ones go there (--low-disk: none) */
 };

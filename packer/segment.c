@@ -62,14 +62,20 @@ static const uint8_t *sum_of(const struct layout_item *item)
 	return item->source ? item->want : item->sha256;
 }
 
-static void add_relocation(struct buf *to, const struct relocation_file *file)
+static void add_relocation(struct buf *to, const struct layout_item *item)
 {
+	const struct relocation_file *file = item->relocation;
 	const struct relocate_entry *f = &file->entry;
 
 	add_number(to, f->binary + 2 * (uint64_t)f->forms);
 	add_text(to, str_n(f->placeholder, f->placeholder_len));
 	add_number(to, f->n_offsets);
 	add_text(to, str_n((const char *)f->gaps, file->gaps_len));
+	/* Of bytes that are not the original's its notes do not follow. */
+	if (!item->source) {
+		add_number(to, f->hash);
+		add_text(to, str_n(f->head, f->head_len));
+	}
 }
 
 /* All that decides the segment's bytes and notes; false where a file's sum is not known. */
@@ -95,7 +101,7 @@ static bool describe(const struct segments *g, const struct layout_segment *s, s
 		}
 		add_number(&b, item->relocation != NULL);
 		if (item->relocation)
-			add_relocation(&b, item->relocation);
+			add_relocation(&b, item);
 		hash_update(to, b.p, b.n);
 		buf_clear(&b);
 	}

@@ -156,6 +156,11 @@ static int read_split(struct reader *r, const struct yaml *value, struct err *e)
 	return 0;
 }
 
+static int read_dest_prefix(struct reader *r, const struct yaml *value, struct err *e)
+{
+	return read_word(r, value, "dest-prefix", &r->out->dest_prefix, e);
+}
+
 static int read_yes_no(
 	struct reader *r, const struct yaml *value, const char *key, bool *out, struct err *e)
 {
@@ -266,6 +271,7 @@ static int read_pack(struct reader *r, const struct yaml *value, struct err *e)
 		{"format", read_format},
 		{"version", read_version},
 		{"split", read_split},
+		{"dest-prefix", read_dest_prefix},
 		{"frozen", read_frozen},
 		{"externally-managed", read_externally_managed},
 		{"exclude", read_exclude},

@@ -6,7 +6,7 @@
  *	mirrors: {conda-forge: [https://mirror.example/conda-forge, /srv/conda-forge]}
  *	test: run-test.sh                      or
  *	test: {script: run-test.sh, timeout: 600, quota: 2G}
- *	pack: {format: tar.gz, version: 2.1, split: 1500M, frozen: true, externally-managed: true}
+ *	pack: {format: tar.gz, version: 2.1, split: 1500M, dest-prefix: /opt/site, frozen: true, externally-managed: true}
  *	pack:
  *	  exclude: [share/doc, "*.a"]
  *	  include: [share/doc/licences]
@@ -54,6 +54,7 @@ struct settings {
 	struct str format;       /* pack format; empty: not given */
 	struct str version;      /* of the release; empty: not given */
 	uint64_t split;          /* bytes of a part; 0: not given */
+	struct str dest_prefix;  /* where the archive's files will lie; empty: not given */
 	bool frozen;             /* conda-meta/frozen (CEP 22) */
 	bool externally_managed; /* EXTERNALLY-MANAGED (PEP 668) */
 	struct rule_settings exclude, include, drop, rename, add;

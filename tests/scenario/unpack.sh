@@ -8,6 +8,7 @@ need python3 tar split
 
 PLACEHOLDER=/opt/anaconda1anaconda2anaconda3$(printf 'p%.0s' $(seq 225))
 BUILD=$PLACEHOLDER/b
+host=/home/host/$(printf 'z%.0s' $(seq 89))
 tools=$ROOT/tests/tools
 pack_tree=$ENVBUILD_TOOLS/pack_tree
 PYTHONDONTWRITEBYTECODE=1 && export PYTHONDONTWRITEBYTECODE
@@ -52,6 +53,51 @@ long=/$(printf 'x%.0s' $(seq ${#PLACEHOLDER}))
 expect 1 "a path too long for a binary" "$pack_tree" --unpack "$T/a.tar.gz" "$T/long" "$long"
 says "is refused by name and length" "path too long: '$long' has .* and '.*' has room for ${#PLACEHOLDER}"
 check "before anything is made" test ! -e "$T/long"
+
+# --- packed for a place -------------------------------------------------------------------------------
+dest=/opt/read-only/$(printf 'd%.0s' $(seq 130))
+for_dest() {
+  "$pack_tree" "$T/tree" "$PLACEHOLDER" "$BUILD" "$1" "${3:-2}" 1 "$2"
+}
+check "pack for a place" for_dest "$T/dest.tar.gz" "$dest"
+for_dest "$T/again.tar.gz" "$dest" 5 >"$T/out" 2>&1
+check "always the same bytes" cmp "$T/dest.tar.gz" "$T/again.tar.gz"
+mkdir "$T/dest" && tar xzf "$T/dest.tar.gz" -C "$T/dest"
+check "every file holds it" "$tools/check_moved_tree.py" "$T/tree" "$PLACEHOLDER" "$BUILD" "$T/dest" "$dest"
+same "and the record says so" "$(cat "$T/dest/conda-meta/envbuild/prefix")" "$dest"
+check "its sums are those of the files" sh -c 'cd "$1" && sha256sum --quiet -c conda-meta/envbuild/files' sh "$T/dest"
+check "the manifest tells" grep -q "\"dest_prefix\": \"$dest\"" "$T/dest/conda-meta/envbuild/manifest.json"
+same "the index is that of any place" "$(sha256sum <"$T/dest/conda-meta/envbuild/relocation")" \
+  "$(sha256sum <"$T/packed/conda-meta/envbuild/relocation")"
+check "it moves as any other" "$T/dest/bin/conda-unpack"
+check "and is right" "$tools/check_moved_tree.py" "$T/tree" "$PLACEHOLDER" "$BUILD" "$T/dest" "$T/dest"
+check "and back" "$T/dest/bin/conda-unpack" --prefix "$dest"
+check "to the bytes of the archive" sh -c 'cd "$1" && sha256sum --quiet -c conda-meta/envbuild/files' sh "$T/dest"
+gzip -dc "$T/dest.tar.gz" >"$T/dest.tar"
+gzip -1 <"$T/dest.tar" >"$T/dest-row.tar.gz"
+for archive in dest.tar.gz dest.tar dest-row.tar.gz; do
+  for to in /opt/place "$dest"; do
+    rm -rf "$T/one"
+    check "unpack $archive for $to" "$pack_tree" --unpack "$T/$archive" "$T/one" "$to"
+    check "it is right" "$tools/check_moved_tree.py" "$T/tree" "$PLACEHOLDER" "$BUILD" "$T/one" "$to"
+    same "and recorded" "$(cat "$T/one/conda-meta/envbuild/prefix")" "$to"
+  done
+  rm -rf "$T/one"
+  check "unpack $archive as packed" "$pack_tree" --unpack "$T/$archive" "$T/one" ""
+  check "it is what it was" diff -r --no-dereference "$T/dest" "$T/one"
+done
+expect 1 "a place too long for a binary" for_dest "$T/x.tar.gz" "$long"
+says "is refused by name and length" "path too long: '$long' has .* and '.*' has room for ${#PLACEHOLDER}"
+check "before anything is written" test ! -e "$T/x.tar.gz"
+for wrong in relative /with/end/ "/new
+line"; do
+  expect 2 "no place: $wrong" for_dest "$T/x.tar.gz" "$wrong"
+done
+check "built at another path, for a place" "$tools/make_tree.py" "$T/host" "$PLACEHOLDER" "$host" 3
+check "pack it" "$pack_tree" "$T/host" "$PLACEHOLDER" "$host" "$T/host.tar" 1 1 /srv/dest
+check "nothing names that path" sh -c '! grep -q /home/host "$1"' sh "$T/host.tar"
+check "unpack it" "$pack_tree" --unpack "$T/host.tar" "$T/hosted" "/srv/x"
+check "it is right" "$tools/check_moved_tree.py" "$T/host" "$PLACEHOLDER" "$host" "$T/hosted" /srv/x
 
 # --- killed, hostile -----------------------------------------------------------------------------------
 mkdir "$T/kill" && rm -rf "$T/one"

@@ -1,5 +1,5 @@
 /*
- * pack_tree DIR PLACEHOLDER BUILD_PREFIX ARCHIVE [JOBS [LEVEL [SPLIT]]]
+ * pack_tree DIR PLACEHOLDER BUILD_PREFIX ARCHIVE [JOBS [LEVEL [SPLIT [DEST_PREFIX]]]]
  *	packs a folder laid out as tree_content.h says.
  * pack_tree --unpack ARCHIVE DIR [PREFIX [JOBS]]
  * pack_tree --paper ARCHIVE_OR_PREFIX NAME
@@ -26,6 +26,7 @@ static int pack(int argc, char **argv, struct err *e)
 		.jobs = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 1,
 		.level = argc > 6 ? (int)strtol(argv[6], NULL, 10) : 0,
 		.split = argc > 7 ? strtoull(argv[7], NULL, 10) : 0,
+		.dest_prefix = str_of(argc > 8 ? argv[8] : NULL),
 		.epoch = 1500000000,
 		.name = STR("demo"),
 		.target = STR("test"),
