@@ -19,11 +19,15 @@
 #include <unistd.h>
 
 static const char META[] = "conda-meta/envbuild";
-/* Temporaries lie in META and are named so; what a killed run left is removed by the next. */
-static const char TEMP_START[] = "relocate.";
+/*
+ * Temporaries are named so; what a killed run left is removed by the next.  Each lies in the folder
+ * of its file: ext4 hands out inodes near the folder's, and slowly where many were just freed, as
+ * all of them would be in one folder.
+ */
+static const char TEMP_START[] = ".envbuild-relocate.";
 static const char TEMP_END[] = ".tmp";
 
-enum { PENDING_MAX = 16 * (RELOCATE_PATH_MAX + 1) };
+enum { PENDING_MAX = 16 * (RELOCATE_PATH_MAX + 1), SMALL_FILE = 64 << 10 };
 
 struct tree {
 	const struct relocate_request *request;
@@ -32,6 +36,7 @@ struct tree {
 	int meta;    /* descriptor of META */
 	mode_t mode; /* for what is recorded: who may read the index may read that too */
 	bool locked;
+	bool sweep; /* a run before was killed: folders are looked through for its temporaries */
 	struct relocation index;
 	char recorded[RELOCATE_PATH_MAX + 1]; /* empty: none */
 	char pending[PENDING_MAX + 1];        /* lines, each ended by NUL instead */
@@ -39,6 +44,7 @@ struct tree {
 	char temp[64];
 	int dir; /* the folder of the file before, and its path: files come in order */
 	char dir_path[RELOCATE_PATH_MAX + 1];
+	char small[SMALL_FILE]; /* the file that is looked at, if it fits: cheaper than a mapping */
 };
 
 static int fail_errno(struct relocate_error *e, const char *what, const char *path)
@@ -68,6 +74,25 @@ static int open_dir(int root, const char *path, size_t n)
 	return fd;
 }
 
+static void remove_stale(int folder)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *d;
+
+	if (!dir && fd >= 0)
+		close(fd);
+	while (dir && (d = readdir(dir))) {
+		size_t n = strlen(d->d_name), end = sizeof TEMP_END - 1;
+
+		if (strncmp(d->d_name, TEMP_START, sizeof TEMP_START - 1) == 0 && n > end &&
+			strcmp(d->d_name + n - end, TEMP_END) == 0)
+			unlinkat(folder, d->d_name, 0);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 /* The descriptor of the folder that holds path (kept until the next call), and its last part. */
 static int folder_of(struct tree *t, const char *path, const char **name)
 {
@@ -80,6 +105,8 @@ static int folder_of(struct tree *t, const char *path, const char **name)
 	if (t->dir >= 0)
 		close(t->dir);
 	t->dir = open_dir(t->request->root, path, n);
+	if (t->dir >= 0 && t->sweep)
+		remove_stale(t->dir);
 	snprintf(t->dir_path, sizeof t->dir_path, "%.*s", (int)n, path);
 	return t->dir;
 }
@@ -263,7 +290,7 @@ struct file {
 
 static int rewrite(struct tree *t, const struct file *f, const char *from)
 {
-	struct output out = {.fd = openat(t->meta, t->temp,
+	struct output out = {.fd = openat(f->dir, t->temp,
 				     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)};
 	int rc = -1, saved;
 
@@ -275,12 +302,12 @@ static int rewrite(struct tree *t, const struct file *f, const char *from)
 		rc = 0;
 	if (close(out.fd) < 0)
 		rc = -1;
-	if (rc == 0 && renameat(t->meta, t->temp, f->dir, f->name) == 0) {
+	if (rc == 0 && renameat(f->dir, t->temp, f->dir, f->name) == 0) {
 		t->counts->rewritten++;
 		return 0;
 	}
 	saved = errno;
-	unlinkat(t->meta, t->temp, 0);
+	unlinkat(f->dir, t->temp, 0);
 	errno = saved;
 	return fail_errno(t->e, "write", f->entry->path);
 }
@@ -289,13 +316,16 @@ static int rewrite(struct tree *t, const struct file *f, const char *from)
 static const char *held_prefix(const struct tree *t, const struct file *f)
 {
 	uint64_t size = (uint64_t)f->st.st_size;
+	bool check = t->request->check;
 
+	/* After a move nearly every file holds what is recorded. */
+	if (!check && t->recorded[0] && strcmp(t->recorded, t->request->prefix) != 0 &&
+		relocate_holds(f->entry, f->data, size, t->recorded))
+		return t->recorded;
 	if (relocate_holds(f->entry, f->data, size, t->request->prefix))
 		return t->request->prefix;
-	if (t->request->check)
+	if (check)
 		return NULL;
-	if (t->recorded[0] && relocate_holds(f->entry, f->data, size, t->recorded))
-		return t->recorded;
 	if (relocate_holds(f->entry, f->data, size, f->entry->placeholder))
 		return f->entry->placeholder;
 	for (size_t i = 0; i < t->pending_len; i += strlen(t->pending + i) + 1)
@@ -331,6 +361,20 @@ static int handle_data(struct tree *t, const struct file *f)
 	return rewrite(t, f, held);
 }
 
+static int read_whole(int fd, char *to, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		ssize_t got = pread(fd, to + done, n - done, (off_t)done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return -1;
+		done += (size_t)got;
+	}
+	return 0;
+}
+
 static int handle_open(struct tree *t, struct file *f, int fd)
 {
 	void *map;
@@ -338,6 +382,10 @@ static int handle_open(struct tree *t, struct file *f, int fd)
 
 	if (!S_ISREG(f->st.st_mode) || f->st.st_size <= 0)
 		return odd_file(t, f, &t->counts->changed, "was changed");
+	if (f->st.st_size <= SMALL_FILE && read_whole(fd, t->small, (size_t)f->st.st_size) == 0) {
+		f->data = t->small;
+		return handle_data(t, f);
+	}
 	map = mmap(NULL, (size_t)f->st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (map == MAP_FAILED)
 		return fail_errno(t->e, "map", f->entry->path);
@@ -396,25 +444,6 @@ static int check_length(struct tree *t)
 	return relocate_check_length(&t->index, t->request->prefix, is_there, t, t->e);
 }
 
-static void remove_stale(const struct tree *t)
-{
-	int fd = openat(t->meta, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *d;
-
-	if (!dir && fd >= 0)
-		close(fd);
-	while (dir && (d = readdir(dir))) {
-		size_t n = strlen(d->d_name), end = sizeof TEMP_END - 1;
-
-		if (strncmp(d->d_name, TEMP_START, sizeof TEMP_START - 1) == 0 && n > end &&
-			strcmp(d->d_name + n - end, TEMP_END) == 0)
-			unlinkat(t->meta, d->d_name, 0);
-	}
-	if (dir)
-		closedir(dir);
-}
-
 /* Can nothing be written here because it is not ours to write? */
 static bool is_refusal(int error)
 {
@@ -445,7 +474,8 @@ static int move_files(struct tree *t)
 	if (check_length(t) < 0)
 		return -1;
 	if (t->locked)
-		remove_stale(t);
+		remove_stale(t->meta);
+	t->sweep = t->locked && t->pending_len > 0;
 	if (add_pending(t) < 0)
 		return is_refusal(errno) ? settle_unwritable(t, errno)
 					 : fail_errno(t->e, "write in", META);
