@@ -95,6 +95,38 @@ use "envbuild unpack" "$T/unpacked"
 expect 0 "envbuild run" "$ENVBUILD" run "$T/unpacked" -- python -c \
   'import IPython, sys; print(sys.version.split()[0])'
 same "it runs the environment's Python" "$(cat "$T/out")" 3.6.6
+# Five moves, to paths shorter and longer, one behind 127 characters, one with a space.
+at=$T/unpacked
+works() {
+  check "moved to $2: Python and a script of its own run" bash -c 'source "$1/bin/activate" &&
+    test "$(python -c "import ssl, psycopg2, sys; print(sys.prefix)")" = "$1" &&
+    test "$(pip --version | grep -oF "$1/lib" | head -n 1)" = "$1/lib" &&
+    "$1/bin/conda-unpack" --check >/dev/null' bash "$1"
+}
+deep=$T/$(printf 'deep/%.0s' $(seq 25))
+mkdir -p "$deep"
+for to in "$T/m" "$T/a place with spaces" "${deep}site" "$T/moved" "$T/m"; do
+  mv "$at" "$to" && at=$to
+  works "$at" "${#at} characters"
+done
+check "one path was longer than 127 characters" test $((${#deep} + 4)) -gt 127
+check "killed while it relocates" python3 - "$at" "$T/killed" <<'EOF'
+import os, subprocess, sys, time
+at, to = sys.argv[1:3]
+for attempt in range(200):
+    os.rename(at, to)
+    run = subprocess.Popen([to + '/bin/conda-unpack'])
+    time.sleep(0.002 * (attempt % 20))
+    run.kill()
+    run.wait()
+    if os.path.exists(to + '/conda-meta/envbuild/prefix.pending'):
+        sys.exit(0)
+    os.rename(to, at)
+    subprocess.run([at + '/bin/conda-unpack'], check=True)
+sys.exit('no kill came in the middle')
+EOF
+works "$T/killed" "where that was killed, by the next activate"
+mv "$T/killed" "$T/unpacked"
 expect 0 "envbuild test with the script it carries" "$ENVBUILD" test site.tar.gz
 
 # Five moves, nothing but `activate` after each; before the last one relocation is killed.
