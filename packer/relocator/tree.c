@@ -11,6 +11,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -28,7 +31,10 @@ static const char TEMP_START[] = ".envbuild-relocate.";
 static const char TEMP_END[] = ".tmp";
 
 enum { PENDING_MAX = 16 * (RELOCATE_PATH_MAX + 1), SMALL_FILE = 64 << 10 };
+/* Files are handed out by the row, for the sake of folders; few are not worth a thread. */
+enum { THREADS_MAX = 4, ROW = 16, FILES_PER_THREAD = 64, STACK_SIZE = 1 << 20 };
 
+/* Threads work on copies of it, each with counts, error, folder and temporary of its own. */
 struct tree {
 	const struct relocate_request *request;
 	struct relocate_counts *counts;
@@ -42,9 +48,21 @@ struct tree {
 	char pending[PENDING_MAX + 1];        /* lines, each ended by NUL instead */
 	size_t pending_len;
 	char temp[64];
-	int dir; /* the folder of the file before, and its path: files come in order */
+	struct crew *crew; /* NULL: outside handle_all() */
+	int dir;           /* the folder of the file before, and its path: files come in order */
 	char dir_path[RELOCATE_PATH_MAX + 1];
 	char small[SMALL_FILE]; /* the file that is looked at, if it fits: cheaper than a mapping */
+};
+
+struct crew {
+	const struct tree *tree;
+	atomic_ullong next; /* the file that nobody has taken yet */
+	atomic_bool stop;
+	pthread_mutex_t lock; /* of what follows, and around the caller's note() */
+	struct relocate_counts counts;
+	unsigned threads;
+	uint64_t failed; /* the first file that failed, and why */
+	struct relocate_error *e;
 };
 
 static int fail_errno(struct relocate_error *e, const char *what, const char *path)
@@ -345,8 +363,11 @@ static int odd_file(struct tree *t, const struct file *f, uint64_t *count, const
 			"'%s' %s: archive and relocation index disagree", f->entry->path, what);
 	snprintf(text, sizeof text, "'%s' %s since it was packed%s", f->entry->path, what,
 		t->request->check ? "" : "; it is left alone");
-	if (t->request->note)
+	if (t->request->note) {
+		pthread_mutex_lock(&t->crew->lock);
 		t->request->note(t->request->ctx, text);
+		pthread_mutex_unlock(&t->crew->lock);
+	}
 	return 0;
 }
 
@@ -415,16 +436,98 @@ static int handle_file(struct tree *t, const struct relocate_entry *entry)
 	return rc;
 }
 
-static int handle_all(struct tree *t)
+/* --- all files, on several threads ---------------------------------------------------------- */
+
+/* Rows are taken in rising order and ended, so the failure that is told does not depend on timing. */
+static void note_failure(struct crew *c, uint64_t i, const struct relocate_error *e)
+{
+	atomic_store(&c->stop, true);
+	pthread_mutex_lock(&c->lock);
+	if (i < c->failed) {
+		c->failed = i;
+		*c->e = *e;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* The files [from, to); *i and *cursor are where the thread is in the index. */
+static void handle_row(struct tree *t, uint64_t from, uint64_t to, uint64_t *i, size_t *cursor)
 {
 	struct relocate_entry entry;
-	size_t cursor = t->index.first;
 
-	*t->counts = (struct relocate_counts){0};
-	for (uint64_t i = 0; i < t->index.n_files; i++)
-		if (!relocation_next(&t->index, &cursor, &entry) || handle_file(t, &entry) < 0)
-			return -1;
-	return 0;
+	while (*i < to) {
+		/* The index was checked as a whole. */
+		if (!relocation_next(&t->index, cursor, &entry))
+			return;
+		if (++*i > from && handle_file(t, &entry) < 0) {
+			note_failure(t->crew, *i, t->e);
+			return;
+		}
+	}
+}
+
+static void *work(void *ctx)
+{
+	struct crew *c = ctx;
+	struct tree t = *c->tree;
+	struct relocate_counts counts = {0};
+	struct relocate_error e = {0};
+	uint64_t i = 0, from;
+	size_t cursor = t.index.first;
+
+	t.crew = c;
+	t.counts = &counts;
+	t.e = &e;
+	t.dir = -1;
+	pthread_mutex_lock(&c->lock);
+	snprintf(t.temp, sizeof t.temp, "%s%ld-%u%s", TEMP_START, (long)getpid(), c->threads++,
+		TEMP_END);
+	pthread_mutex_unlock(&c->lock);
+	while (!atomic_load(&c->stop) && (from = atomic_fetch_add(&c->next, ROW)) < t.index.n_files)
+		handle_row(&t, from, from + ROW < t.index.n_files ? from + ROW : t.index.n_files,
+			&i, &cursor);
+	if (t.dir >= 0)
+		close(t.dir);
+	pthread_mutex_lock(&c->lock);
+	c->counts.files += counts.files;
+	c->counts.rewritten += counts.rewritten;
+	c->counts.changed += counts.changed;
+	c->counts.missing += counts.missing;
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+static unsigned threads_for(uint64_t n_files)
+{
+	uint64_t n = 1 + n_files / FILES_PER_THREAD;
+	cpu_set_t cores;
+
+	if (n > THREADS_MAX)
+		n = THREADS_MAX;
+	if (sched_getaffinity(0, sizeof cores, &cores) < 0)
+		return 1;
+	return n < (unsigned)CPU_COUNT(&cores) ? (unsigned)n : (unsigned)CPU_COUNT(&cores);
+}
+
+static int handle_all(struct tree *t)
+{
+	struct crew c = {.tree = t, .lock = PTHREAD_MUTEX_INITIALIZER, .failed = UINT64_MAX};
+	pthread_t threads[THREADS_MAX];
+	unsigned n = 0, want = threads_for(t->index.n_files);
+	pthread_attr_t attributes;
+
+	c.e = t->e;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	/* This one works too; where no more can be had, fewer do. */
+	while (n + 1 < want && pthread_create(&threads[n], &attributes, work, &c) == 0)
+		n++;
+	work(&c);
+	while (n > 0)
+		pthread_join(threads[--n], NULL);
+	pthread_attr_destroy(&attributes);
+	*t->counts = c.counts;
+	return c.failed == UINT64_MAX ? 0 : -1;
 }
 
 /* --- the whole ----------------------------------------------------------------------------- */
