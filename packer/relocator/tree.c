@@ -32,7 +32,7 @@ static const char TEMP_END[] = ".tmp";
 
 enum { PENDING_MAX = 16 * (RELOCATE_PATH_MAX + 1), SMALL_FILE = 64 << 10 };
 /* Files are handed out by the row, for the sake of folders; few are not worth a thread. */
-enum { THREADS_MAX = 4, ROW = 16, FILES_PER_THREAD = 64, STACK_SIZE = 1 << 20 };
+enum { THREADS_MAX = 4, ROW = 16, FILES_PER_THREAD = 64, STACK_SIZE = 4 << 20 };
 
 /* Threads work on copies of it, each with counts, error, folder and temporary of its own. */
 struct tree {
