@@ -42,7 +42,6 @@ struct tree {
 	int meta;    /* descriptor of META */
 	mode_t mode; /* for what is recorded: who may read the index may read that too */
 	bool locked;
-	bool sweep; /* a run before was killed: folders are looked through for its temporaries */
 	struct relocation index;
 	char recorded[RELOCATE_PATH_MAX + 1]; /* empty: none */
 	char pending[PENDING_MAX + 1];        /* lines, each ended by NUL instead */
@@ -123,8 +122,6 @@ static int folder_of(struct tree *t, const char *path, const char **name)
 	if (t->dir >= 0)
 		close(t->dir);
 	t->dir = open_dir(t->request->root, path, n);
-	if (t->dir >= 0 && t->sweep)
-		remove_stale(t->dir);
 	snprintf(t->dir_path, sizeof t->dir_path, "%.*s", (int)n, path);
 	return t->dir;
 }
@@ -547,6 +544,23 @@ static int check_length(struct tree *t)
 	return relocate_check_length(&t->index, t->request->prefix, is_there, t, t->e);
 }
 
+/* A run before was killed.  Done before there are temporaries of our own. */
+static void remove_all_stale(struct tree *t)
+{
+	char before[RELOCATE_PATH_MAX + 1] = "/"; /* no folder's */
+	struct relocate_entry entry;
+	size_t cursor = t->index.first;
+	const char *name;
+
+	while (relocation_next(&t->index, &cursor, &entry)) {
+		int dir = folder_of(t, entry.path, &name);
+
+		if (dir >= 0 && strcmp(before, t->dir_path) != 0)
+			remove_stale(dir);
+		snprintf(before, sizeof before, "%s", t->dir_path);
+	}
+}
+
 /* Can nothing be written here because it is not ours to write? */
 static bool is_refusal(int error)
 {
@@ -578,7 +592,8 @@ static int move_files(struct tree *t)
 		return -1;
 	if (t->locked)
 		remove_stale(t->meta);
-	t->sweep = t->locked && t->pending_len > 0;
+	if (t->locked && t->pending_len > 0)
+		remove_all_stale(t);
 	if (add_pending(t) < 0)
 		return is_refusal(errno) ? settle_unwritable(t, errno)
 					 : fail_errno(t->e, "write in", META);

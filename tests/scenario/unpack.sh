@@ -1,5 +1,6 @@
 #!/bin/sh
 # timeout: 120
+# memory
 # Unpacking piece by piece on several threads: the same tree as in one row, whatever was killed
 # before, and no archive that lies gets through.
 # shellcheck source=tests/lib.sh disable=SC2016
