@@ -5,6 +5,7 @@ thread comes first.
 HOSTILE is what hostile_archives.py made: each of those, in the form that is unpacked piece by piece,
 every member in a segment of its own.  And lies about the pieces themselves.
 """
+import gzip
 import os
 import shutil
 import subprocess
@@ -81,6 +82,9 @@ for name in sorted(os.listdir(hostile)):
     # A regular file among them that is there twice has two sums in the list: that is refused alone.
     if members:
         refused("in pieces: " + name, pieces.gz(in_pieces(members)))
+    if name.startswith(("index-", "files-")):
+        with open(os.path.join(hostile, name), "rb") as file:
+            refused("in one row: " + name, gzip.compress(file.read(), 1))
 
 # --- two segments that exclude each other: either order, whatever thread is first -------------------
 evil = "/tmp/envbuild-evil"
@@ -119,40 +123,41 @@ refused("an index that is not the listed one", pieces.gz(
 
 # --- lies about the pieces ---------------------------------------------------------------------------
 chunks = pieces.chunks_of(body + [end])
-gz = [pieces.gz_member(c) for c in chunks]
+packed = [pieces.gz_member(c) for c in chunks]
 
 
 def with_member(i, **lie):
-    return b"".join(gz[:i] + [pieces.gz_member(chunks[i], **lie)] + gz[i + 1:])
+    return b"".join(packed[:i] + [pieces.gz_member(chunks[i], **lie)] + packed[i + 1:])
 
 
-for i in (0, 1, len(gz) - 1):
-    for size in (0, 27, len(gz[i]) - 1, len(gz[i]) + 1, len(gz[i]) + len(gz[-1]), 1 << 24, (1 << 32) - 1):
-        refused("member %d of %d says %d bytes" % (i, len(gz[i]), size), with_member(i, packed=size))
+for i in (0, 1, len(packed) - 1):
+    size = len(packed[i])
+    for size in (0, 27, size - 1, size + 1, size + len(packed[-1]), 1 << 24, (1 << 32) - 1):
+        refused("member %d of %d says %d bytes" % (i, len(packed[i]), size), with_member(i, packed=size))
     for size in (0, 1, 512, len(chunks[i]) + 512, 8 << 20, (8 << 20) + 512, (1 << 32) - 512):
         if size != len(chunks[i]):
             refused("member %d says %d bytes of tar" % (i, size), with_member(i, isize=size))
     refused("member %d with another sum" % i, with_member(i, crc=0))
-refused("a member without its size between", gz[0] + b"\x1f\x8b\x08\0" + gz[1][4:] + b"".join(gz[2:]))
-refused("something behind the last member", b"".join(gz) + b"behind")
-refused("half a header behind the last member", b"".join(gz) + gz[0][:19])
-refused("cut in a member", b"".join(gz)[:-9])
-refused("cut between members", b"".join([pieces.gz_member(pieces.tar_of([MANIFEST]))] + gz[:-1]))
-refused("an empty member", b"".join(gz[:1] + [pieces.gz_member(b"")] + gz[1:]))
-refused("tar that is no tar", b"".join(gz[:1] + [pieces.gz_member(b"hello world.....".ljust(512))] + gz[1:]))
+refused("a member without its size between", packed[0] + b"\x1f\x8b\x08\0" + packed[1][4:] + b"".join(packed[2:]))
+refused("something behind the last member", b"".join(packed) + b"behind")
+refused("half a header behind the last member", b"".join(packed) + packed[0][:19])
+refused("cut in a member", b"".join(packed)[:-9])
+refused("cut between members", b"".join([pieces.gz_member(pieces.tar_of([MANIFEST]))] + packed[:-1]))
+refused("an empty member", b"".join(packed[:1] + [pieces.gz_member(b"")] + packed[1:]))
+refused("tar that is no tar", b"".join(packed[:1] + [pieces.gz_member(b"hello world.....".ljust(512))] + packed[1:]))
 half = pieces.tar_of([member("h", b"1" * 4000)])
 refused("a file that does not end with its segment",
-        b"".join([pieces.gz_member(half[:1024]), pieces.gz_member(half[1024:])] + gz))
+        b"".join([pieces.gz_member(half[:1024]), pieces.gz_member(half[1024:])] + packed))
 name = pieces.tar_of([member("n" * 200, b"1")])
 refused("a name that does not end with its segment",
-        b"".join([pieces.gz_member(name[:512]), pieces.gz_member(name[512:])] + gz))
-refused("an end in the middle", b"".join([pieces.gz_member(chunks[0] + bytes(1024))] + gz[1:]))
-refused("something behind the end", b"".join(gz[:-1] + [pieces.gz_member(chunks[-1] + chunks[0])]))
+        b"".join([pieces.gz_member(name[:512]), pieces.gz_member(name[512:])] + packed))
+refused("an end in the middle", b"".join([pieces.gz_member(chunks[0] + bytes(1024))] + packed[1:]))
+refused("something behind the end", b"".join(packed[:-1] + [pieces.gz_member(chunks[-1] + chunks[0])]))
 huge = bytearray(half[:512])
 huge[124:136] = b"\x80" + (1 << 59).to_bytes(11, "big")
 huge[148:156] = b"%06o\0 " % (sum(huge[:148]) + 8 * 32 + sum(huge[156:]))
-refused("a file of half an exabyte", b"".join([pieces.gz_member(bytes(huge))] + gz))
-refused("one that has begun", b"".join([pieces.gz_member(bytes(huge) + bytes((8 << 20) - 512))] + gz))
+refused("a file of half an exabyte", b"".join([pieces.gz_member(bytes(huge))] + packed))
+refused("one that has begun", b"".join([pieces.gz_member(bytes(huge) + bytes((8 << 20) - 512))] + packed))
 
 frames = [pieces.zst_frame(c) for c in chunks]
 sizes = [(len(f), len(c)) for f, c in zip(frames, chunks)]
