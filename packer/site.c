@@ -1,6 +1,7 @@
 #include "packer/site.h"
 
 #include "base/file.h"
+#include "builder/installed.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,8 +10,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* No package has it: an archive that does is refused, as it holds a path twice. */
-static const char MARKER[] = ".envbuild-unpacking";
+/* As of a prefix that is being installed.  An archive that has it is refused: that path is there. */
+static const char MARKER[] = UNFINISHED_MARK;
 static const char TEMP_START[] = ".envbuild-unpack."; /* chunked_work.c */
 
 enum { BASE_MAX = 200, ID_SHORT = 16 };
@@ -277,6 +278,8 @@ int site_finish(struct site *s, struct err *e)
 			return err_sys(e, "cannot rename '%s' to '%s'", s->temp, s->dir);
 		s->temp = NULL;
 	}
+	/* From here on it is whole, and the next run has only the mark to remove. */
+	s->whole = true;
 	if (s->marker >= 0 && unlinkat(s->root, MARKER, 0) < 0)
 		return err_sys(e, "cannot remove '%s' in '%s'", MARKER, s->dir);
 	return 0;
@@ -284,6 +287,8 @@ int site_finish(struct site *s, struct err *e)
 
 void site_undo(struct site *s)
 {
+	if (s->whole)
+		return;
 	empty(s->root);
 	if (s->marker >= 0)
 		unlinkat(s->root, MARKER, 0);

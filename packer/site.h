@@ -20,6 +20,7 @@ struct site {
 	char *temp; /* NULL: dir itself */
 	int root;
 	int marker;              /* locked; -1: none */
+	bool whole;              /* it has its name */
 	char id[SHA256_HEX + 2]; /* with a newline; empty: nobody can go on with it */
 };
 

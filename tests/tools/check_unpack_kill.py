@@ -13,7 +13,7 @@ import sys
 import time
 
 tool, archive, work, reference = sys.argv[1:5]
-MARKER = ".envbuild-unpacking"
+MARKER = ".envbuild-unfinished"
 dest = os.path.join(work, "new")
 random.seed(5)
 faults = 0
