@@ -1,4 +1,5 @@
 #!/bin/sh
+# memory
 # The archive's bytes, its readers, and archives that must be refused.
 # shellcheck source=tests/lib.sh disable=SC2016,SC2046
 . "$(dirname "$0")/../lib.sh"

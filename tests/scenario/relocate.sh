@@ -1,4 +1,5 @@
 #!/bin/sh
+# memory
 # An unpacked environment moves: every place gives the bytes of a fresh unpack.
 # shellcheck source=tests/lib.sh disable=SC2016,SC2046
 . "$(dirname "$0")/../lib.sh"
