@@ -75,7 +75,7 @@ static int look_at_end(struct chunked *c, struct str tar, struct end *end, struc
 			c->index_m.mtime = m->mtime;
 		} else if (str_is(m->path, SUMS_PATH)) {
 			end->sums = body;
-		} else if (str_is(m->path, RECORD_PATH)) {
+		} else if (str_is(m->path, RELOCATE_RECORD_PATH)) {
 			end->record = body;
 		}
 	}
@@ -177,14 +177,15 @@ int chunked_read_index(struct chunked *c, struct err *e)
 /* The path that all files hold already, of what was packed for one. */
 static int read_record(struct chunked *c, struct str record, struct err *e)
 {
-	if (check_early(c, STR(RECORD_PATH), record, e) < 0)
+	if (check_early(c, STR(RELOCATE_RECORD_PATH), record, e) < 0)
 		return -1;
 	if (record.n < 2 || record.p[record.n - 1] != '\n' || memchr(record.p, 0, record.n))
 		record.n = 0;
 	c->held = arena_cstr(&c->arena, str_sub(record, 0, record.n ? record.n - 1 : 0));
 	if (relocate_prefix_is_good(c->held))
 		return 0;
-	return err_set(e, ERR_INTEGRITY, "damaged record '" RECORD_PATH "' in '%s'", c->name);
+	return err_set(
+		e, ERR_INTEGRITY, "damaged record '" RELOCATE_RECORD_PATH "' in '%s'", c->name);
 }
 
 static int read_lists(struct chunked *c, struct err *e)
@@ -261,5 +262,5 @@ void chunked_identity(const struct chunked *c, const char *prefix, uint8_t out[S
 
 bool chunked_has(const struct chunked *c, struct str path)
 {
-	return table_get(&c->files, path) || str_is(path, RECORD_PATH);
+	return table_get(&c->files, path) || str_is(path, RELOCATE_RECORD_PATH);
 }

@@ -10,8 +10,6 @@
 
 #include <stdatomic.h>
 
-#define RECORD_PATH "conda-meta/envbuild/" RELOCATE_RECORD
-
 /* A file of the archive, as its list says. */
 struct listed {
 	uint8_t sha256[SHA256_LEN];

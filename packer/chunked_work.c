@@ -277,7 +277,7 @@ static int put_file(const struct crew *w, struct hand *hand, struct place_folder
 	const struct member *m, const struct listed *l, struct str data, struct err *e)
 {
 	/* It is written last, as it then is. */
-	if (w->prefix && str_is(m->path, RECORD_PATH))
+	if (w->prefix && str_is(m->path, RELOCATE_RECORD_PATH))
 		return 0;
 	if (w->prefix && l->relocation)
 		return put_relocated(w, hand, folder, m, l->relocation, data, e);
@@ -327,7 +327,7 @@ static int begin_file(struct crew *w, size_t chunk, const struct member *m, stru
 	struct unfinished **out, struct err *e)
 {
 	struct unfinished *u = xcalloc(1, sizeof *u);
-	bool skipped = w->prefix && str_is(m->path, RECORD_PATH);
+	bool skipped = w->prefix && str_is(m->path, RELOCATE_RECORD_PATH);
 
 	*out = u;
 	u->temp = u->dir.fd = u->file.fd = -1;
@@ -559,7 +559,7 @@ static int write_record(const struct crew *w, struct err *e)
 	int rc;
 
 	buf_printf(&line, "%s\n", w->prefix);
-	m.path = STR(RECORD_PATH);
+	m.path = STR(RELOCATE_RECORD_PATH);
 	m.type = MEMBER_FILE;
 	m.mode = (m.mode & 0444) | 0600;
 	m.has_mtime = true;

@@ -87,7 +87,10 @@ enum verdict unpacked_judge(
 
 	if (sum && memcmp(sum->ptr, sha256, SHA256_LEN) == 0)
 		return VERDICT_GOOD;
-	if (moved && u->has_prefix)
+	/* Of an archive packed for a path; that the files hold what it says is asked of them. */
+	if (sum && str_is(path, RELOCATE_RECORD_PATH))
+		good = u->has_prefix;
+	else if (moved && u->has_prefix)
 		good = relocate_holds(moved->ptr, data.p, data.n, u->prefix);
 	else
 		return sum ? VERDICT_BAD : VERDICT_UNKNOWN;

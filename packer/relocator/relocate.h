@@ -27,9 +27,10 @@ enum { RELOCATE_SHEBANG_MAX = 127 };
 
 #define RELOCATE_INDEX "conda-meta/envbuild/relocation"
 /* The version's digit and a newline follow. */
-#define RELOCATE_MAGIC   "envbuild relocation "
-#define RELOCATE_RECORD  "prefix"         /* in conda-meta/envbuild: the prefix all files hold */
-#define RELOCATE_PENDING "prefix.pending" /* the same: prefixes files may hold, one a line */
+#define RELOCATE_MAGIC       "envbuild relocation "
+#define RELOCATE_RECORD      "prefix" /* in conda-meta/envbuild: the prefix all files hold */
+#define RELOCATE_RECORD_PATH "conda-meta/envbuild/" RELOCATE_RECORD
+#define RELOCATE_PENDING     "prefix.pending" /* the same: prefixes files may hold, one a line */
 
 /* The values are the exit statuses of conda-unpack. */
 enum relocate_status { RELOCATE_OK = 0, RELOCATE_FAILED = 1, RELOCATE_DAMAGED = 5 };
