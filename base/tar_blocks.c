@@ -2,7 +2,6 @@
 
 /* Of a path or a link's target, with its NUL: what PATH_MAX allows. */
 enum { NAME_BYTES_MAX = 4096 };
-static const uint64_t SIZE_LIMIT = (uint64_t)1 << 60;
 
 /* A field's text up to its end or a NUL. */
 static struct str text_of(const char *field, size_t width)
@@ -12,23 +11,23 @@ static struct str text_of(const char *field, size_t width)
 	return str_n(field, nul ? (size_t)(nul - field) : width);
 }
 
-/* Octal digits and a NUL over the whole width, or GNU's base 256, not negative. */
-static int number_of(const char *field, size_t width, uint64_t *out)
+/* Octal digits and a NUL over the whole width, or GNU's base 256: below 2^62 either way from 0. */
+static int number_of(const char *field, size_t width, int64_t *out)
 {
 	const unsigned char *p = (const unsigned char *)field;
-	uint64_t v = 0;
+	int64_t v = p[0] == 0xff ? -1 : 0;
 
-	if (p[0] == 0x80) {
+	if (p[0] == 0x80 || p[0] == 0xff) {
 		for (size_t i = 1; i < width; i++) {
-			if (v >> 55)
+			if (v >= (int64_t)1 << 54 || v < -((int64_t)1 << 54))
 				return -1;
-			v = v << 8 | p[i];
+			v = v * 256 + p[i];
 		}
 	} else {
 		for (size_t i = 0; i + 1 < width; i++) {
 			if (p[i] < '0' || p[i] > '7')
 				return -1;
-			v = v << 3 | (p[i] - '0');
+			v = v * 8 + (p[i] - '0');
 		}
 		if (p[width - 1])
 			return -1;
@@ -72,9 +71,11 @@ static int add_name(struct tar_blocks *t, const char *block)
 
 static int begin_name(struct tar_blocks *t, const char *h, bool *is_long, struct buf *into)
 {
-	if (*is_long || number_of(h + 124, 12, &t->name_left) < 0 || t->name_left < 2 ||
-		t->name_left > NAME_BYTES_MAX)
+	int64_t n;
+
+	if (*is_long || number_of(h + 124, 12, &n) < 0 || n < 2 || n > NAME_BYTES_MAX)
 		return -1;
+	t->name_left = (uint64_t)n;
 	*is_long = true;
 	t->into = into;
 	buf_clear(into);
@@ -130,15 +131,15 @@ static int take_link(struct tar_blocks *t, const char *h)
 static int take_member(struct tar_blocks *t, const char *h)
 {
 	struct member *m = &t->member;
-	uint64_t mode, mtime;
+	int64_t mode, size;
 
 	*m = (struct member){.has_mtime = true};
 	if (type_of(h[156], &m->type) < 0 || number_of(h + 100, 8, &mode) < 0 ||
-		number_of(h + 124, 12, &m->size) < 0 || number_of(h + 136, 12, &mtime) < 0 ||
-		m->size > SIZE_LIMIT || mtime > SIZE_LIMIT || (m->size && m->type != MEMBER_FILE))
+		number_of(h + 124, 12, &size) < 0 || number_of(h + 136, 12, &m->mtime) < 0 ||
+		mode < 0 || size < 0 || (size && m->type != MEMBER_FILE))
 		return -1;
+	m->size = (uint64_t)size;
 	m->mode = mode & 07777;
-	m->mtime = (int64_t)mtime;
 	take_path(t, h);
 	if (take_link(t, h) < 0)
 		return -1;

@@ -7,6 +7,7 @@
 
 #include "base/archive.h"
 #include "base/file.h"
+#include "base/tar_blocks.h"
 #include "tests/memory.h"
 
 #include <locale.h>
@@ -248,6 +249,35 @@ static void check_borders(size_t step)
 	tar_close(r);
 }
 
+/* The reader of blocks knows all that the writer writes. */
+static void headers_come_back_block_by_block(void **state)
+{
+	static const char zero[TAR_BLOCK], other[TAR_BLOCK] = "behind";
+	CLEANUP_ARENA a = {0};
+	struct member want[32];
+	size_t n = border_members(&a, want);
+	struct tar_blocks t = {0};
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		CLEANUP_BUF tar = {0};
+
+		tar_header(&tar, &want[i]);
+		for (size_t at = 0; at < tar.n; at += TAR_BLOCK) {
+			bool last = at + TAR_BLOCK == tar.n;
+
+			assert_int_equal(tar_block(&t, tar.p + at), last);
+			assert_int_equal(tar_blocks_between(&t), last);
+		}
+		assert_same(&want[i], &t.member);
+	}
+	assert_int_equal(tar_block(&t, zero), 0);
+	assert_int_equal(tar_block(&t, zero), 0);
+	assert_int_equal(t.zeros, 2);
+	assert_int_equal(tar_block(&t, other), -1);
+	tar_blocks_release(&t);
+}
+
 static void headers_come_back_in_every_locale(void **state)
 {
 	(void)state;
@@ -267,6 +297,7 @@ static void a_size_over_8_gib_comes_back(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		struct member want = file_member(STR("large"), sizes[i]), got;
+		struct tar_blocks blocks = {0};
 		CLEANUP_BUF tar = {0};
 		struct memory in = {0};
 		struct tar_reader *r;
@@ -279,6 +310,9 @@ static void a_size_over_8_gib_comes_back(void **state)
 		assert_int_equal(tar_next(r, &got, &e), 1);
 		assert_true(got.size == sizes[i]);
 		tar_close(r);
+		assert_int_equal(tar_block(&blocks, tar.p), 1);
+		assert_true(blocks.member.size == sizes[i]);
+		tar_blocks_release(&blocks);
 	}
 }
 
@@ -581,6 +615,7 @@ int main(void)
 		cmocka_unit_test(a_damaged_stream_is_noticed),
 		cmocka_unit_test(plain_bytes_pass_through),
 		cmocka_unit_test(headers_come_back_in_every_locale),
+		cmocka_unit_test(headers_come_back_block_by_block),
 		cmocka_unit_test(a_size_over_8_gib_comes_back),
 		cmocka_unit_test(pax_names_stay_bytes),
 		cmocka_unit_test(roots_and_dots_are_cleaned),
