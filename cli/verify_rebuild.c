@@ -73,6 +73,8 @@ static int take_making(struct rebuild *r, struct err *e)
 	run->making = m->making;
 	run->making.as_told = true;
 	run->version = m->version;
+	if (m->dest_prefix.n)
+		run->dest_prefix = arena_cstr(&r->s->arena, m->dest_prefix);
 	run->output.path = run->output.temp = path_join(&r->s->arena, r->s->work,
 		arena_printf(&r->s->arena, "rebuilt.%s", pack_format_name(run->output.format)));
 	run->output.lock = -1;
@@ -169,9 +171,9 @@ int verify_rebuild(struct session *s, const struct release *release,
 
 	r.run.s = s;
 	r.run.project = &r.project;
-	r.run.project_dir = r.project.dir;
 	if (lay_out(&r, e) < 0 || take_making(&r, e) < 0 || make_plan(&r, e) < 0)
 		return -1;
+	r.run.project_dir = r.project.dir;
 	give_papers(&r);
 	rc = make_and_compare(&r, out, e);
 	engine_close(r.run.engine);

@@ -80,8 +80,7 @@ static int check_sums(struct unpacking *u, struct err *e)
 	if (!table_get(&u->sums, STR(SUMS_PATH))) {
 		if (!table_get(&u->sums, STR("conda-meta/envbuild/manifest.json")))
 			return 0;
-		return err_set(e, ERR_INTEGRITY, "'%s' is cut off: '%s' is missing",
-			u->place->archive, SUMS_PATH);
+		return archive_cut_off(u->in, SUMS_PATH, e);
 	}
 	if (file_read_at(&a, u->place->root, SUMS_PATH, SUMS_MAX, &text, e) < 0)
 		return -1;

@@ -25,11 +25,14 @@ same "the papers" "$(cd "$papers" && ls)" "audit.json
 envbuild.lock
 environment.yml
 files
+host
 manifest.json
 profile.yml
 relocation
 run-test.sh
 sbom.cdx.json
+variables.csh
+variables.fish
 variables.sh"
 check "the list of parts is CycloneDX 1.5 and says what the channel says" "$tools/check_sbom.py" "$T/in" "$T/channel"
 said() {

@@ -58,7 +58,7 @@ check "before anything is made" test ! -e "$T/long"
 # --- packed for a place -------------------------------------------------------------------------------
 dest=/opt/read-only/$(printf 'd%.0s' $(seq 130))
 for_dest() {
-  "$pack_tree" "$T/tree" "$PLACEHOLDER" "$BUILD" "$1" "${3:-2}" 1 "$2"
+  "$pack_tree" "$T/tree" "$PLACEHOLDER" "$BUILD" "$1" "${3:-2}" 1 0 "$2"
 }
 check "pack for a place" for_dest "$T/dest.tar.gz" "$dest"
 for_dest "$T/again.tar.gz" "$dest" 5 >"$T/out" 2>&1
@@ -95,7 +95,7 @@ line"; do
   expect 2 "no place: $wrong" for_dest "$T/x.tar.gz" "$wrong"
 done
 check "built at another path, for a place" "$tools/make_tree.py" "$T/host" "$PLACEHOLDER" "$host" 3
-check "pack it" "$pack_tree" "$T/host" "$PLACEHOLDER" "$host" "$T/host.tar" 1 1 /srv/dest
+check "pack it" "$pack_tree" "$T/host" "$PLACEHOLDER" "$host" "$T/host.tar" 1 1 0 /srv/dest
 check "nothing names that path" sh -c '! grep -q /home/host "$1"' sh "$T/host.tar"
 check "unpack it" "$pack_tree" --unpack "$T/host.tar" "$T/hosted" "/srv/x"
 check "it is right" "$tools/check_moved_tree.py" "$T/host" "$PLACEHOLDER" "$host" "$T/hosted" /srv/x
