@@ -29,15 +29,6 @@ static ptrdiff_t read_file(void *ctx, void *p, size_t n, struct err *e)
 	return got;
 }
 
-/* Damage of a split one often is that the last of its parts were not brought along. */
-static int advise(const struct archive_in *in, int rc, struct err *e)
-{
-	if (rc < 0 && e && e->code == ERR_INTEGRITY && in->parts.split)
-		err_advise(e, "'%s' is its last part here: look whether others are missing",
-			in->parts.paths[in->parts.n - 1]);
-	return rc;
-}
-
 static int open_file(struct archive_in *in, struct err *e)
 {
 	char begin[4];
@@ -63,7 +54,7 @@ struct archive_in *archive_open(const char *operand, struct err *e)
 	if (stat(operand, &st) == 0 && S_ISDIR(st.st_mode))
 		rc = (in->tree = tree_open(operand, e)) ? 0 : -1;
 	else if ((rc = archive_parts_find(&in->arena, operand, &in->parts, e)) == 0)
-		rc = advise(in, open_file(in, e), e);
+		rc = archive_parts_advise(&in->parts, open_file(in, e), e);
 	if (rc == 0)
 		return in;
 	archive_close(in);
@@ -86,7 +77,7 @@ ptrdiff_t archive_read(void *ctx, void *p, size_t n, struct err *e)
 	if (in->tree)
 		return tree_read(in->tree, p, n, e);
 	got = in->squashfs ? squashfs_read(in->squashfs, p, n, e) : tar_read(in->tar, p, n, e);
-	advise(in, got < 0 ? -1 : 0, e);
+	archive_parts_advise(&in->parts, got < 0 ? -1 : 0, e);
 	return got;
 }
 
@@ -110,7 +101,7 @@ int archive_read_all(
 int archive_cut_off(const struct archive_in *in, const char *missing, struct err *e)
 {
 	err_set(e, ERR_INTEGRITY, "'%s' is cut off: '%s' is missing", in->name, missing);
-	return advise(in, -1, e);
+	return archive_parts_advise(&in->parts, -1, e);
 }
 
 void archive_close(struct archive_in *in)
