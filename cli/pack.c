@@ -289,9 +289,11 @@ static void describe(const struct pack_run *run, bool whole, struct buf *to, int
 	jw_key(&w, "tested");
 	jw_bool(&w, run->has_test);
 	json_test(&w, run);
-	manifest_sizes_write(&w, &run->sizes);
+	if (!run->unchanged)
+		manifest_sizes_write(&w, &run->sizes);
 	pack_describe_beside(run, &w);
-	json_parts(&w, run);
+	if (!run->unchanged)
+		json_parts(&w, run);
 	if (whole) {
 		json_run(&w, run);
 		inputs_tell(&run->s->arena, &run->inputs, run->output.temp, &w);

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOG_MAX = 256 << 20 };
+enum { LOG_MAX = 256 << 20, PASSWD_MAX = 16 << 10 };
 
 static const struct {
 	const char *key;
@@ -168,9 +168,11 @@ int deploy_log_append(const char *root, const struct deployment *d, struct err *
 void deployment_sign(struct arena *a, struct deployment *d)
 {
 	const char *sudo = getenv("SUDO_USER");
-	struct passwd *user = getpwuid(getuid());
+	struct passwd entry, *user = NULL;
 	char *time_text = arena_alloc(a, DATE_TIME), *host = arena_alloc(a, 256);
 
+	if (getpwuid_r(getuid(), &entry, arena_alloc(a, PASSWD_MAX), PASSWD_MAX, &user) != 0)
+		user = NULL;
 	date_time((uint64_t)time(NULL) * 1000, time_text);
 	if (gethostname(host, 255) < 0)
 		host[0] = 0;

@@ -166,6 +166,14 @@ int archive_parts_find(
 	return find_parts(a, out, e);
 }
 
+int archive_parts_advise(const struct archive_parts *parts, int rc, struct err *e)
+{
+	if (rc < 0 && e && e->code == ERR_INTEGRITY && parts->split)
+		err_advise(e, "'%s' is its last part here: look whether others are missing",
+			parts->paths[parts->n - 1]);
+	return rc;
+}
+
 /* --- as one file ------------------------------------------------------------------------------ */
 
 static bool is_same(const struct stat *a, const struct stat *b)

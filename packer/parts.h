@@ -44,6 +44,12 @@ int archive_parts_find(
 	struct arena *a, const char *operand, struct archive_parts *out, struct err *e);
 
 /*
+ * Hands rc on.  Damage of a split one often is that the last of its parts were not brought along: the
+ * error says so.
+ */
+int archive_parts_advise(const struct archive_parts *parts, int rc, struct err *e);
+
+/*
  * All parts as one file that is read at any place, from several threads at once.  ERR_USAGE where what
  * stands there is no file, ERR_FAIL where another set has begun to take their place meanwhile.
  */
