@@ -65,8 +65,8 @@ int archive_next(struct archive_in *in, struct member *m, struct err *e)
 {
 	if (in->tree)
 		return tree_next(in->tree, m, e);
-	return advise(
-		in, in->squashfs ? squashfs_next(in->squashfs, m, e) : tar_next(in->tar, m, e), e);
+	return archive_parts_advise(&in->parts,
+		in->squashfs ? squashfs_next(in->squashfs, m, e) : tar_next(in->tar, m, e), e);
 }
 
 ptrdiff_t archive_read(void *ctx, void *p, size_t n, struct err *e)
