@@ -116,7 +116,8 @@ static void add_state(struct arena *a, const struct active *env, struct list *li
 static void add_inherited(struct arena *a, struct list *list)
 {
 	static const char *const NAMES[] = {"TERM", "COLORTERM", "LANG", "LC_ALL", "TZ",
-		"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"};
+		"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+		"ENVBUILD_SKIP_CHECK"};
 	bool lang = false;
 
 	for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
