@@ -69,6 +69,10 @@ int json_error(const struct json *j, struct err *e);
 /* As json_error with the caller's reason, at the last token. */
 int json_fail(const struct json *j, struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The token `type` is not what was expected ("a text"), which the reason says; or the reader's error. */
+int json_unexpected(const struct json *j, enum json_type type, const char *what, struct err *e);
+/* A string comes next: copied into the arena. */
+int json_read_text(struct json *j, struct arena *a, struct str *out, struct err *e);
 
 /*
  * The writer puts commas, indents and escapes; the caller keeps the nesting right (asserted).
@@ -88,6 +92,8 @@ void jw_key(struct json_out *w, const char *key);
 void jw_key_str(struct json_out *w, struct str key);
 void jw_str(struct json_out *w, struct str s);   /* invalid UTF-8 becomes U+FFFD */
 void jw_cstr(struct json_out *w, const char *s); /* NULL writes null */
+/* A key and its text. */
+void jw_pair(struct json_out *w, const char *key, struct str s);
 void jw_int(struct json_out *w, int64_t v);
 void jw_bool(struct json_out *w, bool v);
 void jw_null(struct json_out *w);

@@ -157,3 +157,18 @@ int json_fail(const struct json *j, struct err *e, const char *fmt, ...)
 	va_end(ap);
 	return err_wrap(e, "%s:%ju:%ju", j->name, (uintmax_t)at.line, (uintmax_t)at.column);
 }
+
+int json_unexpected(const struct json *j, enum json_type type, const char *what, struct err *e)
+{
+	return type == JSON_ERROR ? json_error(j, e) : json_fail(j, e, "%s was expected", what);
+}
+
+int json_read_text(struct json *j, struct arena *a, struct str *out, struct err *e)
+{
+	enum json_type type = json_next(j);
+
+	if (type != JSON_STRING)
+		return json_unexpected(j, type, "a text", e);
+	*out = arena_str(a, json_text(j));
+	return 0;
+}

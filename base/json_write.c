@@ -134,6 +134,12 @@ void jw_cstr(struct json_out *w, const char *s)
 		jw_null(w);
 }
 
+void jw_pair(struct json_out *w, const char *key, struct str s)
+{
+	jw_key(w, key);
+	jw_str(w, s);
+}
+
 void jw_int(struct json_out *w, int64_t v)
 {
 	char text[32];

@@ -1,12 +1,6 @@
 #include "cli/unsat.h"
 
 #include "cli/output.h"
-static void json_string(struct json_out *w, const char *key, struct str text)
-{
-	jw_key(w, key);
-	jw_str(w, text);
-}
-
 void json_some(struct json_out *w, const char *key, struct str text)
 {
 	jw_key(w, key);
@@ -23,7 +17,7 @@ static void json_line(struct json_out *w, const struct unsat_line *l)
 		jw_int(w, l->line);
 	else
 		jw_null(w);
-	json_string(w, "text", l->text);
+	jw_pair(w, "text", l->text);
 }
 
 static void json_lines(struct json_out *w, const char *key, const struct unsat_line *v, size_t n)
@@ -49,11 +43,11 @@ static void json_fit(struct json_out *w, const struct unsat_fit *f)
 {
 	jw_object(w);
 	json_line(w, &f->of);
-	json_string(w, "name", f->name);
+	jw_pair(w, "name", f->name);
 	json_some(w, "version", f->version);
 	if (f->any) {
-		json_string(w, "build", f->build);
-		json_string(w, "channel", f->channel);
+		jw_pair(w, "build", f->build);
+		jw_pair(w, "channel", f->channel);
 		json_date(w, "date", f->timestamp);
 		jw_key(w, "with_others");
 		jw_bool(w, !f->alone);
@@ -69,9 +63,9 @@ static void json_remedy(struct json_out *w, const struct unsat *unsat)
 		return;
 	}
 	jw_object(w);
-	json_string(w, "virtual_package", unsat->remedy.name);
+	jw_pair(w, "virtual_package", unsat->remedy.name);
 	json_some(w, "from", unsat->remedy.from);
-	json_string(w, "to", unsat->remedy.to);
+	jw_pair(w, "to", unsat->remedy.to);
 	jw_object_end(w);
 }
 

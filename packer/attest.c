@@ -5,22 +5,16 @@
 #include "packer/purl.h"
 #include "solver/requirements.h"
 
-static void key_str(struct json_out *w, const char *key, struct str value)
-{
-	jw_key(w, key);
-	jw_str(w, value);
-}
-
 static void key_cstr(struct json_out *w, const char *key, const char *value)
 {
-	key_str(w, key, str_of(value));
+	jw_pair(w, key, str_of(value));
 }
 
 static void key_digest(struct json_out *w, const char *algorithm, struct str hex)
 {
 	jw_key(w, "digest");
 	jw_object(w);
-	key_str(w, algorithm, hex);
+	jw_pair(w, algorithm, hex);
 	jw_object_end(w);
 }
 
@@ -43,7 +37,7 @@ static void key_time(struct json_out *w, const char *key, int64_t seconds)
 static void add_file(struct json_out *w, struct str name, const uint8_t sha256[SHA256_LEN])
 {
 	jw_object(w);
-	key_str(w, "name", name);
+	jw_pair(w, "name", name);
 	key_sha256(w, sha256);
 	jw_object_end(w);
 }
@@ -75,8 +69,8 @@ static void add_packages(struct arena *a, struct json_out *w, const struct attes
 		const struct package *p = &r->packages[i];
 
 		jw_object(w);
-		key_str(w, "name", p->record->fn);
-		key_str(w, "uri", package_uri(a, p->record));
+		jw_pair(w, "name", p->record->fn);
+		jw_pair(w, "uri", package_uri(a, p->record));
 		key_sha256(w, p->sha256);
 		jw_object_end(w);
 	}
@@ -89,8 +83,8 @@ static void add_dist(struct arena *a, struct json_out *w, const struct pypi_pack
 
 	purl_pypi(p, &purl);
 	jw_object(w);
-	key_str(w, "name", p->wheel.n ? p->wheel : p->name);
-	key_str(w, "uri", buf_view(&purl));
+	jw_pair(w, "name", p->wheel.n ? p->wheel : p->name);
+	jw_pair(w, "uri", buf_view(&purl));
 	if (p->has_sha256)
 		key_sha256(w, p->sha256);
 	else if (pypi_git_split(a, p->url, &git) == 0 && git.commit.n)
@@ -112,7 +106,7 @@ static void add_image(struct json_out *w, const struct attest_request *r)
 		key_cstr(w, "uri", "urn:envbuild:root:unidentified");
 	jw_key(w, "annotations");
 	jw_object(w);
-	key_str(w, "root", r->image);
+	jw_pair(w, "root", r->image);
 	jw_object_end(w);
 	jw_object_end(w);
 }
@@ -134,10 +128,10 @@ static void add_parameters(struct json_out *w, const struct attest_request *r)
 {
 	jw_key(w, "externalParameters");
 	jw_object(w);
-	key_str(w, "name", r->name);
+	jw_pair(w, "name", r->name);
 	if (r->version.n)
-		key_str(w, "version", r->version);
-	key_str(w, "target", r->target);
+		jw_pair(w, "version", r->version);
+	jw_pair(w, "target", r->target);
 	for (size_t i = 0; i < r->n_inputs; i++) {
 		jw_key(w, r->inputs[i].name);
 		add_text(w, &r->inputs[i]);

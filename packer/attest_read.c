@@ -7,34 +7,19 @@ struct subjects {
 	size_t n, cap;
 };
 
-static int wrong(struct json *j, enum json_type t, const char *what, struct err *e)
-{
-	return t == JSON_ERROR ? json_error(j, e) : json_fail(j, e, "%s was expected", what);
-}
-
-static int read_text(struct arena *a, struct json *j, struct str *out, struct err *e)
-{
-	enum json_type t = json_next(j);
-
-	if (t != JSON_STRING)
-		return wrong(j, t, "a text", e);
-	*out = arena_str(a, json_text(j));
-	return 0;
-}
-
 static int read_digest(struct json *j, struct attest_file *out, bool *found, struct err *e)
 {
 	enum json_type t = json_next(j);
 
 	if (t != JSON_OBJECT)
-		return wrong(j, t, "a map of digests", e);
+		return json_unexpected(j, t, "a map of digests", e);
 	while ((t = json_next(j)) == JSON_KEY) {
 		bool sha256 = str_is(json_text(j), "sha256");
 
 		t = json_next(j);
 		if (sha256 &&
 			(t != JSON_STRING || hex_decode(json_text(j), out->sha256, SHA256_LEN) < 0))
-			return wrong(j, t, "a sha256", e);
+			return json_unexpected(j, t, "a sha256", e);
 		*found |= sha256;
 		if (json_skip_rest(j, t) < 0)
 			return json_error(j, e);
@@ -51,7 +36,7 @@ static int read_subject(struct arena *a, struct json *j, struct attest_file *out
 		int rc = 0;
 
 		if (str_is(json_text(j), "name"))
-			rc = read_text(a, j, &out->name, e);
+			rc = json_read_text(j, a, &out->name, e);
 		else if (str_is(json_text(j), "digest"))
 			rc = read_digest(j, out, &found, e);
 		else if (json_skip(j) < 0)
@@ -71,7 +56,7 @@ static int read_subjects(
 	enum json_type t = json_next(j);
 
 	if (t != JSON_ARRAY)
-		return wrong(j, t, "a list of subjects", e);
+		return json_unexpected(j, t, "a list of subjects", e);
 	while ((t = json_next(j)) == JSON_OBJECT && list.n < SUBJECTS_MAX) {
 		struct attest_file *file = VEC_PUSH(a, &list);
 
@@ -81,7 +66,7 @@ static int read_subjects(
 	}
 	out->subjects = list.v;
 	out->n_subjects = list.n;
-	return t == JSON_ARRAY_END ? 0 : wrong(j, t, "a subject", e);
+	return t == JSON_ARRAY_END ? 0 : json_unexpected(j, t, "a subject", e);
 }
 
 static int read_predicate(
@@ -90,7 +75,7 @@ static int read_predicate(
 	enum json_type t = json_next(j);
 
 	if (t != JSON_OBJECT)
-		return wrong(j, t, "a predicate", e);
+		return json_unexpected(j, t, "a predicate", e);
 	while ((t = json_next(j)) == JSON_KEY) {
 		bool result = str_is(json_text(j), "result");
 
@@ -109,9 +94,9 @@ static int read_key(struct arena *a, struct json *j, struct str *type, struct at
 	struct str key = json_text(j);
 
 	if (str_is(key, "_type"))
-		return read_text(a, j, type, e);
+		return json_read_text(j, a, type, e);
 	if (str_is(key, "predicateType"))
-		return read_text(a, j, &out->predicate_type, e);
+		return json_read_text(j, a, &out->predicate_type, e);
 	if (str_is(key, "subject"))
 		return read_subjects(a, j, out, e);
 	if (str_is(key, "predicate"))
@@ -129,7 +114,7 @@ static int read_statement(struct arena *a, struct str line, const char *where,
 
 	*out = (struct attest_statement){0};
 	if (t != JSON_OBJECT)
-		rc = wrong(j, t, "a statement", e);
+		rc = json_unexpected(j, t, "a statement", e);
 	while (rc == 0 && (t = json_next(j)) == JSON_KEY)
 		rc = read_key(a, j, &type, out, e);
 	if (rc == 0 && (t != JSON_OBJECT_END || json_next(j) != JSON_END))

@@ -2,12 +2,6 @@
 
 #include "base/json.h"
 
-static void key_str(struct json_out *w, const char *key, struct str value)
-{
-	jw_key(w, key);
-	jw_str(w, value);
-}
-
 static void key_int(struct json_out *w, const char *key, size_t n)
 {
 	jw_key(w, key);
@@ -22,11 +16,11 @@ static void add_findings(struct arena *a, struct json_out *w, const struct audit
 		const struct audit_finding *f = &audit->findings[i];
 
 		jw_object(w);
-		key_str(w, "package", record_dist(a, f->record));
-		key_str(w, "path", f->path);
-		key_str(w, "library", f->library);
-		key_str(w, "needs", f->version);
-		key_str(w, "target_has", f->best);
+		jw_pair(w, "package", record_dist(a, f->record));
+		jw_pair(w, "path", f->path);
+		jw_pair(w, "library", f->library);
+		jw_pair(w, "needs", f->version);
+		jw_pair(w, "target_has", f->best);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
@@ -40,9 +34,9 @@ static void add_unlisted(struct arena *a, struct json_out *w, const struct audit
 		const struct audit_unlisted *u = &audit->unlisted[i];
 
 		jw_object(w);
-		key_str(w, "library", u->library);
-		key_str(w, "package", record_dist(a, u->record));
-		key_str(w, "path", u->path);
+		jw_pair(w, "library", u->library);
+		jw_pair(w, "package", record_dist(a, u->record));
+		jw_pair(w, "path", u->path);
 		key_int(w, "files", u->n_files);
 		jw_object_end(w);
 	}
@@ -57,8 +51,8 @@ static void add_floor(struct arena *a, struct json_out *w, const struct audit *a
 		return;
 	}
 	jw_object(w);
-	key_str(w, "version", audit->floor);
-	key_str(w, "package", record_dist(a, audit->floor_record));
+	jw_pair(w, "version", audit->floor);
+	jw_pair(w, "package", record_dist(a, audit->floor_record));
 	jw_object_end(w);
 }
 
@@ -68,12 +62,12 @@ void audit_write(struct arena *a, const struct audit *audit, const struct profil
 	struct json_out w = {.to = to, .indent = 2};
 
 	jw_object(&w);
-	key_str(&w, "target", profile->name);
-	key_str(&w, "glibc", profile->glibc);
+	jw_pair(&w, "target", profile->name);
+	jw_pair(&w, "glibc", profile->glibc);
 	jw_key(&w, "libraries_known");
 	jw_bool(&w, profile->has_libraries);
 	if (fault) {
-		key_str(&w, "fault", str_of(fault));
+		jw_pair(&w, "fault", str_of(fault));
 	} else {
 		key_int(&w, "files", audit->n_files);
 		add_floor(a, &w, audit);

@@ -66,27 +66,12 @@ void making_write(const struct pack_making *m, struct json_out *w)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static int wrong(struct json *j, enum json_type t, const char *what, struct err *e)
-{
-	return t == JSON_ERROR ? json_error(j, e) : json_fail(j, e, "%s was expected", what);
-}
-
-static int read_text(struct arena *a, struct json *j, struct str *out, struct err *e)
-{
-	enum json_type t = json_next(j);
-
-	if (t != JSON_STRING)
-		return wrong(j, t, "a text", e);
-	*out = arena_str(a, json_text(j));
-	return 0;
-}
-
 static int read_int(struct json *j, int64_t *out, struct err *e)
 {
 	enum json_type t = json_next(j);
 
 	if (t != JSON_NUMBER || json_int(j, out) < 0)
-		return wrong(j, t, "a whole number", e);
+		return json_unexpected(j, t, "a whole number", e);
 	return 0;
 }
 
@@ -95,7 +80,7 @@ static int read_bool(struct json *j, bool *out, struct err *e)
 	enum json_type t = json_next(j);
 
 	if (t != JSON_TRUE && t != JSON_FALSE)
-		return wrong(j, t, "true or false", e);
+		return json_unexpected(j, t, "true or false", e);
 	*out = t == JSON_TRUE;
 	return 0;
 }
@@ -109,21 +94,21 @@ static int read_patterns(struct arena *a, struct json *j, struct pack_making *ou
 	enum json_type t = json_next(j);
 
 	if (t != JSON_ARRAY)
-		return wrong(j, t, "a list", e);
+		return json_unexpected(j, t, "a list", e);
 	while ((t = json_next(j)) == JSON_STRING && list.n < PATTERNS_MAX)
 		*VEC_PUSH(a, &list) = arena_cstr(a, json_text(j));
 	out->allow_clobber = list.v;
 	out->n_allow_clobber = list.n;
-	return t == JSON_ARRAY_END ? 0 : wrong(j, t, "a list of patterns", e);
+	return t == JSON_ARRAY_END ? 0 : json_unexpected(j, t, "a list of patterns", e);
 }
 
 static int read_key(
 	struct arena *a, struct json *j, struct str key, struct pack_making *out, struct err *e)
 {
 	if (str_is(key, "format"))
-		return read_text(a, j, &out->format, e);
+		return json_read_text(j, a, &out->format, e);
 	if (str_is(key, "compressor"))
-		return read_text(a, j, &out->compressor, e);
+		return json_read_text(j, a, &out->compressor, e);
 	if (str_is(key, "level"))
 		return read_int(j, &out->level, e);
 	if (str_is(key, "epoch"))
@@ -145,7 +130,7 @@ int making_read(struct arena *a, struct json *j, struct pack_making *out, struct
 
 	*out = (struct pack_making){0};
 	if (t != JSON_OBJECT)
-		return wrong(j, t, "a map", e);
+		return json_unexpected(j, t, "a map", e);
 	while ((t = json_next(j)) == JSON_KEY)
 		if (read_key(a, j, json_text(j), out, e) < 0)
 			return -1;

@@ -31,12 +31,6 @@ bool papers_name_is_free(const char *name)
 	return true;
 }
 
-static void key_str(struct json_out *w, const char *key, struct str value)
-{
-	jw_key(w, key);
-	jw_str(w, value);
-}
-
 static void add_package(struct json_out *w, const struct package *p)
 {
 	const struct record *r = p->record;
@@ -44,15 +38,15 @@ static void add_package(struct json_out *w, const struct package *p)
 
 	hex_encode(p->sha256, SHA256_LEN, hex);
 	jw_object(w);
-	key_str(w, "name", r->name);
-	key_str(w, "version", r->version);
-	key_str(w, "build", r->build);
-	key_str(w, "subdir", r->subdir);
-	key_str(w, "file", r->fn);
+	jw_pair(w, "name", r->name);
+	jw_pair(w, "version", r->version);
+	jw_pair(w, "build", r->build);
+	jw_pair(w, "subdir", r->subdir);
+	jw_pair(w, "file", r->fn);
 	/* A folder of the building machine means nothing elsewhere, and is nobody's business. */
 	if (r->url.n && !str_starts(r->url, STR("file:")))
-		key_str(w, "url", r->url);
-	key_str(w, "sha256", str_of(hex));
+		jw_pair(w, "url", r->url);
+	jw_pair(w, "sha256", str_of(hex));
 	jw_object_end(w);
 }
 
@@ -74,8 +68,8 @@ static void add_undeclared(struct json_out *w, const struct content *c, struct s
 		if (c->entries[i].undeclared.n == 0)
 			continue;
 		jw_object(w);
-		key_str(w, "path", c->entries[i].path);
-		key_str(w, "prefix",
+		jw_pair(w, "path", c->entries[i].path);
+		jw_pair(w, "prefix",
 			str_eq(c->entries[i].undeclared, c->build_prefix)
 				? build_prefix
 				: c->entries[i].undeclared);
@@ -92,7 +86,7 @@ static void add_longest(struct json_out *w, const struct content *c)
 		return;
 	}
 	jw_int(w, (int64_t)c->longest_prefix);
-	key_str(w, "longest_prefix_path", c->longest_prefix_path);
+	jw_pair(w, "longest_prefix_path", c->longest_prefix_path);
 }
 
 /* bin/conda-unpack --list names them. */
@@ -122,15 +116,15 @@ void manifest_write(const struct pack_request *r, struct str build_prefix,
 	jw_int(&w, 1);
 	jw_key(&w, "envbuild");
 	jw_cstr(&w, ENVBUILD_VERSION);
-	key_str(&w, "name", r->name);
-	key_str(&w, "target", r->target);
+	jw_pair(&w, "name", r->name);
+	jw_pair(&w, "target", r->target);
 	if (r->version.n)
-		key_str(&w, "version", r->version);
+		jw_pair(&w, "version", r->version);
 	if (r->making)
 		making_write(r->making, &w);
-	key_str(&w, "build_prefix", build_prefix);
+	jw_pair(&w, "build_prefix", build_prefix);
 	if (r->dest_prefix.n)
-		key_str(&w, "dest_prefix", r->dest_prefix);
+		jw_pair(&w, "dest_prefix", r->dest_prefix);
 	add_longest(&w, r->content);
 	add_needs_relocation(&w, r->content);
 	add_packages(&w, r->content);

@@ -1,12 +1,6 @@
 /* The manifest's "rules": what was asked for, and what came of it (docs/design/rules.md). */
 #include "packer/rules.h"
 
-static void key_str(struct json_out *w, const char *key, struct str value)
-{
-	jw_key(w, key);
-	jw_str(w, value);
-}
-
 static void key_count(struct json_out *w, const char *key, uint64_t n)
 {
 	jw_key(w, key);
@@ -18,7 +12,7 @@ static void key_sum(struct json_out *w, const uint8_t sum[SHA256_LEN])
 	char hex[SHA256_HEX + 1];
 
 	hex_encode(sum, SHA256_LEN, hex);
-	key_str(w, "sha256", str_of(hex));
+	jw_pair(w, "sha256", str_of(hex));
 }
 
 static void add_patterns(struct json_out *w, const char *key, const struct rule_patterns *list)
@@ -27,7 +21,7 @@ static void add_patterns(struct json_out *w, const char *key, const struct rule_
 	jw_array(w);
 	for (size_t i = 0; i < list->n; i++) {
 		jw_object(w);
-		key_str(w, "pattern", list->v[i].text);
+		jw_pair(w, "pattern", list->v[i].text);
 		key_count(w, "files", list->v[i].files);
 		key_count(w, "bytes", list->v[i].bytes);
 		jw_object_end(w);
@@ -43,7 +37,7 @@ static void add_drops(struct json_out *w, const struct rules *r)
 		if (!r->drop[i].asked)
 			continue;
 		jw_object(w);
-		key_str(w, "name", str_of(rules_drop_name((enum rules_drop)i)));
+		jw_pair(w, "name", str_of(rules_drop_name((enum rules_drop)i)));
 		key_count(w, "files", r->drop[i].files);
 		key_count(w, "bytes", r->drop[i].bytes);
 		jw_object_end(w);
@@ -54,14 +48,14 @@ static void add_drops(struct json_out *w, const struct rules *r)
 static void add_rename(struct json_out *w, const struct rule_rename *r)
 {
 	jw_object(w);
-	key_str(w, "from", r->from.text);
-	key_str(w, "to", r->to);
+	jw_pair(w, "from", r->from.text);
+	jw_pair(w, "to", r->to);
 	jw_key(w, "files");
 	jw_array(w);
 	for (size_t i = 0; i < r->done.n; i++) {
 		jw_object(w);
-		key_str(w, "from", r->done.v[i].from);
-		key_str(w, "to", r->done.v[i].to);
+		jw_pair(w, "from", r->done.v[i].from);
+		jw_pair(w, "to", r->done.v[i].to);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
@@ -71,9 +65,9 @@ static void add_rename(struct json_out *w, const struct rule_rename *r)
 static void add_file(struct json_out *w, const struct rule_file *f)
 {
 	jw_object(w);
-	key_str(w, "path", f->path);
+	jw_pair(w, "path", f->path);
 	if (f->link.n) {
-		key_str(w, "link", f->link);
+		jw_pair(w, "link", f->link);
 	} else {
 		key_sum(w, f->sha256);
 		key_count(w, "bytes", f->size);

@@ -27,12 +27,6 @@ struct sbom {
 	struct table by_pypi;  /* pip's, and those that conda's packages bring: -> the ref */
 };
 
-static void key_str(struct json_out *w, const char *key, struct str value)
-{
-	jw_key(w, key);
-	jw_str(w, value);
-}
-
 static size_t n_pypi(const struct sbom *s)
 {
 	return s->r->pypi ? s->r->pypi->n : 0;
@@ -94,8 +88,8 @@ static void add_hash(struct json_out *w, const char *algorithm, const uint8_t *p
 
 	hex_encode(p, n, hex);
 	jw_object(w);
-	key_str(w, "alg", str_of(algorithm));
-	key_str(w, "content", str_of(hex));
+	jw_pair(w, "alg", str_of(algorithm));
+	jw_pair(w, "content", str_of(hex));
 	jw_object_end(w);
 }
 
@@ -108,11 +102,11 @@ static void add_license(struct json_out *w, struct str text)
 	jw_array(w);
 	jw_object(w);
 	if (spdx_is_expression(text)) {
-		key_str(w, "expression", text);
+		jw_pair(w, "expression", text);
 	} else {
 		jw_key(w, "license");
 		jw_object(w);
-		key_str(w, "name", text);
+		jw_pair(w, "name", text);
 		jw_object_end(w);
 	}
 	jw_object_end(w);
@@ -124,16 +118,16 @@ static void add_property(struct json_out *w, const char *name, struct str value)
 	if (!value.n)
 		return;
 	jw_object(w);
-	key_str(w, "name", str_of(name));
-	key_str(w, "value", value);
+	jw_pair(w, "name", str_of(name));
+	jw_pair(w, "value", value);
 	jw_object_end(w);
 }
 
 static void add_reference(struct json_out *w, const char *type, struct str url)
 {
 	jw_object(w);
-	key_str(w, "type", str_of(type));
-	key_str(w, "url", url);
+	jw_pair(w, "type", str_of(type));
+	jw_pair(w, "url", url);
 	jw_object_end(w);
 }
 
@@ -170,9 +164,9 @@ static void add_commit(struct json_out *w, struct str commit, struct str url)
 	jw_key(w, "commits");
 	jw_array(w);
 	jw_object(w);
-	key_str(w, "uid", commit);
+	jw_pair(w, "uid", commit);
 	if (url.n)
-		key_str(w, "url", url);
+		jw_pair(w, "url", url);
 	jw_object_end(w);
 	jw_array_end(w);
 	jw_object_end(w);
@@ -182,11 +176,11 @@ static void begin_component(
 	struct json_out *w, const char *type, struct str ref, struct str name, struct str version)
 {
 	jw_object(w);
-	key_str(w, "type", str_of(type));
-	key_str(w, "bom-ref", ref);
-	key_str(w, "name", name);
+	jw_pair(w, "type", str_of(type));
+	jw_pair(w, "bom-ref", ref);
+	jw_pair(w, "name", name);
 	if (version.n)
-		key_str(w, "version", version);
+		jw_pair(w, "version", version);
 }
 
 static void add_package(struct sbom *s, size_t i)
@@ -204,7 +198,7 @@ static void add_package(struct sbom *s, size_t i)
 		add_hash(w, "MD5", r->md5, MD5_LEN);
 	jw_array_end(w);
 	add_license(w, r->license);
-	key_str(w, "purl", s->refs[i]);
+	jw_pair(w, "purl", s->refs[i]);
 	add_commit(w, about->sha, about->remote_url);
 	add_references(s, r->url, about->remote_url);
 	jw_key(w, "properties");
@@ -230,7 +224,7 @@ static void add_dist(struct sbom *s, size_t i)
 		add_hash(w, "SHA-256", p->wheel.n ? p->wheel_sha256 : p->sha256, SHA256_LEN);
 		jw_array_end(w);
 	}
-	key_str(w, "purl", s->pypi_refs[i]);
+	jw_pair(w, "purl", s->pypi_refs[i]);
 	if (pypi_git_split(s->a, p->url, &git) == 0)
 		add_commit(
 			w, git.commit, is_public(git.url) ? redacted(s, git.url) : (struct str){0});
@@ -260,7 +254,7 @@ static void put_dependency(struct sbom *s, struct str ref, struct refs *on)
 		if (!str_eq(on->v[i], ref) && (!kept || !str_eq(on->v[kept - 1], on->v[i])))
 			on->v[kept++] = on->v[i];
 	jw_object(&s->w);
-	key_str(&s->w, "ref", ref);
+	jw_pair(&s->w, "ref", ref);
 	if (kept) {
 		jw_key(&s->w, "dependsOn");
 		jw_array(&s->w);
@@ -354,15 +348,15 @@ static void add_metadata(struct sbom *s)
 	jw_key(w, "metadata");
 	jw_object(w);
 	date_time(s->r->epoch > 0 ? (uint64_t)s->r->epoch * 1000 : 0, when);
-	key_str(w, "timestamp", str_of(when));
+	jw_pair(w, "timestamp", str_of(when));
 	jw_key(w, "tools");
 	jw_object(w);
 	jw_key(w, "components");
 	jw_array(w);
 	jw_object(w);
-	key_str(w, "type", STR("application"));
-	key_str(w, "name", STR("envbuild"));
-	key_str(w, "version", STR(ENVBUILD_VERSION));
+	jw_pair(w, "type", STR("application"));
+	jw_pair(w, "name", STR("envbuild"));
+	jw_pair(w, "version", STR(ENVBUILD_VERSION));
 	jw_object_end(w);
 	jw_array_end(w);
 	jw_object_end(w);
@@ -381,11 +375,11 @@ static void write_document(struct sbom *s, struct str serial, struct buf *to)
 {
 	s->w = (struct json_out){.to = to, .indent = 2};
 	jw_object(&s->w);
-	key_str(&s->w, "$schema", STR("http://cyclonedx.org/schema/bom-1.5.schema.json"));
-	key_str(&s->w, "bomFormat", STR("CycloneDX"));
-	key_str(&s->w, "specVersion", STR("1.5"));
+	jw_pair(&s->w, "$schema", STR("http://cyclonedx.org/schema/bom-1.5.schema.json"));
+	jw_pair(&s->w, "bomFormat", STR("CycloneDX"));
+	jw_pair(&s->w, "specVersion", STR("1.5"));
 	if (serial.n)
-		key_str(&s->w, "serialNumber", serial);
+		jw_pair(&s->w, "serialNumber", serial);
 	jw_key(&s->w, "version");
 	jw_int(&s->w, 1);
 	add_metadata(s);
