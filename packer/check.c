@@ -28,6 +28,7 @@ struct checking {
 	struct table papers; /* path below PAPERS_DIR -> struct str */
 	char *copy;
 	struct hash *sha256;
+	const char *held; /* what stands where the index has placeholders; NULL: they themselves */
 	struct archive_found *out;
 };
 
@@ -111,7 +112,8 @@ static int hash_member(struct checking *c, uint8_t *sum, struct err *e)
 static bool is_read(struct str name)
 {
 	static const char *const names[] = {"envbuild.lock", "environment.yml", "files",
-		"manifest.json", PRE_PACK_PAPER, "profile.yml", "relocation", "run-test.sh"};
+		"manifest.json", PRE_PACK_PAPER, RELOCATE_RECORD, "profile.yml", "relocation",
+		"run-test.sh"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (str_is(name, names[i]))
@@ -305,21 +307,40 @@ static int read_index(struct checking *c, struct index *index, struct err *e)
 	return 0;
 }
 
-/* Does the file stand as the index says, with the placeholder in its places? */
+/* The path that the archive was packed for, which the manifest and the record must both name. */
+static int read_held(struct checking *c, struct err *e)
+{
+	struct str dest = c->out->manifest.dest_prefix, record = paper(c, RELOCATE_RECORD);
+
+	if (!dest.n && !table_get(&c->papers, STR(RELOCATE_RECORD)))
+		return 0;
+	c->held = arena_cstr(&c->own, dest);
+	if (strlen(c->held) == dest.n && relocate_prefix_is_good(c->held) &&
+		str_eq(record, arena_strf(&c->own, "%s\n", c->held)))
+		return 0;
+	return err_set(e, ERR_INTEGRITY,
+		"'" RELOCATE_RECORD_PATH "' and the manifest of '%s' do not name one path that it "
+		"was packed for",
+		c->archive);
+}
+
+/* Does the file stand as the index says, with what it holds in the places of the placeholder? */
 static int measure(struct checking *c, const struct member *m, const struct relocate_entry *entry,
 	struct err *e)
 {
 	CLEANUP_ARENA scratch = {0};
 	struct str data;
+	const char *held = c->held;
 
-	if (m->size != entry->size)
+	if (!held && m->size != entry->size)
 		return wrong(c, m->path, "is not as long as the relocation index says", e);
-	if (entry->size > MEASURED_MAX)
+	if (m->size > MEASURED_MAX)
 		return wrong(c, m->path, "holds a prefix and is too large to be measured", e);
-	if (archive_read_all(c->in, &scratch, entry->size, &data, e) < 0)
+	if (archive_read_all(c->in, &scratch, m->size, &data, e) < 0)
 		return -1;
-	if (!relocate_holds(entry, data.p, data.n,
-		    arena_cstr(&scratch, str_n(entry->placeholder, entry->placeholder_len))))
+	if (!held)
+		held = arena_cstr(&scratch, str_n(entry->placeholder, entry->placeholder_len));
+	if (!relocate_holds(entry, data.p ? data.p : "", data.n, held))
 		return wrong(c, m->path, "is not what the relocation index says", e);
 	return 0;
 }
@@ -348,7 +369,7 @@ static int check_relocation(struct checking *c, struct err *e)
 {
 	struct index index = {0};
 
-	if (read_index(c, &index, e) < 0)
+	if (read_index(c, &index, e) < 0 || read_held(c, e) < 0)
 		return -1;
 	c->out->relocated = index.entries.n;
 	if (!index.entries.n)

@@ -31,6 +31,9 @@ same "the files hold that" "$(tar xzOf demo.tar.gz share/zeta/conf)" "prefix=/el
 expect 2 "no absolute path" pack --dest-prefix some/where
 says "says so" "destination prefix 'some/where' is no absolute path"
 expect 0 "back to what envbuild.yml says" pack
+expect 0 "verify the archive" "$ENVBUILD" verify demo.tar.gz
+expect 0 "made again" "$ENVBUILD" verify demo.tar.gz --rebuild
+says "the same bytes" 'the same bytes'
 
 # Where it was packed for, and nobody may write.
 mkdir -p "$dest" && tar xzf demo.tar.gz -C "$dest" && chmod -R a-w "$dest"
