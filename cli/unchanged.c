@@ -3,6 +3,9 @@
 #include "base/archive.h"
 #include "base/file.h"
 #include "base/yaml.h"
+#include "packer/check.h"
+#include "packer/papers.h"
+#include "packer/sums.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -112,15 +115,21 @@ static bool is_output(const struct walk *w, const char *rel)
 	struct str name = str_of(path_base(full)), env = r->plan->name, stem;
 	ptrdiff_t dot;
 
-	if (strcmp(full, path_absolute(a, r->project->lock_path)) == 0)
+	if (strcmp(full, path_absolute(a, r->project->lock_path)) == 0 ||
+		(r->output->format == PACK_DIR &&
+			strcmp(full, path_absolute(a, r->output->path)) == 0))
 		return true;
 	if (strcmp(path_dir(a, full), path_dir(a, path_absolute(a, r->output->path))) != 0)
 		return false;
 	stem = str_of(path_base(r->output->stem));
 	dot = str_chr(name, '.');
-	if (r->project->n_targets > 1 && dot > (ptrdiff_t)env.n && str_starts(name, env) &&
-		name.p[env.n] == '-')
-		stem = str_sub(name, 0, (size_t)dot);
+	if (r->project->n_targets > 1 && name.n > env.n && str_starts(name, env) &&
+		name.p[env.n] == '-') {
+		if (path_exists(path_join(a, full, PAPERS_DIR "manifest.json")))
+			return true;
+		if (dot > (ptrdiff_t)env.n)
+			stem = str_sub(name, 0, (size_t)dot);
+	}
 	return is_beside(a, name, stem);
 }
 
@@ -365,29 +374,50 @@ void inputs_tell(
 	jw_object_end(w);
 }
 
+/* NAME.sha256 lists this with the sum that was released. */
+static bool is_listed(struct arena *a, const struct output *output, struct str listed,
+	const struct release_run *run)
+{
+	struct str sums, sum;
+	uint8_t there[SHA256_LEN];
+
+	if (file_read(a, output_beside(a, output, "sha256"), SUMS_MAX, &sums, NULL) < 0)
+		return false;
+	sum = str_cut(&sums, ' ');
+	return hex_decode(sum, there, SHA256_LEN) == 0 &&
+	       memcmp(there, run->sha256, SHA256_LEN) == 0 && str_eq(str_trim(sums), listed);
+}
+
 /* An archive in one file that nobody wrote to since, by its size and time. */
 static bool is_untouched(
 	struct arena *a, const struct output *output, const struct release_run *run)
 {
-	struct str sums, name, sum;
-	uint8_t listed[SHA256_LEN];
 	struct stat st;
 
-	if (lstat(output->path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != run->bytes ||
-		!str_eq(run->archive_time, time_of(a, &st)) ||
-		file_read(a, output_beside(a, output, "sha256"), SUMS_MAX, &sums, NULL) < 0)
-		return false;
-	sum = str_cut(&sums, ' ');
-	name = str_trim(sums);
-	return hex_decode(sum, listed, SHA256_LEN) == 0 &&
-	       memcmp(listed, run->sha256, SHA256_LEN) == 0 &&
-	       str_is(name, path_base(output->path));
+	return lstat(output->path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == run->bytes &&
+	       str_eq(run->archive_time, time_of(a, &st)) &&
+	       is_listed(a, output, str_of(path_base(output->path)), run);
+}
+
+/* A folder is what its list says, and that is what was released. */
+static bool is_whole_folder(
+	struct arena *a, const struct output *output, const struct release_run *run)
+{
+	uint8_t sum[SHA256_LEN];
+	struct archive_found found;
+
+	return file_hash(path_join(a, output->path, SUMS_PATH), sum, NULL, NULL) == 0 &&
+	       memcmp(sum, run->sha256, SHA256_LEN) == 0 &&
+	       is_listed(a, output, arena_strf(a, "%s/" SUMS_PATH, path_base(output->path)), run) &&
+	       archive_check(a, output->path, &found, NULL) == 0;
 }
 
 static bool is_whole(struct arena *a, const struct output *output, const struct release_run *run)
 {
 	struct release r;
 
+	if (output->format == PACK_DIR)
+		return is_whole_folder(a, output, run);
 	return is_untouched(a, output, run) ||
 	       (release_open(a, output->path, &r, NULL) == 0 && r.sums &&
 		       memcmp(r.sha256, run->sha256, SHA256_LEN) == 0);

@@ -103,11 +103,37 @@ rm envbuild.lock
 packs "a lock that is not there"
 unchanged "after all that"
 
+# --- a folder ------------------------------------------------------------------------------------
+packs "a folder" --test run-test.sh --format dir
+unchanged "the same folder" --test run-test.sh --format dir
+echo '# more' >>demo/bin/alpha
+packs "a changed file in it" --test run-test.sh --format dir
+touch demo/bin/foreign
+packs "a file too many" --test run-test.sh --format dir
+rm demo/share/alpha/one
+packs "a file that is not there" --test run-test.sh --format dir
+sed -i 's|demo/|demi/|' demo.sha256
+packs "a list of sums of another" --test run-test.sh --format dir
+bash -c '. demo/bin/activate'
+packs "one that was relocated" --test run-test.sh --format dir
+unchanged "as it was" --test run-test.sh --format dir
+rm -r demo
+packs "one that is gone" --test run-test.sh --format dir
+rm -r demo demo.*
+
 # --- several targets -----------------------------------------------------------------------------
 printf 'name: old\nsubdir: linux-64\nvirtual-packages: [__glibc=2.17, __linux=3.10.0, __unix=0=0]\n' >old.yml
 expect 0 "two targets" pack -t ./old.yml --image / --no-test
 expect 0 "again" pack -t ./old.yml --image / --no-test
 same "a folder as image is not known to be the same" "$(grep -c unchanged: "$T/err")" 0
+expect 0 "two folders" pack -t ./old.yml --image / --test run-test.sh --format dir
+expect 0 "again" pack -t ./old.yml --image / --test run-test.sh --format dir
+inputs() { python3 -c 'import json; print(json.load(open("demo-host.run.json"))["inputs"])'; }
+before=$(inputs)
+expect 0 "host alone" "$ENVBUILD" pack -t host --no-test -o demo-old/
+expect 0 "and again" pack -t ./old.yml --image / --test run-test.sh --format dir
+same "neither is the other's project" "$(inputs)" "$before"
+rm -r demo-host demo-old demo-*.*
 expect 0 "host alone twice" pack -t host --no-test
 expect 0 "again" pack -t host --no-test
 same "both are unchanged" "$(grep -c unchanged: "$T/err")" 2
