@@ -9,24 +9,37 @@
 
 #include <stdlib.h>
 
-static int64_t source_date(const struct plan *plan)
+/* The last second that a tar tells as every reader takes it, in the year 2242. */
+#define EPOCH_MAX UINT64_C(077777777777)
+
+static int source_date(const struct plan *plan, int64_t *out, struct err *e)
 {
 	const char *given = getenv("SOURCE_DATE_EPOCH");
 	uint64_t newest = 0;
 
-	if (given && str_u64(str_of(given), INT64_MAX, &newest) == 0)
-		return (int64_t)newest;
+	if (given) {
+		if (str_u64(str_of(given), EPOCH_MAX, &newest) < 0)
+			return err_set(e, ERR_USAGE,
+				"SOURCE_DATE_EPOCH is no number of seconds since 1970: '%s'",
+				given);
+		*out = (int64_t)newest;
+		return 0;
+	}
 	for (size_t i = 0; i < plan->n_records; i++)
 		if (plan->records[i]->timestamp > newest)
 			newest = plan->records[i]->timestamp;
-	return (int64_t)(newest / 1000);
+	*out = (int64_t)(newest / 1000);
+	return 0;
 }
 
 int pack_choose_making(struct pack_run *run, struct err *e)
 {
 	const struct options *o = &run->s->line.options;
 	const struct settings *set = &run->project->settings;
+	int64_t epoch = 0;
 
+	if (source_date(&run->plan, &epoch, e) < 0)
+		return -1;
 	run->version = o->version ? str_of(o->version) : set->version;
 	if (run->version.n && !profile_name_is_good(run->version))
 		return err_set(e, o->version ? ERR_USAGE : ERR_INPUT,
@@ -36,7 +49,7 @@ int pack_choose_making(struct pack_run *run, struct err *e)
 			STR_ARG(run->version));
 	run->making = (struct pack_making){
 		.level = o->level,
-		.epoch = source_date(&run->plan),
+		.epoch = epoch,
 		.no_compile = o->no_compile,
 		.frozen = o->frozen || set->frozen,
 		.externally_managed = o->externally_managed || set->externally_managed,

@@ -179,10 +179,12 @@ static void add_named(struct summing *s, const char *dir, struct str word)
 		add_folder(s, path);
 	else if (!S_ISREG(st.st_mode) || st.st_size > CONTENT_MAX)
 		add_times(s, &st);
-	else if (file_read(&s->arena, path, CONTENT_MAX, &text, NULL) == 0)
+	else if (file_read(&s->arena, path, CONTENT_MAX, &text, NULL) == 0) {
 		add(s, "content", text);
-	else
+		add_number(s, "mode", st.st_mode); /* an added file is a program or not */
+	} else {
 		s->known = false;
+	}
 }
 
 /* The word, and what stands before and behind a "=" or ":" in it. */

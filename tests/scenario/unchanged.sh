@@ -59,6 +59,14 @@ unchanged "the same" --test run-test.sh --condarc rc.yml
 echo 'channel_alias: https://example.test' >rc.yml
 packs "other content of an option's file" --test run-test.sh --condarc rc.yml
 packs "without it" --test run-test.sh
+echo hi >"$T/added"
+packs "an added file" --no-test --add "$T/added=share/added"
+chmod +x "$T/added"
+packs "which is a program now" --no-test --add "$T/added=share/added"
+unchanged "and still is" --no-test --add "$T/added=share/added"
+SOURCE_DATE_EPOCH=soon expect 2 "a source date that is none" pack --test run-test.sh
+says "says so" "SOURCE_DATE_EPOCH is no number of seconds since 1970: 'soon'"
+SOURCE_DATE_EPOCH=8589934592 expect 2 "one that not every reader takes" pack --test run-test.sh
 SOURCE_DATE_EPOCH=1500000000 packs "another source date" --test run-test.sh
 TZ=Asia/Tokyo packs "another zone for the test" --test run-test.sh
 packs "as before" --test run-test.sh
