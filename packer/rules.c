@@ -459,22 +459,58 @@ static bool lists(const struct str *v, size_t n, struct str path)
 	return n && bsearch(&path, v, n, sizeof *v, str_cmp_qsort);
 }
 
+/* By an exclude or a named drop, and no include keeps it. */
+static bool is_left_out(const struct rules *r, struct str path, const char *text)
+{
+	bool out = false;
+
+	for (size_t i = 0; i < r->exclude.n && !out; i++)
+		out = pattern_matches(&r->exclude.v[i], text);
+	for (int i = 0; i < N_DROPS && !out; i++)
+		out = r->drop[i].asked && drop_matches((enum rules_drop)i, path);
+	for (size_t i = 0; i < r->include.n && out; i++)
+		out = !pattern_matches(&r->include.v[i], text);
+	return out;
+}
+
+static bool is_renamed(const struct rules *r, const char *text)
+{
+	for (size_t i = 0; i < r->rename.n; i++)
+		if (pattern_is(&r->rename.v[i].from, text))
+			return true;
+	return false;
+}
+
 bool rules_leave_out(const struct rules *r, struct str path)
 {
 	CLEANUP_ARENA a = {0};
 	const char *text = arena_cstr(&a, path);
-	bool out = false, keep = false;
 
 	if (path_is_kept(path))
 		return false;
-	out = lists(r->removed, r->n_removed, path) || lists(r->changed, r->n_changed, path);
-	for (size_t i = 0; i < r->rename.n && !out; i++)
-		out = pattern_is(&r->rename.v[i].from, text);
-	for (size_t i = 0; i < r->include.n && !keep; i++)
-		keep = pattern_matches(&r->include.v[i], text);
-	for (size_t i = 0; i < r->exclude.n && !out && !keep; i++)
-		out = pattern_matches(&r->exclude.v[i], text);
-	for (int i = 0; i < N_DROPS && !out && !keep; i++)
-		out = r->drop[i].asked && drop_matches((enum rules_drop)i, path);
-	return out;
+	return lists(r->removed, r->n_removed, path) || lists(r->changed, r->n_changed, path) ||
+	       is_renamed(r, text) || is_left_out(r, path, text);
+}
+
+const struct str *rules_paths(struct arena *a, const struct rules *r, size_t *n)
+{
+	struct {
+		struct str *v;
+		size_t n, cap;
+	} list = {0};
+
+	for (size_t i = 0; i < r->rename.n; i++)
+		for (size_t k = 0; k < r->rename.v[i].done.n; k++)
+			*VEC_PUSH(a, &list) = r->rename.v[i].done.v[k].to;
+	for (size_t i = 0; i < r->add.n; i++)
+		*VEC_PUSH(a, &list) = r->add.v[i].path;
+	for (size_t i = 0; i < r->n_changed; i++) {
+		const char *text = arena_cstr(a, r->changed[i]);
+
+		if (path_is_kept(r->changed[i]) ||
+			(!is_renamed(r, text) && !is_left_out(r, r->changed[i], text)))
+			*VEC_PUSH(a, &list) = r->changed[i];
+	}
+	*n = list.n;
+	return list.v;
 }

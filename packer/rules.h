@@ -139,7 +139,7 @@ int rules_apply(struct arena *a, struct rules *r, struct content *content, struc
 bool rules_leave_out(const struct rules *r, struct str path);
 
 /*
- * The paths of what is there and no package's: new names, what was added, what was changed; links,
+ * The paths of what is there and no package's: new names, what was added, what was changed and stayed; links,
  * too.  Of rules that were applied or read from a manifest.
  */
 const struct str *rules_paths(struct arena *a, const struct rules *r, size_t *n);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MANIFEST_MAX = 256 << 20, SCRIPT_MAX = 64 << 20, BLOCK = 1 << 17 };
+enum { SCRIPT_MAX = 64 << 20, BLOCK = 1 << 17 };
 
 struct taking {
 	struct arena *arena;
@@ -22,20 +22,14 @@ struct taking {
 	size_t n_left;
 };
 
-/* Every archive of ours begins with its manifest. */
+/* An image may have folders, and other papers, before its manifest: it is read on its own. */
 static int read_manifest(struct taking *t, struct err *e)
 {
-	struct member m;
 	struct str text;
-	int rc = archive_next(t->in, &m, e);
+	int rc = paper_read(t->arena, t->archive, "manifest.json", &text, e);
 
-	if (rc <= 0)
-		return rc;
-	if (m.type != MEMBER_FILE || !str_is(m.path, PAPERS_DIR "manifest.json"))
-		return 0;
-	if (archive_read_all(t->in, t->arena, MANIFEST_MAX, &text, e) < 0)
-		return -1;
-	rc = rules_from_manifest(t->arena, text, "manifest.json", t->out, e);
+	if (rc > 0)
+		rc = rules_from_manifest(t->arena, text, "manifest.json", t->out, e);
 	if (rc > 0 && rules_check(t->arena, t->out, e) < 0)
 		rc = -1;
 	return rc < 0 ? err_wrap(e, "in '%s'", t->archive) : rc;
@@ -138,20 +132,16 @@ static int take_all(struct taking *t, struct err *e)
 int rules_from_archive(
 	struct arena *a, const char *archive, const char *work, struct rules *out, struct err *e)
 {
-	struct taking t = {.arena = a,
-		.in = archive_open(archive, e),
-		.archive = archive,
-		.work = work,
-		.out = out,
-		.wanted.arena = a};
+	struct taking t = {
+		.arena = a, .archive = archive, .work = work, .out = out, .wanted.arena = a};
 	int rc;
 
 	*out = (struct rules){0};
-	if (!t.in)
-		return -1;
 	rc = read_manifest(&t, e);
-	if (rc > 0)
-		rc = take_all(&t, e);
+	if (rc <= 0)
+		return rc;
+	t.in = archive_open(archive, e);
+	rc = t.in ? take_all(&t, e) : -1;
 	archive_close(t.in);
 	return rc;
 }

@@ -81,21 +81,3 @@ int rules_check(struct arena *a, struct rules *r, struct err *e)
 			return -1;
 	return check_added(r, e);
 }
-
-const struct str *rules_paths(struct arena *a, const struct rules *r, size_t *n)
-{
-	struct {
-		struct str *v;
-		size_t n, cap;
-	} list = {0};
-
-	for (size_t i = 0; i < r->rename.n; i++)
-		for (size_t k = 0; k < r->rename.v[i].done.n; k++)
-			*VEC_PUSH(a, &list) = r->rename.v[i].done.v[k].to;
-	for (size_t i = 0; i < r->add.n; i++)
-		*VEC_PUSH(a, &list) = r->add.v[i].path;
-	for (size_t i = 0; i < r->n_changed; i++)
-		*VEC_PUSH(a, &list) = r->changed[i];
-	*n = list.n;
-	return list.v;
-}

@@ -151,6 +151,12 @@ expect 0 "verify knows what rules did" "$ENVBUILD" verify u
 expect 0 "the archive can be made again of what it carries" "$ENVBUILD" verify demo.tar.gz --rebuild \
   --image "$root"
 says "byte for byte" 'the same bytes'
+expect 0 "an image, without what the script changed" pack --no-test --format squashfs --exclude share/qt/big
+expect 0 "it, too, can be made again of what it carries" "$ENVBUILD" verify demo.squashfs --rebuild --image "$root"
+says "byte for byte" 'the same bytes'
+expect 0 "unpack it" "$ENVBUILD" unpack -q demo.squashfs i
+expect 0 "verify does not miss what was changed and left out" "$ENVBUILD" verify i
+rm -r demo.squashfs i
 rm u/bin/dbus-link.donotuse u/share/qt/big
 echo x >>u/etc/conda/activate.d/facility.sh
 expect 5 "and what they did not" "$ENVBUILD" verify u
