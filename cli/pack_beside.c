@@ -118,6 +118,8 @@ static int attest(struct pack_run *run, struct str sums, const struct files *byp
 		.version = run->version,
 		.target = run->plan.profile.name,
 		.making = &run->making,
+		.rules = &run->rules,
+		.dest_prefix = str_of(run->dest_prefix),
 		.engine = engine_name(run->engine),
 		.image_digest = str_of(run->options.digest),
 		.image = root_of(run),

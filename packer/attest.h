@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "builder/content.h"
 #include "packer/making.h"
+#include "packer/rules.h"
 #include "solver/pypi.h"
 
 #define ATTEST_STATEMENT  "https://in-toto.io/Statement/v1"
@@ -33,11 +34,12 @@ struct attest_request {
 	size_t n_subjects;
 	struct str name, version, target; /* version empty: none */
 	const struct pack_making *making;
+	const struct rules *rules; /* NULL: none */
+	struct str dest_prefix;    /* empty: packed for no path */
 	const char *engine;
 	struct str image_digest; /* "sha256:HEX"; empty: the root is no image of ours */
 	struct str image;        /* how it is called, or what the root is then: "/", "a folder" */
-	const struct pack_paper
-		*inputs; /* environment.yml, envbuild.lock, profile.yml, run-test.sh */
+	const struct pack_paper *inputs; /* environment.yml, envbuild.lock, profile.yml, scripts */
 	size_t n_inputs;
 	const struct package *packages;
 	size_t n_packages;

@@ -31,6 +31,9 @@ same "the files hold that" "$(tar xzOf demo.tar.gz share/zeta/conf)" "prefix=/el
 expect 2 "no absolute path" pack --dest-prefix some/where
 says "says so" "destination prefix 'some/where' is no absolute path"
 expect 0 "back to what envbuild.yml says" pack
+expect 0 "attested" pack --attest
+mkdir "$T/in" && tar xzf demo.tar.gz -C "$T/in"
+check "the attestation tells the path" "$ROOT/tests/tools/check_statements.py" demo.intoto.jsonl "$T/in"
 expect 0 "verify the archive" "$ENVBUILD" verify demo.tar.gz
 expect 0 "made again" "$ENVBUILD" verify demo.tar.gz --rebuild
 says "the same bytes" 'the same bytes'

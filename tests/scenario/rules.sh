@@ -97,7 +97,7 @@ pack() {
   "$ENVBUILD" pack -t rhel7 --image "$root" "$@"
 }
 
-expect 0 "pack by every rule, and the test passes" pack --test run-test.sh --size-report
+expect 0 "pack by every rule, and the test passes" pack --test run-test.sh --size-report --attest
 says "a link that leads to what was renamed is named" \
   "warning: the link 'bin/dbus-link.donotuse' leads to 'bin/dbus-daemon', which is not packed"
 says "the size report" '^envbuild: +[0-9.]+ kB +[0-9]+ files  generated files$'
@@ -148,6 +148,7 @@ same "modes are those of every archive" "$(stat -c %a all/share/site/sub/tool al
 expect 0 "the cache is as it was" "$ENVBUILD" cache verify
 expect 0 "unpack" "$ENVBUILD" unpack -q demo.tar.gz u
 expect 0 "verify knows what rules did" "$ENVBUILD" verify u
+check "the attestation tells them" "$ROOT/tests/tools/check_statements.py" demo.intoto.jsonl u
 expect 0 "the archive can be made again of what it carries" "$ENVBUILD" verify demo.tar.gz --rebuild \
   --image "$root"
 says "byte for byte" 'the same bytes'

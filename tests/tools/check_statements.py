@@ -51,12 +51,14 @@ def provenance(p, folder, papers):
         d = byname.get(package['file'], {})
         need('%s is named with its sum' % package['file'], d.get('digest') == {'sha256': package['sha256']})
         need('%s has a URI' % package['file'], re.match('pkg:conda/|https?://', d.get('uri', '')))
-    for paper in ('environment.yml', 'envbuild.lock', 'profile.yml', 'run-test.sh'):
+    for paper in ('environment.yml', 'envbuild.lock', 'profile.yml', 'run-test.sh', 'pre-pack.sh'):
         path = os.path.join(papers, paper)
         if os.path.exists(path):
             need('%s has its sum' % paper, byname[paper]['digest']['sha256'] == sha256(path))
             need('%s is a parameter' % paper, b['externalParameters'][paper] == byname[paper])
     need('the options are the manifest\'s', b['externalParameters']['making'] == manifest['making'])
+    for key in ('rules', 'dest_prefix'):
+        need('%s as in the manifest' % key, b['externalParameters'].get(key) == manifest.get(key))
     need('the target', b['externalParameters']['target'] == manifest['target'])
     need('the version', b['externalParameters'].get('version') == manifest.get('version'))
     need('the image, or why there is no digest', 'digest' in byname['image'] or
