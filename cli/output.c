@@ -7,15 +7,28 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { GUARD_TRIES = 100 };
+
 /* Temporaries lie in this folder beside the one that is locked. */
 static char *folder_of(struct arena *a, const char *guard)
 {
 	return arena_printf(a, "%s.d", guard);
+}
+
+/* ".NAME.PID.tmp", as open_temp() names it; others may have files of nearly such names. */
+static bool is_temp(struct str name, struct str start)
+{
+	uint64_t pid;
+
+	return str_starts(name, start) && str_ends(name, STR(".tmp")) &&
+	       name.n > start.n + strlen(".tmp") &&
+	       str_u64(str_sub(name, start.n, name.n - strlen(".tmp")), INT_MAX, &pid) == 0;
 }
 
 /* Removes temporaries of path that no living run holds a lock on. */
@@ -29,10 +42,9 @@ static void sweep(struct arena *a, const char *path)
 	if (!dir)
 		return;
 	while ((entry = readdir(dir))) {
-		struct str name = str_of(entry->d_name);
 		CLEANUP_FD fd = -1;
 
-		if (!str_starts(name, str_of(start)) || !str_ends(name, STR(".tmp")))
+		if (!is_temp(str_of(entry->d_name), str_of(start)))
 			continue;
 		fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
@@ -132,6 +144,23 @@ static int check_place(const struct output *out, struct err *e)
 	return 0;
 }
 
+/* A sweep of another run may come between making it and locking it: then it is made again. */
+static int make_guard(const char *path, const char *shown, struct err *e)
+{
+	for (int tries = 0;; tries++) {
+		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		struct stat st;
+
+		if (fd < 0)
+			return err_sys(e, "cannot write '%s'", shown);
+		while (flock(fd, LOCK_EX) < 0 && errno == EINTR) /* some file systems have none */
+			;
+		if (tries == GUARD_TRIES || fstat(fd, &st) < 0 || st.st_nlink > 0)
+			return fd;
+		close(fd);
+	}
+}
+
 /* What a run that is killed leaves in the folder goes with the next sweep. */
 static int open_temp(struct arena *a, struct output *out, struct err *e)
 {
@@ -139,13 +168,11 @@ static int open_temp(struct arena *a, struct output *out, struct err *e)
 
 	out->temp = path_join(a, path_dir(a, full),
 		arena_printf(a, ".%s.%d.tmp", path_base(full), (int)getpid()));
-	out->lock = open(out->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	out->guard = out->lock < 0 ? NULL : out->temp;
-	if (out->lock < 0 || (flock(out->lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)) {
-		err_sys(e, "cannot write '%s'", out->path);
+	out->lock = make_guard(out->temp, out->path, e);
+	if (out->lock < 0)
 		return err_advise(
 			e, "the folder must exist and be writable; -o names another place");
-	}
+	out->guard = out->temp;
 	out->folder = folder_of(a, out->guard);
 	if (out->split || out->format == PACK_DIR)
 		out->temp = path_join(a, out->folder, path_base(full));

@@ -200,7 +200,11 @@ same "it is activated where it lies" \
 prefix=$T/cp/demo"
 expect 0 "test takes it as a prefix" "$ENVBUILD" test -q "$T/cp/demo"
 echo "alpha" >run-test.sh
+touch .demo.notes.tmp .demo.7x.tmp .demo.99999999.tmp
 expect 0 "one of ours is replaced" pack --format dir
+same "of killed runs nothing is left, and what is no temporary stays" "$(ls -d .demo.*)" ".demo.7x.tmp
+.demo.notes.tmp"
+rm .demo.*
 check "by the new" grep -q '^alpha$' demo/conda-meta/envbuild/run-test.sh
 expect 0 "a slash at the end means a folder" pack -o "$T/slash.d/"
 same "which has its papers beside it" "$(cd "$T" && ls -d slash* | tr '\n' ' ')" \
