@@ -91,12 +91,16 @@ static int choose_dest_prefix(struct pack_run *run, struct err *e)
 	struct arena *a = &run->s->arena;
 	const char *given = run->s->line.options.dest_prefix;
 	struct str set = run->project->settings.dest_prefix;
+	enum err_code code = given ? ERR_USAGE : ERR_INPUT;
 
 	if (!given && set.n == 0)
 		return 0;
 	given = given ? given : arena_cstr(a, set);
-	if (given[0] != '/' || !relocate_prefix_is_good(path_absolute(a, given)))
-		return err_set(e, ERR_USAGE, "destination prefix '%s' is no absolute path", given);
+	if (given[0] != '/')
+		return err_set(e, code, "destination prefix '%s' is no absolute path", given);
+	if (!relocate_prefix_is_good(path_absolute(a, given)))
+		return err_set(
+			e, code, "destination prefix '%s' can be no environment's path", given);
 	run->dest_prefix = path_absolute(a, given);
 	return 0;
 }

@@ -49,7 +49,7 @@ static int add_part(struct sink *s, struct err *e)
 	}
 	path = s->split ? part_path(&s->arena, s->path, s->parts.n)
 			: arena_strdup(&s->arena, s->path);
-	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(e, "cannot write '%s'", path);
 	*VEC_PUSH(&s->arena, &s->parts) = (struct part){.fd = fd, .path = path};

@@ -11,6 +11,11 @@ struct reader {
 	struct settings *out;
 };
 
+static const char *place_of(const struct reader *r, const struct yaml *at)
+{
+	return arena_printf(r->a, "%s:%d:%d", r->path, at->line, at->column);
+}
+
 typedef int read_value(struct reader *r, const struct yaml *value, struct err *e);
 
 struct key {
@@ -89,10 +94,8 @@ static int read_mirrors(struct reader *r, const struct yaml *value, struct err *
 		if (read_words(r, value->items[i], arena_cstr(r->a, key->text), &urls, &n, e) < 0)
 			return -1;
 		for (size_t k = 0; k < n; k++)
-			*VEC_PUSH(r->a, &pairs) = (struct mirror_setting){.channel = key->text,
-				.mirror = urls[k],
-				.place = arena_printf(
-					r->a, "%s:%d:%d", r->path, key->line, key->column)};
+			*VEC_PUSH(r->a, &pairs) = (struct mirror_setting){
+				.channel = key->text, .mirror = urls[k], .place = place_of(r, key)};
 	}
 	r->out->mirrors = pairs.v;
 	r->out->n_mirrors = pairs.n;
@@ -115,12 +118,17 @@ static int read_timeout(struct reader *r, const struct yaml *value, struct err *
 	return 0;
 }
 
+static int read_size(
+	struct reader *r, const struct yaml *value, const char *key, uint64_t *out, struct err *e)
+{
+	if (value->kind != YAML_SCALAR || str_bytes(value->text, out) < 0 || !*out)
+		return yaml_fail(r->path, value, e, "'%s' is not a size such as 500M or 2G", key);
+	return 0;
+}
+
 static int read_quota(struct reader *r, const struct yaml *value, struct err *e)
 {
-	if (value->kind != YAML_SCALAR || str_bytes(value->text, &r->out->test_quota) < 0 ||
-		!r->out->test_quota)
-		return yaml_fail(r->path, value, e, "'quota' is not a size such as 500M or 2G");
-	return 0;
+	return read_size(r, value, "quota", &r->out->test_quota, e);
 }
 
 static int read_test(struct reader *r, const struct yaml *value, struct err *e)
@@ -150,10 +158,7 @@ static int read_version(struct reader *r, const struct yaml *value, struct err *
 
 static int read_split(struct reader *r, const struct yaml *value, struct err *e)
 {
-	if (value->kind != YAML_SCALAR || str_bytes(value->text, &r->out->split) < 0 ||
-		!r->out->split)
-		return yaml_fail(r->path, value, e, "'split' is not a size such as 1500M or 2G");
-	return 0;
+	return read_size(r, value, "split", &r->out->split, e);
 }
 
 static int read_dest_prefix(struct reader *r, const struct yaml *value, struct err *e)
@@ -181,11 +186,6 @@ static int read_externally_managed(struct reader *r, const struct yaml *value, s
 }
 
 /* --- what goes into the archive ----------------------------------------------------------- */
-
-static const char *place_of(const struct reader *r, const struct yaml *at)
-{
-	return arena_printf(r->a, "%s:%d:%d", r->path, at->line, at->column);
-}
 
 static int read_rules(struct reader *r, const struct yaml *value, const char *key,
 	struct rule_settings *out, struct err *e)
@@ -245,10 +245,7 @@ static int read_add(struct reader *r, const struct yaml *value, struct err *e)
 
 static int read_max_size(struct reader *r, const struct yaml *value, struct err *e)
 {
-	if (value->kind != YAML_SCALAR || str_bytes(value->text, &r->out->max_size) < 0 ||
-		!r->out->max_size)
-		return yaml_fail(r->path, value, e, "'max-size' is not a size such as 500M or 2G");
-	return 0;
+	return read_size(r, value, "max-size", &r->out->max_size, e);
 }
 
 static int read_pre_pack(struct reader *r, const struct yaml *value, struct err *e)

@@ -30,6 +30,8 @@ expect 0 "the option wins over it" pack --dest-prefix /elsewhere
 same "the files hold that" "$(tar xzOf demo.tar.gz share/zeta/conf)" "prefix=/elsewhere"
 expect 2 "no absolute path" pack --dest-prefix some/where
 says "says so" "destination prefix 'some/where' is no absolute path"
+expect 2 "the root" pack --dest-prefix /
+says "says so" "destination prefix '/' can be no environment's path"
 expect 0 "back to what envbuild.yml says" pack
 expect 0 "attested" pack --attest
 mkdir "$T/in" && tar xzf demo.tar.gz -C "$T/in"

@@ -120,7 +120,7 @@ static void refused(void **state)
 		{"test: [a]\n", ":1:7: 'test' is neither a script nor a map"},
 		{"pack: tar.gz\n", ":1:7: 'pack' is not a map"},
 		{"pack: {format: [a]}\n", ":1:16: 'format' is not a text"},
-		{"pack: {split: 0}\n", ":1:15: 'split' is not a size such as 1500M or 2G"},
+		{"pack: {split: 0}\n", ":1:15: 'split' is not a size such as 500M or 2G"},
 		{"pack: {split: many}\n", ":1:15: 'split' is not a size"},
 		{"pack: {frozen: 1}\n", ":1:16: 'frozen' is neither true nor false"},
 		{"pack: {exclude: {a: b}}\n", ":1:17: 'exclude' is not a list"},
