@@ -20,6 +20,7 @@
 #include "cli/pack_stages.h"
 #include "cli/rules.h"
 #include "cli/unchanged.h"
+#include "packer/form.h"
 #include "packer/parts.h"
 #include "packer/relocator/relocate.h"
 #include "packer/sums.h"
@@ -442,6 +443,17 @@ static int stop_without_image(struct pack_run *run, struct err *e)
 	return engine_no_root(&plan->profile, e);
 }
 
+/* Said before anything is built. */
+static int check_level(const struct pack_run *run, struct err *e)
+{
+	struct pack_request r = {.format = run->output.format,
+		.level = (int)run->making.level,
+		.zstd = pack_mounts_zstd(&run->plan.profile)};
+	int level;
+
+	return form_level(&r, &level, e);
+}
+
 /* 1 where what lies there is what this would make, 0, -1. */
 static int look_first(struct pack_run *run, struct err *e)
 {
@@ -456,7 +468,8 @@ static int look_first(struct pack_run *run, struct err *e)
 		.script = run->script_text,
 		.project_dir = run->project_dir};
 
-	if (output_name(run->s, run->project, &run->plan, &run->output, e) < 0)
+	if (output_name(run->s, run->project, &run->plan, &run->output, e) < 0 ||
+		check_level(run, e) < 0)
 		return -1;
 	inputs_take(&r, &run->inputs);
 	if (!unchanged(&r, &run->inputs, &found))

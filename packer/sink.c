@@ -44,7 +44,8 @@ static int add_part(struct sink *s, struct err *e)
 	int fd;
 
 	if (s->parts.n == PARTS_MAX) {
-		err_set(e, ERR_USAGE, "'%s' would have more than %d parts", s->path, PARTS_MAX);
+		err_set(e, ERR_USAGE, "'%s' would have more than %d parts", path_base(s->path),
+			PARTS_MAX);
 		return err_advise(e, "give --split a larger size");
 	}
 	path = s->split ? part_path(&s->arena, s->path, s->parts.n)

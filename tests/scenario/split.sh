@@ -138,7 +138,7 @@ refused() {
   says "says why" "$2"
   same "leaves nothing" "$(ls -A)" "$before"
 }
-refused "too many parts" "more than 990 parts" --split 100
+refused "too many parts" "'demo.tar.gz' would have more than 990 parts" --split 100
 refused "no size" "--split takes a size" --split 0
 refused "a part's name" "is the name of a part" -o demo.tar.gz.00
 refused "parts of a folder" "--split cuts files" --split 1M --format dir

@@ -53,6 +53,9 @@ unchanged "after that" --test run-test.sh
 packs "an untested one" --no-test
 packs "a test that the last had not" --test run-test.sh
 packs "another level" --test run-test.sh --level 1
+expect 2 "a level that there is not" pack --test run-test.sh --level 13
+same "is refused before anything is built" "$(grep -v locked "$T/err" | head -n 1)" \
+  "envbuild: error: no level 13 for tar.gz: 1 to 12"
 packs "another shell for the test" --test run-test.sh --test-shell 'sh -e'
 packs "an option's file" --test run-test.sh --condarc rc.yml
 unchanged "the same" --test run-test.sh --condarc rc.yml
