@@ -33,13 +33,15 @@ size_t pack_inputs(struct pack_run *run, struct pack_paper papers[PACK_PAPERS_MA
 static void warn_of_errors(struct arena *a, const struct audit *audit, const struct profile *p)
 {
 	const struct audit_finding *f = audit->findings;
+	struct str owner = {0};
 
 	if (!audit->n_findings)
 		return;
-	log_warn("audit: '%.*s' of package '%.*s' needs %.*s of %.*s, which hosts of target '%.*s' "
-		 "lack%s",
-		STR_ARG(f->path), STR_ARG(record_dist(a, f->record)), STR_ARG(f->version),
-		STR_ARG(f->library), STR_ARG(p->name),
+	if (f->record)
+		owner = arena_strf(a, " of package '%.*s'", STR_ARG(record_dist(a, f->record)));
+	log_warn("audit: '%.*s'%.*s needs %.*s of %.*s, which hosts of target '%.*s' lack%s",
+		STR_ARG(f->path), STR_ARG(owner), STR_ARG(f->version), STR_ARG(f->library),
+		STR_ARG(p->name),
 		audit->n_findings > 1 ? "; it is not the only one: see audit.json" : "");
 }
 
@@ -61,16 +63,11 @@ static void warn_of_unlisted(const struct audit *audit, const struct profile *p)
 static int audit(struct pack_run *run, struct str *out, struct err *e)
 {
 	struct arena *a = &run->s->arena;
-	const struct content *c = &run->content;
-	const struct record **records = arena_array(a, const struct record *, c->n_packages + 1);
 	struct audit audit = {0};
 	struct err fault = {0};
 	CLEANUP_BUF text = {0};
 
-	for (size_t i = 0; i < c->n_packages; i++)
-		records[i] = c->packages[i].record;
-	if (audit_packages(a, &run->s->cache, (struct record *const *)records, c->n_packages,
-		    &run->plan.profile, &audit, &fault) < 0 &&
+	if (audit_content(a, &run->content, &run->plan.profile, &audit, &fault) < 0 &&
 		fault.code != ERR_INTEGRITY)
 		return err_move(e, &fault);
 	if (fault.code)
@@ -78,7 +75,7 @@ static int audit(struct pack_run *run, struct str *out, struct err *e)
 	warn_of_errors(a, &audit, &run->plan.profile);
 	warn_of_unlisted(&audit, &run->plan.profile);
 	audit_write(a, &audit, &run->plan.profile,
-		fault.code ? "a binary file of a package cannot be read" : NULL, &text);
+		fault.code ? "a binary file cannot be read" : NULL, &text);
 	err_release(&fault);
 	*out = arena_str(a, buf_view(&text));
 	return 0;

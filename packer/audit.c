@@ -57,6 +57,11 @@ static bool is_of_sysroot(struct str path)
 	return str_find(path, STR("/sysroot/")) >= 0;
 }
 
+static bool is_worth_a_look(enum path_type type, uint64_t size, struct str path)
+{
+	return type == PATH_FILE && size >= 64 && !is_of_sysroot(path);
+}
+
 static struct str keep(struct auditing *au, struct str name)
 {
 	union table_value *known = table_get(&au->names, name);
@@ -91,7 +96,7 @@ static int keep_names(struct auditing *au, const struct elf *elf, struct binary 
 		return 0;
 	return err_set(e, ERR_INTEGRITY,
 		"too many names of libraries and symbol versions, with '%.*s' of package '%.*s'",
-		STR_ARG(b->path), STR_ARG(record_dist(au->a, b->record)));
+		STR_ARG(b->path), STR_ARG(b->record ? record_dist(au->a, b->record) : STR("none")));
 }
 
 /* A library is found by its soname, or by its file's name where it has none. */
@@ -114,20 +119,17 @@ static int take_binary(struct auditing *au, const struct record *r, struct str p
 	return keep_names(au, elf, b, e);
 }
 
-static int read_binary(
-	struct auditing *au, const struct package *p, const struct package_file *f, struct err *e)
+/* The file at `path`, which is `name` in the environment. */
+static int read_binary(struct auditing *au, const struct record *record, struct str name,
+	const char *path, struct err *e)
 {
 	CLEANUP_ARENA scratch = {0};
 	CLEANUP_FD fd = -1;
-	const char *path;
 	char magic[4];
 	struct elf elf;
 	struct str bytes;
 	int r;
 
-	if (f->type != PATH_FILE || f->size < 64 || is_of_sysroot(f->path))
-		return 0;
-	path = arena_printf(&scratch, "%s/%.*s", p->dir, STR_ARG(f->path));
 	if (interrupt_check(e) < 0)
 		return -1;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -140,7 +142,7 @@ static int read_binary(
 		return err_wrap(e, "%s", path);
 	r = elf_read(&scratch, path, bytes, &elf, e);
 	if (r > 0 && elf_is_native(&elf))
-		r = take_binary(au, p->record, f->path, &elf, e);
+		r = take_binary(au, record, name, &elf, e);
 	file_unmap(bytes);
 	return r < 0 ? -1 : 0;
 }
@@ -153,9 +155,28 @@ static int read_package(
 
 	if (package_load(&scratch, cache, r, &p, e) < 0)
 		return -1;
-	for (size_t i = 0; i < p.n_files; i++)
-		if (read_binary(au, &p, &p.files[i], e) < 0)
+	for (size_t i = 0; i < p.n_files; i++) {
+		const struct package_file *f = &p.files[i];
+
+		if (is_worth_a_look(f->type, f->size, f->path) &&
+			read_binary(au, r, f->path,
+				arena_printf(&scratch, "%s/%.*s", p.dir, STR_ARG(f->path)), e) < 0)
 			return -1;
+	}
+	return 0;
+}
+
+static int read_content(struct auditing *au, const struct content *c, struct err *e)
+{
+	for (size_t i = 0; i < c->n_entries; i++) {
+		const struct content_entry *f = &c->entries[i];
+		bool packaged = f->package >= 0 && (size_t)f->package < c->n_packages;
+
+		if (is_worth_a_look(f->type, f->size, f->path) &&
+			read_binary(au, packaged ? c->packages[f->package].record : NULL, f->path,
+				f->source, e) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -289,20 +310,36 @@ static void judge(struct auditing *au)
 	out->n_unlisted = au->missing.n;
 }
 
-int audit_packages(struct arena *a, const struct cache *cache, struct record *const *records,
-	size_t n, const struct profile *profile, struct audit *out, struct err *e)
+static struct auditing begin(struct arena *a, const struct profile *profile, struct audit *out)
 {
-	struct auditing au = {.a = a,
+	*out = (struct audit){0};
+	return (struct auditing){.a = a,
 		.profile = profile,
 		.out = out,
 		.names.arena = a,
 		.brought.arena = a,
 		.unlisted.arena = a};
+}
 
-	*out = (struct audit){0};
+int audit_packages(struct arena *a, const struct cache *cache, struct record *const *records,
+	size_t n, const struct profile *profile, struct audit *out, struct err *e)
+{
+	struct auditing au = begin(a, profile, out);
+
 	for (size_t i = 0; i < n; i++)
 		if (read_package(&au, cache, records[i], e) < 0)
 			return -1;
+	judge(&au);
+	return 0;
+}
+
+int audit_content(struct arena *a, const struct content *c, const struct profile *profile,
+	struct audit *out, struct err *e)
+{
+	struct auditing au = begin(a, profile, out);
+
+	if (read_content(&au, c, e) < 0)
+		return -1;
 	judge(&au);
 	return 0;
 }

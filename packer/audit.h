@@ -3,17 +3,17 @@
  *
  * What each ELF file needs of the host (libraries that no package brings, and their symbol
  * versions) against the libraries that the target's profile promises.  It needs neither an image nor
- * an installed prefix, only the package cache.
+ * an installed prefix, only the package cache; or it is asked of what will be packed.
  */
 #ifndef PACKER_AUDIT_H
 #define PACKER_AUDIT_H
 
-#include "builder/package.h"
+#include "builder/content.h"
 #include "images/profile.h"
 
 /* `path` of the package needs `version` of the library: the target has the library without it. */
 struct audit_finding {
-	const struct record *record;
+	const struct record *record; /* NULL: pip, a script or the user brought it; so below */
 	struct str path, library, version;
 	struct str best; /* the newest of the same family that the target has; empty: none */
 };
@@ -43,5 +43,9 @@ struct audit {
  */
 int audit_packages(struct arena *a, const struct cache *cache, struct record *const *records,
 	size_t n, const struct profile *profile, struct audit *out, struct err *e);
+
+/* The same of what is packed, under the names it has there: what rules left out is not asked. */
+int audit_content(struct arena *a, const struct content *c, const struct profile *profile,
+	struct audit *out, struct err *e);
 
 #endif

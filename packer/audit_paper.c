@@ -8,6 +8,16 @@ static void key_int(struct json_out *w, const char *key, size_t n)
 	jw_int(w, (int64_t)n);
 }
 
+/* null: of no package */
+static void key_package(struct arena *a, struct json_out *w, const struct record *r)
+{
+	jw_key(w, "package");
+	if (r)
+		jw_str(w, record_dist(a, r));
+	else
+		jw_null(w);
+}
+
 static void add_findings(struct arena *a, struct json_out *w, const struct audit *audit)
 {
 	jw_key(w, "errors");
@@ -16,7 +26,7 @@ static void add_findings(struct arena *a, struct json_out *w, const struct audit
 		const struct audit_finding *f = &audit->findings[i];
 
 		jw_object(w);
-		jw_pair(w, "package", record_dist(a, f->record));
+		key_package(a, w, f->record);
 		jw_pair(w, "path", f->path);
 		jw_pair(w, "library", f->library);
 		jw_pair(w, "needs", f->version);
@@ -35,7 +45,7 @@ static void add_unlisted(struct arena *a, struct json_out *w, const struct audit
 
 		jw_object(w);
 		jw_pair(w, "library", u->library);
-		jw_pair(w, "package", record_dist(a, u->record));
+		key_package(a, w, u->record);
 		jw_pair(w, "path", u->path);
 		key_int(w, "files", u->n_files);
 		jw_object_end(w);
@@ -52,7 +62,7 @@ static void add_floor(struct arena *a, struct json_out *w, const struct audit *a
 	}
 	jw_object(w);
 	jw_pair(w, "version", audit->floor);
-	jw_pair(w, "package", record_dist(a, audit->floor_record));
+	key_package(a, w, audit->floor_record);
 	jw_object_end(w);
 }
 

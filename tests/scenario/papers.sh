@@ -110,6 +110,14 @@ expect 0 "a binary that the target's hosts cannot load is packed" old --image /
 says "and warned of" "warning: audit: 'bin/program' of package 'binary-1.0-0' needs GLIBC_[0-9.]* of libc.so.6"
 same "and recorded" "$(said "$papers/audit.json" 'sorted({(x["package"], x["path"]) for x in d["errors"]})')" \
   "[('binary-1.0-0', 'bin/program')]"
+expect 0 "without it" old --image / --exclude bin/program
+same "nothing is warned of" "$(grep -c 'warning: audit: .*needs GLIBC' "$T/err")" 0
+same "nor recorded" "$(said "$papers/audit.json" '(d["files"], d["errors"])')" "(0, [])"
+expect 0 "under another name, with one more" old --image / --rename bin/program=other --add /bin/true=bin/added
+same "each is recorded as it is packed" \
+  "$(said "$papers/audit.json" 'sorted({(x["path"], x["package"]) for x in d["errors"]})')" \
+  "[('bin/added', None), ('bin/other', 'binary-1.0-0')]"
+expect 0 "as it was" old --image /
 dependency='[x for x in d["predicate"]["buildDefinition"]["resolvedDependencies"] if x["name"] == "image"][0]'
 image() {
   head -n 1 old.intoto.jsonl >"$T/first" && said "$T/first" "$dependency$1"
@@ -129,7 +137,7 @@ expect 0 "but in a root that is given" "$ENVBUILD" verify old.tar.gz --rebuild -
 sed -i 's/binary/broken/' target/environment.yml && rm target/envbuild.lock
 expect 0 "a broken binary is packed as ever" old --image /
 says "and warned of" "warning: audit: .*broken.so"
-same "and recorded" "$(said "$papers/audit.json" 'd["fault"]')" "a binary file of a package cannot be read"
+same "and recorded" "$(said "$papers/audit.json" 'd["fault"]')" "a binary file cannot be read"
 check "without a path of this machine" sh -c '! grep -rq "$1" "$2"' sh "$T/cache" "$T/in"
 
 # --- signatures ------------------------------------------------------------------------------------
