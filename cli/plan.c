@@ -3,6 +3,7 @@
 #include "base/date.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "builder/upkeep.h"
 #include "cli/mirrors.h"
 #include "images/engine.h"
@@ -72,6 +73,26 @@ static void choose_targets(struct session *s, struct project *p)
 	}
 }
 
+/* By its name a target has its entry in the lock, and its archive. */
+static int check_targets(struct session *s, const struct project *p, struct err *e)
+{
+	struct table names = {.arena = &s->arena};
+
+	for (size_t i = 0; p->n_targets > 1 && i < p->n_targets; i++) {
+		struct profile profile;
+		union table_value *known;
+
+		if (profile_find(&s->arena, p->targets[i], p->dir, &profile, e) < 0)
+			return -1;
+		known = table_put(&names, profile.name);
+		if (known->ptr && strcmp(known->ptr, p->targets[i]) != 0)
+			return err_set(e, ERR_USAGE, "two targets are called '%.*s': '%s' and '%s'",
+				STR_ARG(profile.name), (const char *)known->ptr, p->targets[i]);
+		known->ptr = (void *)p->targets[i];
+	}
+	return 0;
+}
+
 int project_open(struct session *s, const char *env, struct project *out, struct err *e)
 {
 	struct arena *a = &s->arena;
@@ -95,7 +116,7 @@ int project_open(struct session *s, const char *env, struct project *out, struct
 	if (out->has_lock)
 		cache_note_lock(&s->cache, out->lock_path);
 	choose_targets(s, out);
-	return 0;
+	return check_targets(s, out, e);
 }
 
 /* --- channels ------------------------------------------------------------------------------- */

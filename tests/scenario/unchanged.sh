@@ -148,4 +148,9 @@ rm -r demo-host demo-old demo-*.*
 expect 0 "host alone twice" pack -t host --no-test
 expect 0 "again" pack -t host --no-test
 same "both are unchanged" "$(grep -c unchanged: "$T/err")" 2
+rm -f demo*
+mkdir more && sed s/2.17/2.28/ old.yml >more/old.yml
+expect 2 "two of one name, whose archives would be one" pack -t ./old.yml -t more/old.yml --image / --no-test
+says "says so" "two targets are called 'old': './old.yml' and 'more/old.yml'"
+same "before anything is made" "$(ls -d demo* 2>/dev/null)" ""
 done_testing
