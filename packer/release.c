@@ -72,6 +72,14 @@ static int differs(const struct release *r, const char *path, struct err *e)
 	return err_advise(e, "bring the archive and its papers again from where they were made");
 }
 
+/* Archives of one name have the same papers, whatever their formats: those of the last. */
+static int not_listed(const struct release *r, const char *path, struct err *e)
+{
+	err_set(e, ERR_INTEGRITY, "'%s' does not list '%s'", r->sums, path_base(path));
+	return err_advise(e, "was an archive of another format, or in parts, made under that name "
+			     "since? Make this one again, or bring it with its own papers");
+}
+
 /* It lists exactly the parts. */
 static int check_sums(struct arena *a, const struct release *r, struct err *e)
 {
@@ -86,7 +94,9 @@ static int check_sums(struct arena *a, const struct release *r, struct err *e)
 		const char *path = r->parts.paths[i];
 		union table_value *sum = table_get(&listed, str_of(path_base(path)));
 
-		if (!sum || memcmp(sum->ptr, r->part_sha256[i], SHA256_LEN) != 0)
+		if (!sum)
+			return not_listed(r, path, e);
+		if (memcmp(sum->ptr, r->part_sha256[i], SHA256_LEN) != 0)
 			return differs(r, path, e);
 	}
 	if (listed.n == r->parts.n)

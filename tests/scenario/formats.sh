@@ -167,6 +167,9 @@ expect 0 "test it" "$ENVBUILD" test -q demo.squashfs
 mkdir "$T/root"
 expect 0 "deploy it" "$ENVBUILD" deploy -q demo.squashfs "$T/root" --version 1
 same "which is in use" "$("$T/root/current/bin/alpha")" alpha
+expect 0 "in another format, with the same papers beside it" pack --format tar
+expect 5 "which no longer are the first one's" "$ENVBUILD" verify demo.squashfs
+says "says why" "'demo.sha256' does not list 'demo.squashfs'"
 if command -v unsquashfs >/dev/null; then
   for kernel in 3.10.0 4.13.0 4.14.0 5.10; do
     printf '%s\n' "name: some" "subdir: linux-64" \
