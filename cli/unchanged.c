@@ -84,6 +84,7 @@ static bool is_in(enum option_id id, const enum option_id *list, size_t n)
 struct walk {
 	struct summing *s;
 	const char *dir;
+	bool is_project; /* what the test sees; else all of it may be packed */
 	size_t n;
 };
 
@@ -139,9 +140,7 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 	struct str path = str_of(rel);
 
 	(void)e;
-	if (str_is(str_of(path_base(rel)), ".git"))
-		return S_ISDIR(st->st_mode) ? DIR_SKIP : 0;
-	if (is_output(w, rel))
+	if (w->is_project && (str_is(str_of(path_base(rel)), ".git") || is_output(w, rel)))
 		return S_ISDIR(st->st_mode) ? DIR_SKIP : 0;
 	if (++w->n > FOLDER_MAX)
 		return 1;
@@ -154,10 +153,10 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 	return 0;
 }
 
-static void add_folder(struct summing *s, const char *dir)
+static void add_folder(struct summing *s, const char *dir, bool is_project)
 {
 	CLEANUP_FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct walk w = {.s = s, .dir = path_absolute(&s->arena, dir)};
+	struct walk w = {.s = s, .dir = path_absolute(&s->arena, dir), .is_project = is_project};
 
 	if (fd < 0 || dir_walk(fd, visit, &w, NULL) != 0)
 		s->known = false;
@@ -176,7 +175,7 @@ static void add_named(struct summing *s, const char *dir, struct str word)
 	if (word.n == 0 || str_chr(word, 0) >= 0 || word.n > 4096 || stat(path, &st) < 0)
 		return;
 	if (S_ISDIR(st.st_mode))
-		add_folder(s, path);
+		add_folder(s, path, false);
 	else if (!S_ISREG(st.st_mode) || st.st_size > CONTENT_MAX)
 		add_times(s, &st);
 	else if (file_read(&s->arena, path, CONTENT_MAX, &text, NULL) == 0) {
@@ -313,7 +312,7 @@ static void add_test(struct summing *s)
 	if (!s->r->has_test && !s->r->has_hook)
 		return;
 	add(s, "project", str_of(s->r->project_dir));
-	add_folder(s, s->r->project_dir);
+	add_folder(s, s->r->project_dir, true);
 }
 
 void inputs_take(const struct inputs_request *r, struct inputs *out)

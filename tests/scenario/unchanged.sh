@@ -67,6 +67,11 @@ packs "an added file" --no-test --add "$T/added=share/added"
 chmod +x "$T/added"
 packs "which is a program now" --no-test --add "$T/added=share/added"
 unchanged "and still is" --no-test --add "$T/added=share/added"
+mkdir -p "$T/site/.git" && echo one >"$T/site/.git/config"
+packs "an added folder" --no-test --add "$T/site=share/site"
+echo two >"$T/site/.git/config"
+packs "in which all counts" --no-test --add "$T/site=share/site"
+unchanged "the same" --no-test --add "$T/site=share/site"
 SOURCE_DATE_EPOCH=soon expect 2 "a source date that is none" pack --test run-test.sh
 says "says so" "SOURCE_DATE_EPOCH is no number of seconds since 1970: 'soon'"
 SOURCE_DATE_EPOCH=8589934592 expect 2 "one that not every reader takes" pack --test run-test.sh
