@@ -40,6 +40,27 @@ expect 0 "verify the archive" "$ENVBUILD" verify demo.tar.gz
 expect 0 "made again" "$ENVBUILD" verify demo.tar.gz --rebuild
 says "the same bytes" 'the same bytes'
 
+# What the manifest, the record and the files say must agree.
+edited() { # edited NAME PATTERN EDIT...
+  "$ROOT/tests/tools/edit_archive.py" demo.tar.gz "$T/edited.tar.gz" "${@:3}" list || fail "edit" "$*"
+  expect 5 "refused: $1" "$ENVBUILD" verify "$T/edited.tar.gz"
+  says "says why" "$2"
+}
+record=conda-meta/envbuild/prefix
+edited "another record" "do not name one path" set $record "/elsewhere
+"
+edited "a record of nothing" "do not name one path" set $record ""
+edited "no record" "do not name one path" drop $record
+edited "another path in the manifest" "do not name one path" bytes conda-meta/envbuild/manifest.json \
+  "\"dest_prefix\": \"$dest\"" '"dest_prefix": "/elsewhere"'
+edited "no path in the manifest" "do not name one path" bytes conda-meta/envbuild/manifest.json \
+  '"dest_prefix"' '"best_prefix"'
+edited "a file that holds another" "'share/zeta/conf' in .* is not what the relocation index says" \
+  set share/zeta/conf "prefix=/elsewhere
+"
+edited "a file that holds none" "'share/zeta/conf' in .* is not what the relocation index says" \
+  set share/zeta/conf ""
+
 # Where it was packed for, and nobody may write.
 mkdir -p "$dest" && tar xzf demo.tar.gz -C "$dest" && chmod -R a-w "$dest"
 find "$dest" -printf '%p %m %T@ %C@\n' | sort >"$T/before"
