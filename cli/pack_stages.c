@@ -132,7 +132,8 @@ int pack_archive(struct pack_run *run, struct err *e)
 		.papers = papers,
 		.rules = &run->rules,
 		.sizes = &run->sizes,
-		.cache = &run->s->cache,
+		/* What is made again to be compared must not be what was kept from then. */
+		.cache = run->given ? NULL : &run->s->cache,
 		.keep_segments = run->keep_segments,
 		.dest_prefix = str_of(run->dest_prefix),
 	};

@@ -45,6 +45,32 @@ check "leaves none" test ! -e "$T/low/segments"
 expect 0 "a tar" pack --format tar -o "$T/x.tar"
 same "has none" "$(segments | wc -l)" 8
 
+# --- what is kept proves nothing -------------------------------------------------------------------
+rm -r "$ENVBUILD_CACHE/segments" && pack -q
+expect 0 "made again" "$ENVBUILD" verify demo.tar.gz --rebuild
+python3 - $(segments) <<'PY'
+import struct
+import sys
+import zlib
+for path in sys.argv[1:]:  # the byte that tells the system, of each gzip member
+    with open(path, 'rb') as f:
+        data = bytearray(f.read())
+    n, notes = struct.unpack('<II', data[-20:-12])
+    rows, at = len(data) - 52 - notes - 12 * n, 0
+    for i in range(n):
+        size = struct.unpack_from('<I', data, rows + 12 * i)[0]
+        data[at + 9] ^= 3
+        struct.pack_into('<I', data, rows + 12 * i + 8, zlib.crc32(data[at:at + size]))
+        at += size
+    data[-12:-8] = struct.pack('<I', zlib.crc32(data[rows:-12]))
+    with open(path, 'wb') as f:
+        f.write(data)
+PY
+expect 0 "of segments that are others, and whole" pack
+same "they are taken" "$(cmp -s demo.tar.gz "$T/good.tar.gz" || grep -c '"reused": 4' demo.run.json)" 1
+expect 5 "an archive of them is not made again" "$ENVBUILD" verify demo.tar.gz --rebuild
+says "and that is said" "holds the members that its lock gives, but in other bytes"
+
 # --- what is damaged -----------------------------------------------------------------------------
 rm -r "$ENVBUILD_CACHE/segments" && pack -q && cp -a "$ENVBUILD_CACHE/segments" "$T/whole"
 one=$(segments | head -n 1)
