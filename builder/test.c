@@ -108,6 +108,11 @@ static void take_changes(struct arena *a, const struct bind *b, struct str **cha
 			(*changes)[(*n)++] = arena_str(a, b->changes[i]);
 }
 
+static const char *name_of(const struct test_request *r)
+{
+	return r->script_name ? r->script_name : r->script;
+}
+
 static int run_script(struct arena *a, const struct test_request *r, const struct active *env,
 	struct output *output, struct test_result *out, struct err *e)
 {
@@ -131,7 +136,7 @@ static int run_script(struct arena *a, const struct test_request *r, const struc
 	uint64_t start = now_ns();
 	engine_say_network(r->engine, r->network);
 	if (engine_run(r->engine, &job, &out->status, e) < 0)
-		return err_wrap(e, "while running the test '%s'", r->script);
+		return err_wrap(e, "while running the test '%s'", name_of(r));
 	out->full = job.full;
 	out->seconds = (double)(now_ns() - start) / 1e9;
 	take_changes(a, &binds.v[binds.environment], &out->changed_environment,
@@ -140,11 +145,6 @@ static int run_script(struct arena *a, const struct test_request *r, const struc
 		take_changes(
 			a, &binds.v[binds.project], &out->changed_project, &out->n_changed_project);
 	return 0;
-}
-
-static const char *name_of(const struct test_request *r)
-{
-	return r->script_name ? r->script_name : r->script;
 }
 
 static int judge(const struct test_request *r, const struct test_result *t, struct err *e)

@@ -172,8 +172,9 @@ static int test_archive(struct pack_run *run, struct err *e)
 	rc = test_run(a, &r, &run->tested, e);
 	if (rc < 0) {
 		step_fail(&step);
-		err_advise(
-			e, "nothing was released; mend the environment or the test and run again");
+		if (e->code == ERR_TEST)
+			err_advise(e, "nothing was released; mend the environment or the test and "
+				      "run again");
 	} else {
 		step_end(&step, "%s passed", run->script_name);
 	}

@@ -39,7 +39,9 @@ clean=$(left)
 for signal in INT TERM HUP; do
   interrupt $signal unpack "$ENVBUILD" pack --test run-test.sh
   same "SIG$signal in the test: the shell sees it" "$status" $((128 + $(kill -l $signal)))
-  check "SIG$signal: the message says so" grep -q 'error: .*interrupted by' "$T/err"
+  check "SIG$signal: the message says so" \
+    grep -q "error: while running the test 'run-test.sh': interrupted by" "$T/err"
+  check "SIG$signal: and blames nobody" sh -c '! grep -q "mend the" "$1"' sh "$T/err"
   same "SIG$signal: nothing is left" "$(left)" "$clean"
 done
 same "no process is left" "$(pgrep -f 'sleep [9]87')" ""
