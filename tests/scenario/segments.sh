@@ -48,7 +48,8 @@ same "has none" "$(segments | wc -l)" 8
 # --- what is kept proves nothing -------------------------------------------------------------------
 rm -r "$ENVBUILD_CACHE/segments" && pack -q
 expect 0 "made again" "$ENVBUILD" verify demo.tar.gz --rebuild
-python3 - $(segments) <<'PY'
+mapfile -t kept < <(segments)
+python3 - "${kept[@]}" <<'PY'
 import struct
 import sys
 import zlib
