@@ -138,7 +138,7 @@ static void add_parameters(struct json_out *w, const struct attest_request *r)
 	}
 	making_write(r->making, w);
 	if (r->dest_prefix.n)
-		key_str(w, "dest_prefix", r->dest_prefix);
+		jw_pair(w, "dest_prefix", r->dest_prefix);
 	manifest_rules_write(w, r->rules);
 	jw_object_end(w);
 	jw_key(w, "internalParameters");
