@@ -177,13 +177,14 @@ int chunked_read_index(struct chunked *c, struct err *e)
 /* The path that all files hold already, of what was packed for one. */
 static int read_record(struct chunked *c, struct str record, struct err *e)
 {
+	char prefix[RELOCATE_PATH_MAX + 1];
+
 	if (check_early(c, STR(RELOCATE_RECORD_PATH), record, e) < 0)
 		return -1;
-	if (record.n < 2 || record.p[record.n - 1] != '\n' || memchr(record.p, 0, record.n))
-		record.n = 0;
-	c->held = arena_cstr(&c->arena, str_sub(record, 0, record.n ? record.n - 1 : 0));
-	if (relocate_prefix_is_good(c->held))
+	if (relocate_record_parse(record.p, record.n, prefix)) {
+		c->held = arena_strdup(&c->arena, prefix);
 		return 0;
+	}
 	return err_set(
 		e, ERR_INTEGRITY, "damaged record '" RELOCATE_RECORD_PATH "' in '%s'", c->name);
 }

@@ -187,5 +187,7 @@ int relocate_tree(const struct relocate_request *request, struct relocate_counts
  * relocation did not complete, -1 on errors.
  */
 int relocate_recorded(int root, char prefix[RELOCATE_PATH_MAX + 1], struct relocate_error *e);
+/* The prefix of such a record's text; false: it is not one line with a prefix. */
+bool relocate_record_parse(const char *text, size_t n, char prefix[RELOCATE_PATH_MAX + 1]);
 
 #endif

@@ -154,6 +154,16 @@ static ssize_t read_state(
 	return fd < 0 || got < 0 ? -1 : (ssize_t)n;
 }
 
+bool relocate_record_parse(const char *text, size_t n, char prefix[RELOCATE_PATH_MAX + 1])
+{
+	prefix[0] = 0;
+	if (n == 0 || n > RELOCATE_PATH_MAX + 1 || text[n - 1] != '\n' || memchr(text, 0, n))
+		return false;
+	memcpy(prefix, text, n - 1);
+	prefix[n - 1] = 0;
+	return relocate_prefix_is_good(prefix);
+}
+
 /* The one line of META/prefix; 1, 0 where there is none, -1 where it is not one good line. */
 static int read_record(int meta, char record[RELOCATE_PATH_MAX + 1], struct relocate_error *e)
 {
@@ -163,13 +173,7 @@ static int read_record(int meta, char record[RELOCATE_PATH_MAX + 1], struct relo
 	record[0] = 0;
 	if (n <= 0)
 		return n < 0 ? -1 : 0;
-	if (text[n - 1] != '\n' || memchr(text, 0, (size_t)n))
-		return fail_record(e, RELOCATE_RECORD);
-	text[n - 1] = 0;
-	if (!relocate_prefix_is_good(text))
-		return fail_record(e, RELOCATE_RECORD);
-	memcpy(record, text, (size_t)n);
-	return 1;
+	return relocate_record_parse(text, (size_t)n, record) ? 1 : fail_record(e, RELOCATE_RECORD);
 }
 
 static int write_all(int fd, const char *p, size_t n)

@@ -21,6 +21,8 @@ same "the files hold it" "$(tar xzOf demo.tar.gz share/zeta/conf)" "prefix=$dest
 sum=$(sha256sum <demo.tar.gz)
 expect 0 "again" pack --test run-test.sh --dest-prefix "$dest"  --force -j 1
 same "the same bytes" "$(sha256sum <demo.tar.gz)" "$sum"
+expect 0 "it is verified" "$ENVBUILD" verify demo.tar.gz
+expect 0 "and made again" "$ENVBUILD" verify demo.tar.gz --rebuild --offline
 expect 0 "for no path" pack --test run-test.sh
 check "is another archive" sh -c '! tar tzf demo.tar.gz | grep -q envbuild/prefix$'
 printf 'test: run-test.sh\npack: {dest-prefix: %s}\n' "$dest" >envbuild.yml
