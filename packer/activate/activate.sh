@@ -129,16 +129,12 @@ _envbuild_activate() {
 		. "$_ENVBUILD_PREFIX/bin/deactivate"
 		_envbuild_prefix=$_envbuild_next
 	fi
-	# A function of this name that belongs to somebody else stays theirs.
-	case $(command -v deactivate) in
-	deactivate) ;;
-	*)
+	# A function or alias of this name that belongs to somebody else stays theirs.  But for the
+	# quotes the alias would be put in while this file is read.
+	if ! alias deactivate >/dev/null 2>&1 && [ "$(command -v deactivate)" != deactivate ]; then
 		_ENVBUILD_FUNCTION=1
-		deactivate() {
-			. "$_ENVBUILD_PREFIX/bin/deactivate"
-		}
-		;;
-	esac
+		eval 'deactivate() { . "$_ENVBUILD_PREFIX/bin/deactivate"; }'
+	fi
 	_envbuild_set "$_envbuild_prefix"
 	_envbuild_run_scripts "$CONDA_PREFIX/etc/conda/activate.d"
 }

@@ -5,7 +5,7 @@ function _envbuild_run_scripts_down
     set -l scripts $argv[1]/*.fish
     set -q scripts[1]
     or return
-    for script in (printf '%s\n' $scripts | env LC_ALL=C sort -r)
+    for script in (printf '%s\n' $scripts | /bin/sh -c 'LC_ALL=C command -p sort -r')
         test -f $script
         and source $script
     end

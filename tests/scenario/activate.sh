@@ -93,6 +93,28 @@ for shell in zsh "zsh -eu" ksh "busybox sh"; do
   PREFIX=
 done
 
+# --- names and paths of others --------------------------------------------------------------------
+cat >"$T/aliased" <<'STEPS'
+alias deactivate='echo theirs'
+. "$E/bin/activate"
+[ "$CONDA_PREFIX" = "$E" ] || echo "not activated"
+deactivate
+. "$E/bin/deactivate"
+echo "${CONDA_PREFIX-} $(alias deactivate)"
+STEPS
+for shell in "bash -O expand_aliases" "bash --posix" zsh dash ksh "busybox sh"; do
+  # shellcheck disable=SC2086
+  set -- $shell
+  command -v "$1" >/dev/null || continue
+  same "$shell with an alias of that name" "$(E=$E ENVBUILD_PREFIX=$T/env "$@" "$T/aliased" 2>&1 |
+    sed "s/ alias / /; s/ \(deactivate=\)*'/ '/")" "theirs
+ 'echo theirs'"
+done
+if command -v fish >/dev/null; then
+  same "fish without a PATH" "$(E=$E XDG_DATA_HOME=$T/fish XDG_CONFIG_HOME=$T/fish fish --no-config -c 'set -e PATH
+source "$E/bin/activate.fish"; echo "$CONDA_PREFIX" $B_PREFIX; deactivate; echo "$CONDA_PREFIX"' 2>&1)" "$E $E"
+fi
+
 # --- places --------------------------------------------------------------------------------
 show='. "$1" && echo "$CONDA_PREFIX"'
 ln -s env "$T/name"
