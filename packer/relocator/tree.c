@@ -137,7 +137,7 @@ static int fail_record(struct relocate_error *e, const char *name)
 static ssize_t read_state(
 	int meta, const char *name, char *to, size_t max, struct relocate_error *e)
 {
-	int fd = openat(meta, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(meta, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	size_t n = 0;
 	ssize_t got = 1;
 
@@ -191,10 +191,20 @@ static int write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
+/* A temporary of its own: what has its name, a killed run's or somebody's link, is not written to. */
+static int open_temp(const struct tree *t, int folder, mode_t mode)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(folder, t->temp, flags, mode);
+
+	if (fd < 0 && errno == EEXIST && unlinkat(folder, t->temp, 0) == 0)
+		fd = openat(folder, t->temp, flags, mode);
+	return fd;
+}
+
 static int write_state(struct tree *t, const char *name, const char *p, size_t n)
 {
-	int fd = openat(
-		t->meta, t->temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	int fd = open_temp(t, t->meta, 0644);
 	int rc = fd < 0 || fchmod(fd, t->mode) < 0 ? -1 : write_all(fd, p, n);
 
 	if (fd >= 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
@@ -309,8 +319,7 @@ struct file {
 
 static int rewrite(struct tree *t, const struct file *f, const char *from)
 {
-	struct output out = {.fd = openat(f->dir, t->temp,
-				     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)};
+	struct output out = {.fd = open_temp(t, f->dir, 0600)};
 	int rc = -1, saved;
 
 	if (out.fd < 0)
@@ -656,9 +665,10 @@ static int run_with_index(struct tree *t, int fd)
 static int open_index(int meta)
 {
 	/* NFS grants an exclusive lock only to a descriptor open for writing. */
-	int fd = openat(meta, "relocation", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	const int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	int fd = openat(meta, "relocation", O_RDWR | flags);
 
-	return fd >= 0 ? fd : openat(meta, "relocation", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 ? fd : openat(meta, "relocation", O_RDONLY | flags);
 }
 
 int relocate_tree(const struct relocate_request *request, struct relocate_counts *counts,

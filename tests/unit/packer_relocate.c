@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -478,6 +479,51 @@ static void a_record_that_cannot_be_read(void **state)
 	assert_int_equal(dir_remove(place, NULL), 0);
 }
 
+/* What somebody put where a temporary goes is not written to, nor waited for. */
+static void a_temporary_that_is_there(void **state)
+{
+	const struct file_case c = {.original = "x=%\n"};
+	char place[] = "/tmp/envbuild-unit.XXXXXX";
+	CLEANUP_ARENA a = {0};
+	CLEANUP_BUF original = {0};
+	CLEANUP_BUF index = {0};
+	struct relocation_file file, *list = &file;
+	struct relocate_request request = {.prefix = "/new"};
+	struct relocate_counts counts;
+	struct relocate_error why = {0};
+	struct str now;
+	struct err e = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(place));
+	expand("x=%\n", P, &original, NULL);
+	make_file(&a, &c, buf_view(&original), &file);
+	relocation_write(&list, 1, &index);
+	CLEANUP_FD root = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	request.root = root;
+	assert_int_equal(dir_make(path_join(&a, place, "conda-meta/envbuild"), &e), 0);
+	assert_int_equal(dir_make(path_join(&a, place, "lib"), &e), 0);
+	assert_int_equal(
+		file_write(path_join(&a, place, RELOCATE_INDEX), buf_view(&index), 0644, &e), 0);
+	assert_int_equal(
+		file_write(path_join(&a, place, "lib/file"), buf_view(&original), 0644, &e), 0);
+	assert_int_equal(file_write(path_join(&a, place, "other"), STR("precious"), 0644, &e), 0);
+	for (int i = 0; i < 2; i++) {
+		char *temp = arena_printf(&a, "lib/.envbuild-relocate.%ld-0.tmp", (long)getpid());
+
+		request.prefix = i ? "/next" : "/new";
+		assert_int_equal(
+			i ? mkfifoat(root, temp, 0600) : linkat(root, "other", root, temp, 0), 0);
+		assert_int_equal(relocate_tree(&request, &counts, &why), 0);
+		assert_int_equal(counts.rewritten, 1);
+	}
+	assert_int_equal(file_read_at(&a, root, "other", 100, &now, &e), 0);
+	assert_true(str_is(now, "precious"));
+	assert_int_equal(file_read_at(&a, root, "lib/file", 100, &now, &e), 0);
+	assert_true(str_is(now, "x=/next\n"));
+	assert_int_equal(dir_remove(place, NULL), 0);
+}
+
 static void sums(void **state)
 {
 	static const char *const paths[] = {"plain", "new\nline", "back\\slash\r", "spa ce"};
@@ -517,6 +563,7 @@ int main(void)
 		cmocka_unit_test(a_damaged_index),
 		cmocka_unit_test(the_sum),
 		cmocka_unit_test(a_record_that_cannot_be_read),
+		cmocka_unit_test(a_temporary_that_is_there),
 		cmocka_unit_test(formats),
 		cmocka_unit_test(sums),
 	};
