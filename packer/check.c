@@ -5,25 +5,26 @@
 #include "base/table.h"
 #include "packer/archive_in.h"
 #include "packer/papers.h"
+#include "packer/place.h"
 #include "packer/relocator/relocate.h"
 #include "packer/rules.h"
 #include "packer/sums.h"
 
 #include <stdlib.h>
 
-enum { MEMBERS_MAX = 1000000, READ_SIZE = 1 << 17, PAPER_MAX = 256 << 20 };
+enum { READ_SIZE = 1 << 17, PAPER_MAX = 256 << 20 };
 /* Of a file that holds a prefix: it is measured in memory. */
 #define MEASURED_MAX (UINT64_C(4) << 30)
 
 /* What stands at a path of the archive. */
-enum place { PLACE_NONE, PLACE_FILE, PLACE_LINK, PLACE_FOLDER };
+enum place_kind { PLACE_NONE, PLACE_FILE, PLACE_LINK, PLACE_FOLDER };
 
 struct checking {
 	struct arena *a; /* the caller's */
 	struct arena own;
 	const char *archive;
 	struct archive_in *in;
-	struct table places; /* path -> enum place */
+	struct table places; /* path -> enum place_kind */
 	struct table sums;   /* of files: 32 bytes */
 	struct table papers; /* path below PAPERS_DIR -> struct str */
 	char *copy;
@@ -39,7 +40,7 @@ static int wrong(const struct checking *c, struct str path, const char *why, str
 
 /* --- the first reading ------------------------------------------------------------------------ */
 
-static enum place place_of(const struct member *m)
+static enum place_kind place_of(const struct member *m)
 {
 	switch (m->type) {
 	case MEMBER_FILE:
@@ -57,7 +58,7 @@ static enum place place_of(const struct member *m)
 
 static int check_member(struct checking *c, const struct member *m, struct str path, struct err *e)
 {
-	enum place place = place_of(m);
+	enum place_kind place = place_of(m);
 	union table_value *known;
 
 	if (!path_is_safe(path))
@@ -140,22 +141,22 @@ static int take_file(struct checking *c, struct str path, struct err *e)
 
 static int read_all(struct checking *c, struct err *e)
 {
+	struct place_count n = {0};
 	struct member m;
-	size_t n = 0;
 	int rc;
 
 	while ((rc = archive_next(c->in, &m, e)) > 0) {
-		struct str path = arena_str(&c->own, m.path);
+		struct str path;
 
-		if (++n > MEMBERS_MAX)
-			return err_set(e, ERR_INTEGRITY, "'%s' has more than %d members",
-				c->archive, MEMBERS_MAX);
+		if (place_count(&n, c->archive, &m, e) < 0)
+			return -1;
+		path = arena_str(&c->own, m.path);
 		if (check_member(c, &m, path, e) < 0)
 			return -1;
 		if (m.type == MEMBER_FILE && take_file(c, path, e) < 0)
 			return err_wrap(e, "while reading '%.*s'", STR_ARG(path));
 	}
-	if (rc == 0 && n == 0)
+	if (rc == 0 && n.members == 0)
 		return err_set(e, ERR_INTEGRITY, "'%s' is empty or no archive", c->archive);
 	return rc < 0 ? -1 : check_parents(c, e);
 }

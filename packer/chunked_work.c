@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MEMBERS_MAX = 1000000, EMIT_SIZE = 1 << 20 };
+enum { EMIT_SIZE = 1 << 20 };
 
 /* A file that does not end with its chunk. */
 struct unfinished {
@@ -71,8 +71,8 @@ struct crew {
 	struct chunked *c;
 	const struct place *place;
 	const char *prefix;
-	atomic_size_t members;
 	pthread_mutex_t lock; /* of what follows */
+	struct place_count count;
 	pthread_cond_t moved;
 	struct hand *hands; /* idle ones */
 	struct {
@@ -394,6 +394,16 @@ static void add_late(struct crew *w, size_t i, const struct member *m)
 	pthread_mutex_unlock(&w->lock);
 }
 
+static int count(struct crew *w, const struct member *m, struct err *e)
+{
+	int rc;
+
+	pthread_mutex_lock(&w->lock);
+	rc = place_count(&w->count, w->c->name, m, e);
+	pthread_mutex_unlock(&w->lock);
+	return rc;
+}
+
 /* The head of a member that came: its body begins at *at. */
 static int take_member(struct crew *w, struct hand *hand, size_t i, struct carry *c,
 	struct str piece, size_t *at, struct err *e)
@@ -402,9 +412,8 @@ static int take_member(struct crew *w, struct hand *hand, size_t i, struct carry
 	struct str body = str_sub(piece, *at, piece.n);
 	struct whole *whole;
 
-	if (atomic_fetch_add(&w->members, 1) >= MEMBERS_MAX)
-		return err_set(
-			e, ERR_INTEGRITY, "'%s' has more than %d members", w->c->name, MEMBERS_MAX);
+	if (count(w, m, e) < 0)
+		return -1;
 	if (m->type == MEMBER_HARDLINK)
 		return place_hostile(
 			w->place, m->path, "is a hard link, of which envbuild packs none", e);

@@ -20,6 +20,13 @@ struct place {
 	bool resumed;
 };
 
+/* What was met of an archive so far: as much of it as is kept in memory is bounded. */
+struct place_count {
+	size_t members, names; /* names: bytes of paths and links' targets */
+};
+/* ERR_INTEGRITY where the member is one too many. */
+int place_count(struct place_count *n, const char *archive, const struct member *m, struct err *e);
+
 /* The folder of the member before: members come in order.  {.fd = -1} in the beginning. */
 struct place_folder {
 	int fd;

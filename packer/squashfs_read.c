@@ -50,7 +50,7 @@ struct squashfs_reader {
 	sqfs_frag_table_t *fragments;
 	sqfs_data_reader_t *data;
 	struct table seen; /* inodes of folders: one that is met twice holds itself */
-	size_t path_bytes;
+	size_t path_bytes; /* links' targets included */
 	struct {
 		struct entry *v;
 		size_t n, cap;
@@ -256,6 +256,7 @@ static void describe_link(
 
 	out->member.type = MEMBER_SYMLINK;
 	out->member.link = arena_str(&r->arena, str_n((const char *)inode->extra, n));
+	r->path_bytes += n;
 }
 
 static int describe(struct squashfs_reader *r, const sqfs_inode_generic_t *inode, struct entry *out,

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { MEMBERS_MAX = 1000000, COPY_SIZE = 1 << 17, SUMS_MAX = 1 << 30 };
+enum { COPY_SIZE = 1 << 17, SUMS_MAX = 1 << 30 };
 
 struct unpacking {
 	const struct place *place;
@@ -54,19 +54,18 @@ static int make_file(struct unpacking *u, const struct member *m, struct err *e)
 
 static int make_members(struct unpacking *u, struct err *e)
 {
+	struct place_count n = {0};
 	struct member m;
-	size_t n = 0;
 	int rc;
 
-	for (; (rc = archive_next(u->in, &m, e)) > 0; n++) {
-		if (n == MEMBERS_MAX)
-			return err_set(e, ERR_INTEGRITY, "'%s' has more than %d members",
-				u->place->archive, MEMBERS_MAX);
+	while ((rc = archive_next(u->in, &m, e)) > 0) {
+		if (place_count(&n, u->place->archive, &m, e) < 0)
+			return -1;
 		if ((m.type == MEMBER_FILE ? make_file(u, &m, e)
 					   : place_make(u->place, &u->folder, &m, e)) < 0)
 			return -1;
 	}
-	if (rc == 0 && n == 0)
+	if (rc == 0 && n.members == 0)
 		return err_set(e, ERR_INTEGRITY, "'%s' is empty or no archive", u->place->archive);
 	return rc;
 }

@@ -158,6 +158,9 @@ huge[124:136] = b"\x80" + (1 << 59).to_bytes(11, "big")
 huge[148:156] = b"%06o\0 " % (sum(huge[:148]) + 8 * 32 + sum(huge[156:]))
 refused("a file of half an exabyte", b"".join([pieces.gz_member(bytes(huge))] + packed))
 refused("one that has begun", b"".join([pieces.gz_member(bytes(huge) + bytes((8 << 20) - 512))] + packed))
+target = "/".join(["t" * 250] * 15)
+many = pieces.gz_member(pieces.tar_of([member("l%d" % i, kind=SYM, link=target) for i in range(1500)]))
+refused("links that fill the memory", many * 60 + b"".join(packed), says="MiB of paths")
 
 frames = [pieces.zst_frame(c) for c in chunks]
 sizes = [(len(f), len(c)) for f, c in zip(frames, chunks)]
