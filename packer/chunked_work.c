@@ -305,7 +305,7 @@ static int open_temp(const struct crew *w, size_t chunk, struct err *e)
 	char name[64];
 	int fd;
 
-	snprintf(name, sizeof name, ".envbuild-unpack.%zu.tmp", chunk);
+	snprintf(name, sizeof name, PLACE_TEMP_START "%zu.tmp", chunk);
 	fd = openat(
 		w->place->root, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "builder/fold.h"
+#include "builder/installed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,6 +73,8 @@ static int check_path(const struct place *p, struct str path, struct err *e)
 
 	if (!path_is_safe(path))
 		return place_hostile(p, path, "leaves the folder", e);
+	if (str_is(path, UNFINISHED_MARK) || str_starts(path, STR(PLACE_TEMP_START)))
+		return place_hostile(p, path, "has a name that unpacking uses", e);
 	if (n < PATH_MAX)
 		return 0;
 	err_set(e, ERR_FAIL,

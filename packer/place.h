@@ -13,6 +13,9 @@
 #include <limits.h>
 #include <stdbool.h>
 
+/* A temporary file in the place begins so. */
+#define PLACE_TEMP_START ".envbuild-unpack."
+
 struct place {
 	const char *archive; /* for messages */
 	const char *path;    /* where it will lie */

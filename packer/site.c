@@ -10,9 +10,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* As of a prefix that is being installed.  An archive that has it is refused: that path is there. */
+/* As of a prefix that is being installed.  An archive that has it is refused (place.c). */
 static const char MARKER[] = UNFINISHED_MARK;
-static const char TEMP_START[] = ".envbuild-unpack."; /* chunked_work.c */
 
 enum { BASE_MAX = 200, ID_SHORT = 16 };
 
@@ -79,7 +78,7 @@ static int look_at(void *ctx, const char *rel, const struct stat *st, struct err
 	struct look *look = ctx;
 
 	(void)e;
-	if (strcmp(rel, MARKER) == 0 || strncmp(rel, TEMP_START, sizeof TEMP_START - 1) == 0)
+	if (strcmp(rel, MARKER) == 0 || str_starts(str_of(rel), STR(PLACE_TEMP_START)))
 		return 0;
 	look->any = true;
 	if (!S_ISREG(st->st_mode) || look->has(look->ctx, str_of(rel)))

@@ -120,6 +120,11 @@ refused("a list that lists itself", pieces.gz(body + [[end[0], member(
     FILES, listed + b"0" * 64 + b"  " + FILES.encode() + b"\n")]]), says="lists itself")
 refused("an index that is not the listed one", pieces.gz(
     body + [[member(INDEX, pieces.EMPTY_INDEX[:-1] + b"?"), end[1]]]), says="list of files")
+for name in (".envbuild-unfinished", ".envbuild-unpack.1.tmp"):
+    own = body + [[member(name, b"x")]]
+    refused("a file called " + name, pieces.gz(own + [pieces.ending(own)]), says="that unpacking uses")
+    refused("in one row: a file called " + name, gzip.compress(pieces.plain(own + [pieces.ending(own)]), 1),
+            says="that unpacking uses")
 
 # --- lies about the pieces ---------------------------------------------------------------------------
 chunks = pieces.chunks_of(body + [end])
