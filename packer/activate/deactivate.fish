@@ -13,12 +13,16 @@ end
 
 # The first variable gets back the value kept in the second, or goes where it had none.
 function _envbuild_restore
+    set -l _envbuild_word $argv[1]
     set -l _envbuild_kept $argv[2]
-    set -e -g $argv[1]
-    if set -q $_envbuild_kept
-        set -gx $argv[1] $$_envbuild_kept
-        set -e -g $_envbuild_kept
+    set -e -g $_envbuild_word
+    set -q $_envbuild_kept
+    or return
+    # A universal one of that value stood behind ours and is back already.
+    if not set -q -U $_envbuild_word; or test "$$_envbuild_word" != "$$_envbuild_kept"
+        set -gx $_envbuild_word $$_envbuild_kept
     end
+    set -e -g $_envbuild_kept
 end
 
 function _envbuild_deactivate

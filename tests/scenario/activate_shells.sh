@@ -138,6 +138,18 @@ want theirs-after (deactivate) theirs
 echo done
 STEPS
 
+cat >universal.fish <<'STEPS'
+set -Ux BOTH universal
+source "$E/bin/activate.fish"
+test "$BOTH" = state; or echo "FAILED: $BOTH"
+source "$E/bin/deactivate.fish"
+set -q -g BOTH; echo "$status $BOTH"
+STEPS
+if command -v fish >/dev/null; then
+  same "fish's universal variables shine through again" \
+    "$(E=$T/env XDG_CONFIG_HOME=$T/fish XDG_DATA_HOME=$T/fish fish universal.fish 2>&1)" "1 universal"
+fi
+
 # --- each shell, at odd places ------------------------------------------------------------------
 E=$T/env
 for shell in "tcsh -f" "fish --no-config"; do
