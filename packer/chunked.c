@@ -233,7 +233,8 @@ int chunked_open(const char *archive, struct chunked **out, struct err *e)
 	}
 	if (rc > 0)
 		rc = read_lists(c, e);
-	archive_parts_advise(&c->parts, rc, e);
+	if (c->file)
+		archive_parts_advise(&c->parts, rc, e);
 	*out = rc > 0 ? c : NULL;
 	if (rc <= 0)
 		chunked_close(c);

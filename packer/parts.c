@@ -168,7 +168,7 @@ int archive_parts_find(
 
 int archive_parts_advise(const struct archive_parts *parts, int rc, struct err *e)
 {
-	if (rc < 0 && e && e->code == ERR_INTEGRITY && parts->split)
+	if (rc < 0 && e && e->code == ERR_INTEGRITY && parts->split && parts->n)
 		err_advise(e, "'%s' is its last part here: look whether others are missing",
 			parts->paths[parts->n - 1]);
 	return rc;

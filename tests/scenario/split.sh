@@ -112,6 +112,9 @@ says "and it says which" "'demo.tar.gz.03' is missing, but 'demo.tar.gz.04' is t
 rm demo.tar.gz.00
 expect 5 "the first is missing" "$ENVBUILD" run demo.tar.gz -- true
 says "and it says so, too" "'demo.tar.gz.00' is missing, but 'demo.tar.gz.01' is there"
+expect 5 "to unpack it, too" "$ENVBUILD" unpack demo.tar.gz "$T/in"
+says "and it says so, too" "'demo.tar.gz.00' is missing, but 'demo.tar.gz.01' is there"
+says "and what to do" "hint: bring all parts into one folder"
 expect 2 "another than the first is named" "$ENVBUILD" unpack demo.tar.gz.01 "$T/in"
 says "and it says which to name" "hint: give 'demo.tar.gz'"
 rm demo.tar.gz.*
