@@ -24,7 +24,11 @@ int command_unpack(struct session *s, struct err *e)
 		return -1;
 	}
 	step_end(&step, "%s for %s", r.archive, r.prefix);
-	log_note("'source %s/bin/activate' activates it", r.prefix);
+	if (strchr(r.prefix, ':'))
+		log_warn("with its ':' the path '%s' cannot stand in PATH: activating is refused",
+			r.prefix);
+	else
+		log_note("'source %s/bin/activate' activates it", r.prefix);
 	jw_object(&w);
 	jw_key(&w, "dir");
 	jw_cstr(&w, r.dir);

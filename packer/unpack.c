@@ -60,7 +60,9 @@ int unpack(const struct unpack_request *r, struct err *e)
 	int rc;
 
 	if (r->prefix && !relocate_prefix_is_good(r->prefix))
-		return err_set(e, ERR_USAGE, "prefix '%s' is no absolute path", r->prefix);
+		return err_set(e, ERR_USAGE,
+			"'%s' is no path for an environment: absolute, not '/', without a newline",
+			r->prefix);
 	if (r->prefix && check_length(r, e) < 0)
 		return -1;
 	if (chunked_open(r->archive, &c, e) < 0)

@@ -83,4 +83,6 @@ same "it is relocated" "$(cat "$T/other/share/zeta/conf")" "prefix=$T/other"
 expect 0 "and verified" "$ENVBUILD" verify "$T/other"
 expect 0 "unpacked for where it belongs" "$ENVBUILD" unpack demo.tar.gz "$T/staged" -p "$dest" -q
 check "it is as in the archive" sh -c 'cd "$1" && sha256sum --quiet -c conda-meta/envbuild/files' sh "$T/staged"
+expect 0 "unpacked where nothing can be activated" "$ENVBUILD" unpack demo.tar.gz "$T/a:b"
+says "says so" "warning: with its ':' the path '$T/a:b' cannot stand in PATH"
 done_testing
