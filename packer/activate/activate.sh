@@ -17,13 +17,23 @@ _envbuild_is_environment() {
 	[ -f "$1/conda-meta/envbuild/relocation" ]
 }
 
+# Prints a folder's path, whatever functions of these names there are.
+_envbuild_folder() {
+	CDPATH=''
+	if [ -n "${ZSH_VERSION-}" ]; then
+		builtin cd "$1" && builtin pwd
+	else
+		command cd "$1" && command pwd
+	fi
+}
+
 # Sets _envbuild_prefix from the path of this file, in the name that the user goes by.
 _envbuild_find() {
 	_envbuild_prefix=
 	if [ -n "$1" ]; then
 		case $1 in
-		*/*) _envbuild_prefix=$(CDPATH='' && \cd "${1%/*}/.." && pwd) || : ;;
-		*) _envbuild_prefix=$(CDPATH='' && \cd .. && pwd) || : ;;
+		*/*) _envbuild_prefix=$(_envbuild_folder "${1%/*}/..") || : ;;
+		*) _envbuild_prefix=$(_envbuild_folder ..) || : ;;
 		esac
 		if ! _envbuild_is_environment "$_envbuild_prefix"; then
 			# Perhaps a link to this file stands elsewhere.
@@ -31,7 +41,7 @@ _envbuild_find() {
 			_envbuild_prefix=${_envbuild_prefix%/*/*}
 		fi
 	elif [ -n "${ENVBUILD_PREFIX-}" ]; then
-		_envbuild_prefix=$(CDPATH='' && \cd "$ENVBUILD_PREFIX" && pwd) || :
+		_envbuild_prefix=$(_envbuild_folder "$ENVBUILD_PREFIX") || :
 	fi
 	_envbuild_is_environment "$_envbuild_prefix" && return
 	_envbuild_error "cannot tell where the environment lies; set ENVBUILD_PREFIX to its folder before"
@@ -53,7 +63,12 @@ _envbuild_run_scripts() {
 		_envbuild_list=$(
 			LC_ALL=C
 			export LC_ALL
-			[ -z "${ZSH_VERSION-}" ] || setopt nonomatch
+			# Names are put in for patterns also where the user wants none.
+			if [ -n "${ZSH_VERSION-}" ]; then
+				setopt nonomatch glob
+			else
+				set +f
+			fi
 			for _envbuild_script in "$1"/*.sh; do
 				[ ! -f "$_envbuild_script" ] || printf '%s\n' "$_envbuild_script"
 			done
@@ -148,6 +163,7 @@ fi
 _envbuild_status=0
 _envbuild_activate "$_envbuild_file" || _envbuild_status=$?
 unset _envbuild_file _envbuild_prefix _envbuild_next
-unset -f _envbuild_activate _envbuild_error _envbuild_find _envbuild_is_environment \
-	_envbuild_keep _envbuild_prepare _envbuild_prompt _envbuild_run_scripts _envbuild_set
+unset -f _envbuild_activate _envbuild_error _envbuild_find _envbuild_folder \
+	_envbuild_is_environment _envbuild_keep _envbuild_prepare _envbuild_prompt \
+	_envbuild_run_scripts _envbuild_set
 [ "$_envbuild_status" = 0 ] && unset _envbuild_status

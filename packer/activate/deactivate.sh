@@ -7,7 +7,12 @@ _envbuild_run_scripts_down() {
 		_envbuild_list=$(
 			LC_ALL=C
 			export LC_ALL
-			[ -z "${ZSH_VERSION-}" ] || setopt nonomatch
+			# Names are put in for patterns also where the user wants none.
+			if [ -n "${ZSH_VERSION-}" ]; then
+				setopt nonomatch glob
+			else
+				set +f
+			fi
 			_envbuild_reversed=
 			for _envbuild_script in "$1"/*.sh; do
 				[ ! -f "$_envbuild_script" ] || _envbuild_reversed="$_envbuild_script

@@ -110,6 +110,26 @@ for shell in "bash -O expand_aliases" "bash --posix" zsh dash ksh "busybox sh"; 
     sed "s/ alias / /; s/ \(deactivate=\)*'/ '/")" "theirs
  'echo theirs'"
 done
+cat >"$T/odd" <<'STEPS'
+set -f
+CDPATH=/:/tmp IFS=x/
+cd() { echo no; }
+pwd() { echo no; }
+. "$E/bin/activate"
+echo "$CONDA_PREFIX" "$ORDER"
+deactivate
+case $- in *f*) echo "$ORDER" ;; esac
+STEPS
+for shell in bash dash ksh "busybox sh"; do
+  # shellcheck disable=SC2086
+  set -- $shell
+  command -v "$1" >/dev/null || continue
+  same "$shell with -f and functions called cd and pwd" "$(E=$E ENVBUILD_PREFIX=$T/env "$@" "$T/odd" 2>&1)" "$E Bb
+Bb-b-B"
+done
+if command -v zsh >/dev/null; then
+  same "zsh with noglob" "$(E=$E zsh -o noglob -c '. "$E/bin/activate"; echo "$ORDER"' 2>&1)" Bb
+fi
 if command -v fish >/dev/null; then
   same "fish without a PATH" "$(E=$E XDG_DATA_HOME=$T/fish XDG_CONFIG_HOME=$T/fish fish --no-config -c 'set -e PATH
 source "$E/bin/activate.fish"; echo "$CONDA_PREFIX" $B_PREFIX; deactivate; echo "$CONDA_PREFIX"' 2>&1)" "$E $E"
