@@ -112,11 +112,16 @@ static struct listed *listed_of(const struct chunked *c, struct str path)
 static int read_sums(struct chunked *c, struct str text, struct err *e)
 {
 	struct listed *own;
+	size_t lines = lines_of(text);
 
+	if (lines > PLACE_MEMBERS_MAX)
+		return err_set(e, ERR_INTEGRITY,
+			"damaged list of files '" SUMS_PATH "': it has more than %d",
+			PLACE_MEMBERS_MAX);
 	c->files.arena = &c->arena;
 	if (sums_read(&c->files, text, e) < 0)
 		return -1;
-	if (c->files.n != lines_of(text) || listed_of(c, STR(SUMS_PATH)))
+	if (c->files.n != lines || listed_of(c, STR(SUMS_PATH)))
 		return err_set(e, ERR_INTEGRITY,
 			"damaged list of files '" SUMS_PATH
 			"': a path is there twice, or it lists itself");

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { COMPARE_SIZE = 64 << 10, MEMBERS_MAX = 1000000, NAMES_MAX = 256 << 20 };
+enum { COMPARE_SIZE = 64 << 10, NAMES_MAX = 256 << 20 };
 
 int place_hostile(const struct place *p, struct str path, const char *why, struct err *e)
 {
@@ -20,9 +20,9 @@ int place_count(struct place_count *n, const char *archive, const struct member 
 {
 	n->members++;
 	n->names += m->path.n + m->link.n;
-	if (n->members > MEMBERS_MAX)
-		return err_set(
-			e, ERR_INTEGRITY, "'%s' has more than %d members", archive, MEMBERS_MAX);
+	if (n->members > PLACE_MEMBERS_MAX)
+		return err_set(e, ERR_INTEGRITY, "'%s' has more than %d members", archive,
+			PLACE_MEMBERS_MAX);
 	if (n->names > NAMES_MAX)
 		return err_set(e, ERR_INTEGRITY, "'%s' has more than %d MiB of paths", archive,
 			NAMES_MAX >> 20);

@@ -23,6 +23,7 @@ struct place {
 	bool resumed;
 };
 
+enum { PLACE_MEMBERS_MAX = 1000000 };
 /* What was met of an archive so far: as much of it as is kept in memory is bounded. */
 struct place_count {
 	size_t members, names; /* names: bytes of paths and links' targets */

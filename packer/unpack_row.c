@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { COPY_SIZE = 1 << 17, SUMS_MAX = 1 << 30 };
+enum { COPY_SIZE = 1 << 17, SUMS_MAX = 256 << 20 };
 
 struct unpacking {
 	const struct place *place;

@@ -118,6 +118,8 @@ refused("a list with a path twice", pieces.gz(
     body + [[end[0], member(FILES, listed + listed[:listed.index(b"\n") + 1])]]), says="twice")
 refused("a list that lists itself", pieces.gz(body + [[end[0], member(
     FILES, listed + b"0" * 64 + b"  " + FILES.encode() + b"\n")]]), says="lists itself")
+refused("a list of a million and one", pieces.gz(body + [[end[0], member(
+    FILES, (b"0" * 64 + b"  a\n") * 1000001)]]), says="more than 1000000")
 refused("an index that is not the listed one", pieces.gz(
     body + [[member(INDEX, pieces.EMPTY_INDEX[:-1] + b"?"), end[1]]]), says="list of files")
 for name in (".envbuild-unfinished", ".envbuild-unpack.1.tmp"):
