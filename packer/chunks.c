@@ -106,11 +106,14 @@ static int add_frames(
 	uint64_t at = 0;
 
 	for (uint32_t i = 0; i < n; i++, table += 8) {
-		uint32_t packed = le32(table);
+		uint32_t packed = le32(table), raw = le32(table + 4);
 
+		/* Frames as other programs cut them. */
+		if (raw == 0 || raw > CHUNK_SIZE || raw % TAR_BLOCK)
+			return 0;
 		if (packed == 0 || packed > PACKED_MAX || packed > end - at)
 			return lies(s, "a seek table with an impossible size", end, e);
-		if (add(s, at, packed, le32(table + 4), e) < 0)
+		if (add(s, at, packed, raw, e) < 0)
 			return -1;
 		at += packed;
 	}
