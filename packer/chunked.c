@@ -157,9 +157,7 @@ int chunked_read_index(struct chunked *c, struct err *e)
 	size_t cursor;
 
 	if (!c->index.p)
-		return err_set(e, ERR_INTEGRITY,
-			"no '" RELOCATE_INDEX "' in '%s': not whole, or not made by envbuild pack",
-			c->name);
+		return place_no_index(c->name, e);
 	if (check_early(c, STR(RELOCATE_INDEX), c->index, e) < 0)
 		return -1;
 	if (relocation_open(&c->relocation, c->index.p, c->index.n, &why) < 0)

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "builder/fold.h"
 #include "builder/installed.h"
+#include "packer/relocator/relocate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,13 @@ enum { COMPARE_SIZE = 64 << 10, NAMES_MAX = 256 << 20 };
 int place_hostile(const struct place *p, struct str path, const char *why, struct err *e)
 {
 	return err_set(e, ERR_INTEGRITY, "'%.*s' in '%s' %s", STR_ARG(path), p->archive, why);
+}
+
+int place_no_index(const char *archive, struct err *e)
+{
+	return err_set(e, ERR_INTEGRITY,
+		"no '" RELOCATE_INDEX "' in '%s': not whole, or not made by envbuild pack",
+		archive);
 }
 
 int place_count(struct place_count *n, const char *archive, const struct member *m, struct err *e)

@@ -41,6 +41,9 @@ void place_folder_release(struct place_folder *f);
 /* ERR_INTEGRITY: "'PATH' in 'ARCHIVE' WHY". */
 int place_hostile(const struct place *p, struct str path, const char *why, struct err *e);
 
+/* ERR_INTEGRITY: the archive does not say where it holds a prefix. */
+int place_no_index(const char *archive, struct err *e);
+
 /* A file on its way. */
 struct place_file {
 	const struct place *place;

@@ -4,12 +4,16 @@
  * Every member is made below one descriptor, component by component, following no link; a path
  * that occurs twice, leaves the folder or lies behind a link is ERR_INTEGRITY (packer/place.h).
  */
+#include "base/file.h"
 #include "packer/chunked.h"
 #include "packer/manifest.h"
 #include "packer/pack.h"
 #include "packer/relocator/relocate.h"
 #include "packer/site.h"
 #include "packer/unpack_row.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 /* Too long even where a file has the prefix in an encoding of one unit for each character? */
 static int check_length(const struct unpack_request *r, struct err *e)
@@ -25,6 +29,17 @@ static int check_length(const struct unpack_request *r, struct err *e)
 	err_set(e, ERR_FAIL, "path too long: '%s' has %zu bytes, and '%.*s' has room for %zu",
 		r->prefix, strlen(r->prefix), STR_ARG(m.longest_prefix_path), m.longest_prefix);
 	return err_advise(e, "unpack for a path of at most %zu bytes", m.longest_prefix);
+}
+
+/* Any folder can be named by mistake: it is not copied as a whole to find that out. */
+static int check_folder(const struct unpack_request *r, struct err *e)
+{
+	CLEANUP_FD folder = open(r->archive, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (folder < 0 || fstatat(folder, RELOCATE_INDEX, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return place_no_index(r->archive, e);
 }
 
 static bool has(void *ctx, struct str path)
@@ -63,7 +78,7 @@ int unpack(const struct unpack_request *r, struct err *e)
 		return err_set(e, ERR_USAGE,
 			"'%s' is no path for an environment: absolute, not '/', without a newline",
 			r->prefix);
-	if (r->prefix && check_length(r, e) < 0)
+	if (r->prefix && (check_folder(r, e) < 0 || check_length(r, e) < 0))
 		return -1;
 	if (chunked_open(r->archive, &c, e) < 0)
 		return -1;

@@ -106,9 +106,7 @@ static int relocate_fresh(const struct place *place, const char *prefix, struct 
 	struct stat st;
 
 	if (fstatat(place->root, RELOCATE_INDEX, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
-		return err_set(e, ERR_INTEGRITY,
-			"no '" RELOCATE_INDEX "' in '%s': not whole, or not made by envbuild pack",
-			place->archive);
+		return place_no_index(place->archive, e);
 	if (relocate_tree(&request, &counts, &why) < 0)
 		return err_set(e, code_of(why.status), "%s", why.text);
 	log_debug("relocated %llu files to '%s'", (unsigned long long)counts.rewritten, prefix);

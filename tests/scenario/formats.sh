@@ -195,6 +195,9 @@ expect 0 "run takes it, which relocates for itself alone" "$ENVBUILD" run demo -
 same "to where it lies" "$(cat "$T/out")" "prefix=$PWD/demo"
 check "and leaves it as it is" test ! -e demo/conda-meta/envbuild/prefix
 check "unpack takes it" "$ENVBUILD" unpack demo "$T/copy"
+mkdir "$T/theirs" && mkfifo "$T/theirs/a"
+expect 5 "another folder" "$ENVBUILD" unpack "$T/theirs" "$T/none"
+says "is refused before it is copied" "no 'conda-meta/envbuild/relocation' in '$T/theirs'"
 same "and relocates the copy" "$(cat "$T/copy/share/zeta/conf")" "prefix=$T/copy"
 expect 2 "deploy takes archives only" "$ENVBUILD" deploy demo "$T/root" --version 1
 mkdir "$T/cp" && cp -a demo "$T/cp/"
