@@ -81,7 +81,7 @@ static int look_at(void *ctx, const char *rel, const struct stat *st, struct err
 	if (strcmp(rel, MARKER) == 0 || str_starts(str_of(rel), STR(PLACE_TEMP_START)))
 		return 0;
 	look->any = true;
-	if (!S_ISREG(st->st_mode) || look->has(look->ctx, str_of(rel)))
+	if (!S_ISREG(st->st_mode) || (look->has && look->has(look->ctx, str_of(rel))))
 		return 0;
 	look->stranger = arena_strdup(&look->site->arena, rel);
 	return 1;
@@ -127,7 +127,7 @@ static int take_up_inside(struct site *s, site_has *has, void *ctx, struct err *
 
 	if (lock_marker(s, e) < 0)
 		return -1;
-	if (!has || fstat(s->marker, &st) < 0 || (st.st_size && !is_ours(s))) {
+	if (fstat(s->marker, &st) < 0 || (st.st_size && (!has || !is_ours(s)))) {
 		err_set(e, ERR_USAGE, "folder '%s' holds a part of another archive", s->dir);
 		return err_advise(e, "unpack that again, which completes it, or remove the folder");
 	}
@@ -138,6 +138,19 @@ static int take_up_inside(struct site *s, site_has *has, void *ctx, struct err *
 		return not_empty(s, e);
 	s->place.resumed = look.any;
 	return st.st_size ? 0 : write_full(s->marker, s->id, strlen(s->id), e);
+}
+
+/* Another run may have filled it and ended since it was found empty; nothing of it is to be undone. */
+static int mark_empty(struct site *s, struct err *e)
+{
+	struct look look = {.site = s};
+
+	if (make_marker(s, e) < 0)
+		return -1;
+	if (dir_walk(s->root, look_at, &look, e) >= 0 && !look.any)
+		return 0;
+	unlinkat(s->root, MARKER, 0);
+	return look.any ? not_empty(s, e) : -1;
 }
 
 static int open_inside(struct site *s, site_has *has, void *ctx, struct err *e)
@@ -153,7 +166,7 @@ static int open_inside(struct site *s, site_has *has, void *ctx, struct err *e)
 	rc = dir_walk(s->root, is_empty, NULL, e);
 	if (rc != 0)
 		return rc < 0 ? -1 : not_empty(s, e);
-	return s->id[0] ? make_marker(s, e) : 0;
+	return mark_empty(s, e);
 }
 
 /* --- in one beside ----------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@ import fcntl
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -196,6 +197,35 @@ os.remove(os.path.join(dest, "mine"))
 with start() as run:
     fault = run.communicate()[1]
 result("its own archive completes it", fault or " ".join(differences(dest)[:5]))
+# In one row, into a folder that is there: of two runs the second leaves alone what the first makes.
+row = os.path.join(os.path.dirname(archive), "row.tar.gz")
+for _ in range(20):
+    clear()
+    os.mkdir(dest)
+    run = start(path=row)
+    while run.poll() is None and len(os.listdir(dest)) < 2:
+        pass
+    run.send_signal(signal.SIGSTOP)
+    if run.poll() is None and MARKER in os.listdir(dest):
+        break
+with start(path=row) as second:
+    fault = second.communicate()[1]
+run.send_signal(signal.SIGCONT)
+run.communicate()
+result("in one row, too, another run is left alone",
+       "" if second.returncode == 1 and "another envbuild" in fault and not run.returncode and
+       os.listdir(dest) and MARKER not in os.listdir(dest) else "exit %d, %d %s" % (second.returncode, run.returncode, fault))
+clear()
+os.mkdir(dest)
+run = start(path=row)
+while run.poll() is None and len(os.listdir(dest)) < 2:
+    pass
+run.kill()
+run.communicate()
+with start(path=row) as run:
+    fault = run.communicate()[1]
+result("what a killed one left is not taken for an empty folder",
+       "" if run.returncode == 2 and "not empty" in fault else "exit %d %s" % (run.returncode, fault))
 # What an attacker laid there beforehand is not taken up.
 left = kill_half()
 name = os.path.basename(left)
