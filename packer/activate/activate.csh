@@ -13,7 +13,7 @@
 set _envbuild_ok = 0
 set _envbuild_set = 0
 set _envbuild_prefix = ''
-set _envbuild_list = "`/bin/sh -c '/bin/ls -l /proc/$$/fd 2>/dev/null | LC_ALL=C sed -n -e s,^[^\>]\*\>\ ,, -e s,/bin/activate[.]csh,,p'`"
+set _envbuild_list = "`/bin/sh -c '/bin/ls -l /proc/$$/fd 2>/dev/null | LC_ALL=C command -p sed -n -e s,^[^\>]\*\>\ ,, -e s,/bin/activate[.]csh,,p'`"
 if ( $#_envbuild_list > 0 ) then
 	set _envbuild_prefix = $_envbuild_list[$#_envbuild_list]:q
 endif

@@ -11,11 +11,11 @@ end
 
 # Prints the environment's folder from the path of this file, in the name that the user goes by.
 function _envbuild_find
-    set -l found (env CDPATH= sh -c '
+    set -l found (/bin/sh -c 'unset CDPATH
         at=$(cd -- "${1%/*}/.." 2>/dev/null && pwd)
         [ -f "$at/conda-meta/envbuild/relocation" ] || {
             # Perhaps a link to this file stands elsewhere.
-            at=$(readlink -f -- "$1")
+            at=$(command -p readlink -f -- "$1")
             at=${at%/*/*}
         }
         printf "%s\n" "$at"' sh $argv[1])
@@ -59,7 +59,7 @@ function _envbuild_prompt
         set -l _envbuild_last $status
         printf '%s' "$CONDA_PROMPT_MODIFIER"
         # The prompt that was there may look at $status.
-        sh -c "exit $_envbuild_last"
+        /bin/sh -c "exit $_envbuild_last"
         _envbuild_old_fish_prompt
     end
 end

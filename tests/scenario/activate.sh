@@ -131,8 +131,13 @@ if command -v zsh >/dev/null; then
   same "zsh with noglob" "$(E=$E zsh -o noglob -c '. "$E/bin/activate"; echo "$ORDER"' 2>&1)" Bb
 fi
 if command -v fish >/dev/null; then
-  same "fish without a PATH" "$(E=$E XDG_DATA_HOME=$T/fish XDG_CONFIG_HOME=$T/fish fish --no-config -c 'set -e PATH
+  for how in "set -e PATH" "set -gx PATH"; do
+    same "fish after $how" "$(E=$E XDG_DATA_HOME=$T/fish XDG_CONFIG_HOME=$T/fish fish --no-config -c "$how"'
 source "$E/bin/activate.fish"; echo "$CONDA_PREFIX" $B_PREFIX; deactivate; echo "$CONDA_PREFIX"' 2>&1)" "$E $E"
+  done
+fi
+if command -v tcsh >/dev/null; then
+  same "tcsh with an empty path" "$(E=$E tcsh -fc 'set path = (); source "$E/bin/activate.csh"; echo "$CONDA_PREFIX"' 2>&1)" "$E"
 fi
 
 # --- places --------------------------------------------------------------------------------
