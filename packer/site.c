@@ -287,7 +287,9 @@ int site_finish(struct site *s, struct err *e)
 			return err_sys(e, "cannot set the mode of '%s'", s->temp);
 		/* Onto a folder that appeared meanwhile it succeeds only if that is empty. */
 		if (rename(s->temp, s->dir) < 0)
-			return err_sys(e, "cannot rename '%s' to '%s'", s->temp, s->dir);
+			return errno == ENOTEMPTY || errno == EEXIST
+				       ? not_empty(s, e)
+				       : err_sys(e, "cannot rename '%s' to '%s'", s->temp, s->dir);
 		s->temp = NULL;
 	}
 	/* From here on it is whole, and the next run has only the mark to remove. */

@@ -226,6 +226,22 @@ with start(path=row) as run:
     fault = run.communicate()[1]
 result("what a killed one left is not taken for an empty folder",
        "" if run.returncode == 2 and "not empty" in fault else "exit %d %s" % (run.returncode, fault))
+for _ in range(20):
+    clear()
+    run = start()
+    while run.poll() is None and not parts():
+        pass
+    run.send_signal(signal.SIGSTOP)
+    if run.poll() is None and parts():
+        break
+os.mkdir(dest)
+with open(os.path.join(dest, "mine"), "w") as f:
+    f.write("x")
+run.send_signal(signal.SIGCONT)
+fault = run.communicate()[1]
+result("a folder that appears meanwhile is left alone",
+       "" if run.returncode == 2 and "is not empty" in fault and os.listdir(work) == ["new"] and
+       os.listdir(dest) == ["mine"] else "exit %d %s" % (run.returncode, fault))
 # What an attacker laid there beforehand is not taken up.
 left = kill_half()
 name = os.path.basename(left)
