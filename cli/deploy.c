@@ -15,6 +15,7 @@
 #include "cli/deploy.h"
 #include "cli/output.h"
 #include "packer/pack.h"
+#include "packer/site.h"
 #include "packer/unpacked.h"
 
 #include <errno.h>
@@ -191,7 +192,7 @@ static char *pending_path(const struct deploying *d)
 	return path_join(&d->s->arena, d->root, DEPLOY_PENDING);
 }
 
-static int write_pending(const struct deploying *d, struct err *e)
+int deploy_write_pending(const struct deploying *d, struct err *e)
 {
 	CLEANUP_BUF text = {0};
 
@@ -199,11 +200,26 @@ static int write_pending(const struct deploying *d, struct err *e)
 	return file_write(pending_path(d), buf_view(&text), 0644, e);
 }
 
-static int end_pending(const struct deploying *d, struct err *e)
+int deploy_end_pending(const struct deploying *d, struct err *e)
 {
 	if (unlink(pending_path(d)) < 0 && errno != ENOENT)
 		return err_sys(e, "cannot remove '%s'", pending_path(d));
 	return 0;
+}
+
+/* --- what a killed run left ------------------------------------------------------------------- */
+
+/* Does a link lead there? */
+static bool is_linked(struct deploying *d, struct str folder)
+{
+	static const char *const links[] = {DEPLOY_CURRENT, DEPLOY_DEV};
+	struct str now;
+
+	for (size_t i = 0; i < 2; i++)
+		if (deploy_link_read(&d->s->arena, d->root, links[i], &now, NULL) < 0 ||
+			str_eq(now, folder))
+			return true;
+	return false;
 }
 
 /* Of releases that --keep was removing when it was killed. */
@@ -213,48 +229,91 @@ static int remove_rests(struct deploying *d, struct err *e)
 		struct str folder = d->log.v[i].folder;
 		char *dir = path_join(&d->s->arena, d->root, arena_cstr(&d->s->arena, folder));
 
-		if (str_is(d->log.v[i].action, "remove") && !deploy_log_folder(&d->log, folder) &&
+		if (folder.n && str_is(d->log.v[i].action, "remove") &&
+			!deploy_log_folder(&d->log, folder) && !is_linked(d, folder) &&
 			deploy_remove(dir, e) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-/* A run that was killed: what it had switched is recorded, what it had begun is removed. */
-static int recover(struct deploying *d, struct err *e)
+static bool is_recorded(const struct deploy_log *log, const struct deployment *line)
+{
+	CLEANUP_BUF text = {0};
+	bool same = false;
+
+	deployment_write(line, &text);
+	for (size_t i = log->n; i-- > 0 && !same;) {
+		CLEANUP_BUF there = {0};
+
+		deployment_write(&log->v[i], &there);
+		same = str_eq(buf_view(&there), buf_view(&text));
+	}
+	return same;
+}
+
+/* Its first link leads to it: so do the others from now on, and the log says so. */
+static int complete(struct deploying *d, const struct deployment *line, struct err *e)
+{
+	struct str rest = line->links;
+
+	if (is_recorded(&d->log, line))
+		return 0;
+	log_note("the %.*s of '%.*s' that was cut off is recorded",
+		STR_ARG(str_is(line->action, "deploy") ? STR("deployment") : line->action),
+		STR_ARG(line->folder));
+	while (rest.n) {
+		char *link = arena_cstr(&d->s->arena, str_cut(&rest, ' '));
+
+		if (deploy_link_switch(d->root, link, line->folder, e) < 0)
+			return -1;
+	}
+	return deploy_log_append(d->root, line, e);
+}
+
+/* What it had switched is recorded, what it had begun is removed. */
+static int end_killed(struct deploying *d, const struct deployment *line, struct err *e)
+{
+	struct arena *a = &d->s->arena;
+	struct str first = line->links, now;
+
+	first = str_cut(&first, ' ');
+	if (deploy_link_read(a, d->root, arena_cstr(a, first), &now, e) < 0)
+		return -1;
+	if (first.n && str_eq(now, line->folder) && !str_eq(now, line->previous))
+		return complete(d, line, e);
+	if (deploy_log_folder(&d->log, line->folder))
+		return 0;
+	log_note("what a deployment of '%.*s' that was cut off left is removed",
+		STR_ARG(line->folder));
+	return deploy_remove(path_join(a, d->root, arena_cstr(a, line->folder)), e);
+}
+
+static int read_log(struct deploying *d, struct err *e)
+{
+	struct arena *a = &d->s->arena;
+
+	return deploy_log_read(a, path_join(a, d->root, DEPLOY_LOG), &d->log, e);
+}
+
+int deploy_recover(struct deploying *d, struct err *e)
 {
 	struct arena *a = &d->s->arena;
 	struct deploy_log pending;
-	struct deployment *line;
-	struct str now;
 
+	/* Another run may have been at work while the archive was read. */
+	if (read_log(d, e) < 0)
+		return -1;
+	deploy_sweep(d->root);
+	if (d->line.name.n)
+		site_sweep(d->root, arena_strf(a, "%.*s-", STR_ARG(d->line.name)), d->line.folder);
 	if (!path_exists(pending_path(d)))
 		return remove_rests(d, e);
 	if (deploy_log_read(a, pending_path(d), &pending, e) < 0)
 		return -1;
-	if (pending.n == 1 && pending.v[0].folder.n) {
-		struct str first = pending.v[0].links;
-
-		line = &pending.v[0];
-		first = str_cut(&first, ' ');
-		if (deploy_link_read(a, d->root, arena_cstr(a, first), &now, e) < 0)
-			return -1;
-		if (first.n && str_eq(now, line->folder) && !str_eq(now, line->previous)) {
-			log_note("the deployment of '%.*s' that was cut off is recorded",
-				STR_ARG(line->folder));
-			if (deploy_log_append(d->root, line, e) < 0)
-				return -1;
-		} else if (!deploy_log_folder(&d->log, line->folder)) {
-			log_note("what a deployment of '%.*s' that was cut off left is removed",
-				STR_ARG(line->folder));
-			if (deploy_remove(path_join(a, d->root, arena_cstr(a, line->folder)), e) <
-				0)
-				return -1;
-		}
-	}
-	if (end_pending(d, e) < 0)
+	if (pending.n == 1 && pending.v[0].folder.n && end_killed(d, &pending.v[0], e) < 0)
 		return -1;
-	if (deploy_log_read(a, path_join(a, d->root, DEPLOY_LOG), &d->log, e) < 0)
+	if (deploy_end_pending(d, e) < 0 || read_log(d, e) < 0)
 		return -1;
 	return remove_rests(d, e);
 }
@@ -286,13 +345,16 @@ static int choose_links(struct deploying *d, struct err *e)
 
 static int switch_links(struct deploying *d, struct err *e)
 {
+	struct arena *a = &d->s->arena;
 	struct str rest = d->line.links;
 
 	while (rest.n) {
-		struct str link = str_cut(&rest, ' ');
+		char *link = arena_cstr(a, str_cut(&rest, ' '));
 
-		if (deploy_link_switch(d->root, arena_cstr(&d->s->arena, link), d->line.folder, e) <
-			0)
+		if (deploy_link_read(a, d->root, link, &d->before[d->switched], e) < 0)
+			return -1;
+		d->switched++;
+		if (deploy_link_switch(d->root, link, d->line.folder, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -303,15 +365,14 @@ static void switch_back(struct deploying *d)
 {
 	struct str rest = d->line.links, now;
 
-	while (rest.n) {
-		struct str word = str_cut(&rest, ' ');
-		char *link = arena_cstr(&d->s->arena, word);
+	for (size_t i = 0; i < d->switched; i++) {
+		char *link = arena_cstr(&d->s->arena, str_cut(&rest, ' '));
 
 		if (deploy_link_read(&d->s->arena, d->root, link, &now, NULL) < 0 ||
-			!str_eq(now, d->line.folder))
+			!str_eq(now, d->line.folder) || str_eq(now, d->before[i]))
 			continue;
-		if (d->line.previous.n)
-			deploy_link_switch(d->root, link, d->line.previous, NULL);
+		if (d->before[i].n)
+			deploy_link_switch(d->root, link, d->before[i], NULL);
 		else
 			unlink(path_join(&d->s->arena, d->root, link));
 	}
@@ -322,8 +383,7 @@ static int give_up(struct deploying *d, struct err *e)
 {
 	struct err more = {0};
 
-	if (!d->again)
-		switch_back(d);
+	switch_back(d);
 	d->line.result = arena_str(&d->s->arena, str_of(e->text ? e->text : "failed"));
 	d->line.links = (struct str){0};
 	if (!d->again && deploy_remove(d->dir, &more) < 0)
@@ -332,24 +392,11 @@ static int give_up(struct deploying *d, struct err *e)
 	if (deploy_log_append(d->root, &d->line, &more) < 0)
 		log_warn("the failure could not be recorded: %s", more.text);
 	err_release(&more);
-	end_pending(d, NULL);
+	deploy_end_pending(d, NULL);
 	return -1;
 }
 
 /* --- --keep ----------------------------------------------------------------------------------- */
-
-/* Does a link lead there? */
-static bool is_linked(struct deploying *d, struct str folder)
-{
-	static const char *const links[] = {DEPLOY_CURRENT, DEPLOY_DEV};
-	struct str now;
-
-	for (size_t i = 0; i < 2; i++)
-		if (deploy_link_read(&d->s->arena, d->root, links[i], &now, NULL) < 0 ||
-			str_eq(now, folder))
-			return true;
-	return false;
-}
 
 static int remove_old(struct deploying *d, const struct deployment *old, struct err *e)
 {
@@ -373,6 +420,13 @@ static int remove_old(struct deploying *d, const struct deployment *old, struct 
 	return 0;
 }
 
+static bool is_there(const struct deploying *d, struct str folder)
+{
+	struct arena *a = &d->s->arena;
+
+	return path_exists(path_join(a, d->root, arena_cstr(a, folder)));
+}
+
 /* The last N releases stay, by when each was deployed last. */
 static int keep_some(struct deploying *d, struct err *e)
 {
@@ -380,13 +434,13 @@ static int keep_some(struct deploying *d, struct err *e)
 
 	if (!keep)
 		return 0;
-	if (deploy_log_read(
-		    &d->s->arena, path_join(&d->s->arena, d->root, DEPLOY_LOG), &d->log, e) < 0)
+	if (read_log(d, e) < 0)
 		return -1;
 	for (size_t i = d->log.n; i-- > 0;) {
 		const struct deployment *old = deploy_log_folder(&d->log, d->log.v[i].folder);
 
-		if (old != &d->log.v[i])
+		/* What somebody removed by hand counts for none. */
+		if (old != &d->log.v[i] || !is_there(d, old->folder))
 			continue;
 		if (++seen > keep && !is_linked(d, old->folder) && remove_old(d, old, e) < 0)
 			return err_wrap(e, "while removing an old release");
@@ -440,14 +494,14 @@ void deploy_say(struct deploying *d)
 /* In a root that is nobody else's meanwhile. */
 static int deploy_release(struct deploying *d, struct err *e)
 {
-	if (recover(d, e) < 0 || check_all(d, e) < 0)
+	if (deploy_recover(d, e) < 0 || check_all(d, e) < 0)
 		return -1;
 	d->line.result = STR("ok");
-	if (write_pending(d, e) < 0)
+	if (deploy_write_pending(d, e) < 0)
 		return -1;
 	if (fill_folder(d, e) < 0)
 		return give_up(d, e);
-	if (deploy_log_append(d->root, &d->line, e) < 0 || end_pending(d, e) < 0)
+	if (deploy_log_append(d->root, &d->line, e) < 0 || deploy_end_pending(d, e) < 0)
 		return -1;
 	log_note("'%s' is deployed%s, and '%.*s' leads to it", d->dir, d->again ? " again" : "",
 		STR_ARG(d->line.links));
@@ -455,19 +509,17 @@ static int deploy_release(struct deploying *d, struct err *e)
 	return keep_some(d, e);
 }
 
-static int open_root(struct deploying *d, const char *operand, struct err *e)
+static int make_root(struct deploying *d, struct err *e)
 {
-	struct arena *a = &d->s->arena;
-	char *parent;
+	char *parent = path_dir(&d->s->arena, d->root);
 
-	d->root = path_absolute(a, operand);
-	parent = path_dir(a, d->root);
-	if (path_exists(d->root) || d->s->line.options.dry_run)
+	if (path_exists(d->root))
 		return 0;
 	if (!path_exists(parent)) {
 		err_set(e, ERR_USAGE, "there is no folder '%s' to make '%s' in", parent, d->root);
 		return err_advise(e, "check the path, or make that folder");
 	}
+	d->made_root = true;
 	return dir_make(d->root, e);
 }
 
@@ -484,6 +536,8 @@ static int locked(
 		return -1;
 	rc = work(d, e);
 	busy_release(&busy);
+	if (rc < 0 && d->made_root)
+		rmdir(d->root); /* where there is no record in it */
 	return rc;
 }
 
@@ -522,12 +576,12 @@ int command_deploy(struct session *s, struct err *e)
 	deployment_sign(&s->arena, &d.line);
 	d.line.stage = o->stage ? str_of(o->stage) : (struct str){0};
 	d.line.ticket = o->ticket ? str_of(o->ticket) : (struct str){0};
-	if (open_root(&d, s->line.operands[o->rollback ? 0 : 1], e) < 0 ||
-		deploy_log_read(&s->arena, path_join(&s->arena, d.root, DEPLOY_LOG), &d.log, e) < 0)
+	d.root = path_absolute(&s->arena, s->line.operands[o->rollback ? 0 : 1]);
+	if (read_log(&d, e) < 0)
 		return -1;
 	if (o->rollback)
 		return o->dry_run ? deploy_rollback(&d, e) : locked(&d, deploy_rollback, e);
-	if (open_release(&d, e) < 0)
+	if (open_release(&d, e) < 0 || (!o->dry_run && make_root(&d, e) < 0))
 		return -1;
 	return o->dry_run ? dry_run(&d, e) : locked(&d, deploy_release, e);
 }

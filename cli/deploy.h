@@ -15,8 +15,11 @@ struct deploying {
 	struct release release;
 	struct deploy_log log;
 	struct deployment line; /* what the log will say */
-	bool again;             /* the folder is there, made of this very archive */
-	bool written;           /* the test may have written into it */
+	struct str before[2];   /* what the links led to that were switched */
+	size_t switched;
+	bool made_root; /* it was not there */
+	bool again;     /* the folder is there, made of this very archive */
+	bool written;   /* the test may have written into it */
 };
 
 /*
@@ -29,6 +32,14 @@ int deploy_check_host(struct deploying *d, struct err *e);
 int deploy_test(struct deploying *d, struct err *e);
 /* Every file of the folder against what its archive listed. */
 int deploy_verify(struct session *s, const char *dir, struct err *e);
+/*
+ * Before anything else in a root: a run that was killed is ended, and what it left removed.  Reads the
+ * log (again).
+ */
+int deploy_recover(struct deploying *d, struct err *e);
+/* The line that will be appended, for as long as it is not. */
+int deploy_write_pending(const struct deploying *d, struct err *e);
+int deploy_end_pending(const struct deploying *d, struct err *e);
 /* Switches the link back. */
 int deploy_rollback(struct deploying *d, struct err *e);
 /* Under --json: the line that the log has. */

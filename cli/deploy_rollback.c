@@ -42,7 +42,8 @@ int deploy_rollback(struct deploying *d, struct err *e)
 	const struct deployment *to;
 	struct str now;
 
-	if (deploy_link_read(a, d->root, link, &now, e) < 0)
+	if ((!d->s->line.options.dry_run && deploy_recover(d, e) < 0) ||
+		deploy_link_read(a, d->root, link, &now, e) < 0)
 		return -1;
 	if (now.n == 0)
 		return err_set(e, ERR_USAGE, "nothing is deployed in '%s': there is no '%s'",
@@ -69,8 +70,9 @@ int deploy_rollback(struct deploying *d, struct err *e)
 		deploy_say(d);
 		return 0;
 	}
-	if (deploy_link_switch(d->root, link, to->folder, e) < 0 ||
-		deploy_log_append(d->root, &d->line, e) < 0)
+	if (deploy_write_pending(d, e) < 0 ||
+		deploy_link_switch(d->root, link, to->folder, e) < 0 ||
+		deploy_log_append(d->root, &d->line, e) < 0 || deploy_end_pending(d, e) < 0)
 		return -1;
 	log_note("'%s/%s' leads to %.*s again, from %.*s", d->root, link, STR_ARG(to->folder),
 		STR_ARG(now));

@@ -52,7 +52,8 @@ struct deploy_log {
 
 /*
  * path: a deployments.jsonl, here or of another ROOT; absent: empty.  A line that is no such line is
- * ERR_INTEGRITY with its number; the last one, if it is torn, is passed over.  Texts live in the arena.
+ * ERR_INTEGRITY with its number; one that is torn, because its writer was killed or the disk was full, is
+ * passed over.  Texts live in the arena.
  */
 int deploy_log_read(struct arena *a, const char *path, struct deploy_log *out, struct err *e);
 /* The same of a text; name stands in errors. */
@@ -83,6 +84,8 @@ int deploy_link_read(
 	struct arena *a, const char *root, const char *link, struct str *out, struct err *e);
 /* Makes the link lead there, by one rename. */
 int deploy_link_switch(const char *root, const char *link, struct str folder, struct err *e);
+/* Removes temporaries of a killed run. */
+void deploy_sweep(const char *root);
 /* Takes the permission to write from everybody, for all files and folders. */
 int deploy_protect(const char *dir, struct err *e);
 /* Removes a release, protected or not; absent is success. */

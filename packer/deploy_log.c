@@ -77,6 +77,13 @@ static int parse_line(struct arena *a, struct json *j, struct deployment *out)
 		       : -1;
 }
 
+/* Cut off in the middle by a kill or a full disk, and ended by the next writer. */
+static bool is_cut_off(struct str line)
+{
+	line = str_trim(line);
+	return line.p[0] == '{' && line.p[line.n - 1] != '}';
+}
+
 int deploy_log_parse(
 	struct arena *a, struct str text, const char *name, struct deploy_log *out, struct err *e)
 {
@@ -87,7 +94,7 @@ int deploy_log_parse(
 		struct json *j;
 		int rc;
 
-		if (str_trim(one).n == 0 || (out->torn && text.n == 0))
+		if (str_trim(one).n == 0 || (out->torn && text.n == 0) || is_cut_off(one))
 			continue;
 		j = json_open_text(one, name);
 		rc = parse_line(a, j, VEC_PUSH(a, out));

@@ -51,6 +51,29 @@ int deploy_link_switch(const char *root, const char *link, struct str folder, st
 	return dir_sync(root, e);
 }
 
+static bool is_temporary(struct str name)
+{
+	static const char *const of[] = {
+		"." DEPLOY_CURRENT ".", "." DEPLOY_DEV ".", "." DEPLOY_PENDING "."};
+
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+		if (str_starts(name, str_of(of[i])) && str_ends(name, STR(".tmp")))
+			return true;
+	return false;
+}
+
+void deploy_sweep(const char *root)
+{
+	DIR *dir = opendir(root);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (is_temporary(str_of(entry->d_name)))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
 /* --- modes ------------------------------------------------------------------------------------ */
 
 static int protect_one(void *ctx, const char *rel, const struct stat *st, struct err *e)

@@ -12,6 +12,7 @@
 
 /* As of a prefix that is being installed.  An archive that has it is refused (place.c). */
 static const char MARKER[] = UNFINISHED_MARK;
+#define UNPACK ".unpack."
 
 enum { BASE_MAX = 200, ID_SHORT = 16 };
 
@@ -179,8 +180,8 @@ static bool is_private(int fd)
 	return fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 022) == 0;
 }
 
-/* What killed runs left for this folder; what has no marker, or is locked, is somebody's. */
-static void sweep(const char *parent, struct str start, const char *keep)
+/* What killed runs left; what has no marker, or is locked, is somebody's.  keep: a name's beginning. */
+static void sweep(const char *parent, struct str start, struct str keep)
 {
 	CLEANUP_FD fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -192,7 +193,9 @@ static void sweep(const char *parent, struct str start, const char *keep)
 		CLEANUP_FD one = -1;
 		CLEANUP_FD marker = -1;
 
-		if (!str_starts(str_of(d->d_name), start) || strcmp(d->d_name, keep) == 0)
+		if (!str_starts(str_of(d->d_name), start) ||
+			str_find(str_of(d->d_name), STR(UNPACK)) < 0 ||
+			(keep.n && str_starts(str_of(d->d_name), keep)))
 			continue;
 		one = openat(
 			dirfd(dir), d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -206,6 +209,15 @@ static void sweep(const char *parent, struct str start, const char *keep)
 	}
 	if (dir)
 		closedir(dir);
+}
+
+void site_sweep(const char *parent, struct str start, struct str but)
+{
+	CLEANUP_ARENA a = {0};
+
+	sweep(parent,
+		arena_strf(&a, ".%.*s", BASE_MAX < start.n ? BASE_MAX : (int)start.n, start.p),
+		arena_strf(&a, ".%.*s" UNPACK, BASE_MAX < but.n ? BASE_MAX : (int)but.n, but.p));
 }
 
 static int take_up_beside(struct site *s, site_has *has, void *ctx, struct err *e)
@@ -237,12 +249,12 @@ static int open_temp(struct site *s, struct err *e)
 static int open_beside(struct site *s, site_has *has, void *ctx, struct err *e)
 {
 	char *parent = path_dir(&s->arena, s->dir);
-	char *start = arena_printf(&s->arena, ".%.*s.unpack.", BASE_MAX, path_base(s->dir));
+	char *start = arena_printf(&s->arena, ".%.*s" UNPACK, BASE_MAX, path_base(s->dir));
 	char *name = arena_printf(&s->arena, "%s%.*s", start, s->id[0] ? ID_SHORT : 0, s->id);
 
 	if (dir_make(parent, e) < 0)
 		return -1;
-	sweep(parent, str_of(start), name);
+	sweep(parent, str_of(start), s->id[0] ? str_of(name) : (struct str){0});
 	if (s->id[0]) {
 		s->temp = path_join(&s->arena, parent, name);
 		if (mkdir(s->temp, 0700) < 0 && errno != EEXIST)

@@ -33,6 +33,11 @@ typedef bool site_has(void *ctx, struct str path);
  */
 int site_open(struct site *s, const char *dir, const uint8_t id[SHA256_LEN], site_has *has,
 	void *ctx, struct err *e);
+/*
+ * Removes what killed runs left in `parent` of folders whose names begin so, but not of the folder that
+ * is about to be taken up again.
+ */
+void site_sweep(const char *parent, struct str start, struct str but);
 /* Gives the folder its name. */
 int site_finish(struct site *s, struct err *e);
 /* Removes what was made. */

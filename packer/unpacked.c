@@ -5,6 +5,7 @@
 #include "base/work.h"
 #include "packer/pack.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -122,7 +123,8 @@ struct checking {
 	bool *bad;
 };
 
-static bool is_good(struct checking *c, struct str path)
+/* What cannot be read need not be damaged. */
+static int judge_file(struct checking *c, struct str path, bool *good, struct err *e)
 {
 	CLEANUP_ARENA a = {0};
 	CLEANUP_FD fd = openat(
@@ -130,23 +132,31 @@ static bool is_good(struct checking *c, struct str path)
 	uint8_t sha256[SHA256_LEN];
 	struct stat st;
 	struct str data;
-	bool good;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fd_map(fd, &data, NULL) < 0)
-		return false;
+	*good = false;
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO))
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "cannot read '%.*s'", STR_ARG(path));
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	if (fd_map(fd, &data, e) < 0)
+		return err_wrap(e, "cannot read '%.*s'", STR_ARG(path));
 	sha256_of(data.p, data.n, sha256);
-	good = unpacked_judge(c->unpacked, path, data, sha256) == VERDICT_GOOD;
+	*good = unpacked_judge(c->unpacked, path, data, sha256) == VERDICT_GOOD;
 	file_unmap(data);
-	return good;
+	return 0;
 }
 
 static int check_one(void *ctx, size_t i, struct err *e)
 {
 	struct checking *c = ctx;
 	struct str path = c->unpacked->sums.entries[i].key;
+	bool good = false;
 
-	(void)e;
-	c->bad[i] = !path_is_safe(path) || !is_good(c, path);
+	if (path_is_safe(path) && judge_file(c, path, &good, e) < 0)
+		return -1;
+	c->bad[i] = !good;
 	return 0;
 }
 
@@ -160,7 +170,7 @@ int unpacked_check(struct unpacked *u, const char *prefix, unsigned jobs, struct
 		return err_sys(e, "cannot open '%s'", prefix);
 	c.bad = arena_array(u->arena, bool, u->sums.n + 1);
 	if (work_run(jobs, u->sums.n, check_one, &c, e) < 0)
-		return -1;
+		return err_wrap(e, "in '%s'", prefix);
 	for (size_t i = u->sums.n; i-- > 0;)
 		if (c.bad[i]) {
 			first = i;

@@ -39,8 +39,8 @@ CAUSES = {'EIO': 'Input/output error', 'ENOSPC': 'No space left', 'EDQUOT': 'quo
 CALLS = {'ENOSPC': 'grow', 'EMFILE': 'open'}
 UNFINISHED = '.envbuild-unfinished'
 TRANSACTION = 'conda-meta/.envbuild-transaction'
-# The date of a revision, and who works on a prefix.
-LEAVE_OUT = ('conda-meta/history', '.envbuild-busy*')
+# Dates of a revision and of a release, and who works on a prefix.
+LEAVE_OUT = ('conda-meta/history', '.envbuild-busy*', 'release.json')
 # Of files that appear by a rename.
 TEMPORARIES = ('.*.tmp', '*/.*.tmp')
 TIME_LIMIT = 120
@@ -111,7 +111,7 @@ class Way:
     """One command, and what it makes."""
 
     def __init__(self, name, words, result, setup=None, warm=False, once=False, stepwise=False,
-                 old=False, mends=False, at_length=False):
+                 old=False, mends=False, at_length=False, beside=None, then=None):
         self.name, self.words, self.result = name, words, result
         self.setup, self.warm = setup, warm
         self.once = once  # refuses to make again what is whole
@@ -119,6 +119,8 @@ class Way:
         self.old = old  # nothing in the cache was used just now
         self.mends = mends  # takes out what it cannot read, and says so
         self.at_length = at_length  # left out of a sample
+        self.beside = beside  # (folder, names): nothing else is there when all is well again
+        self.then = then  # a command that works after it, too
 
 
 class Sweep:
@@ -252,7 +254,19 @@ class Sweep:
         made = self.made(way)
         if made != self.whole and not (way.mends and self.excused(way, made)):
             return ['the next run gives something else: ' + differ(made, self.whole)]
-        return []
+        return self.afterwards(way)
+
+    def afterwards(self, way):
+        wrong = []
+        if way.beside:
+            folder, names = way.beside
+            wrong = ['left in %s: %s' % (folder, name) for name in os.listdir(os.path.join(self.place, folder))
+                     if not any(fnmatch.fnmatch(name, pattern) for pattern in names)]
+        if way.then:
+            done = self.run(way.then)
+            if done.returncode:
+                wrong.append('%s fails: %s' % (way.then, done.stderr[-300:]))
+        return wrong
 
     def one(self, way, op, error, n, lasting):
         self.fresh(way)
@@ -298,6 +312,19 @@ WAYS = [
         setup=[['pack', '-t', 'host', '-q', '--no-test', '-o', 'other.tar.gz']], warm=True),
     Way('unpack', ['unpack', 'demo.tar.gz', 'env', '-q', '-j1'], 'env',
         setup=[['pack', '-t', 'host', '-q', '--no-test']], once=True),
+    Way('deploy', ['deploy', 'new.tar.gz', 'root', '--version', '2', '--untested', '--no-test', '-q', '-j1'],
+        'root/current', warm=True, at_length=True,
+        beside=('root', ('current', 'demo-1', 'demo-2', 'deployments.jsonl')),
+        then=['deploy', '--rollback', 'root', '--version', '1', '-q'],
+        setup=[['pack', '-t', 'host', '-q', '--no-test'],
+               ['pack', 'other.yml', '-t', 'host', '-q', '--no-test', '-o', 'new.tar.gz'],
+               ['deploy', 'demo.tar.gz', 'root', '--version', '1', '--untested', '--no-test', '-q']]),
+    Way('publish', ['publish', 'new.tar.gz', '--tag', '2', '--to', 'site', '--untested', '--keep', '1', '-q'],
+        'site/latest', warm=True, at_length=True,
+        beside=('site', ('latest', '2', 'index.json', '.publish-lock')),
+        setup=[['pack', '-t', 'host', '-q', '--no-test'],
+               ['pack', 'other.yml', '-t', 'host', '-q', '--no-test', '-o', 'new.tar.gz'],
+               ['publish', 'demo.tar.gz', '--tag', '1', '--to', 'site', '--untested', '-q']]),
     Way('vault', ['vault', 'envbuild.lock', 'vault', '-q', '-j1'], 'vault',
         setup=[['lock', '-t', 'host', '-q']], warm=True, stepwise=True),
     Way('index', ['channel', 'index', 'vault', '--shards', '-q', '-j1'], 'vault',

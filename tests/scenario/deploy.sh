@@ -138,6 +138,7 @@ cp root/deployments.jsonl good.jsonl
 printf '{"time":"2026' >>root/deployments.jsonl
 expect 0 "a line without an end" deploy --rollback root --version 4
 check "is ended" sh -c 'tail -n 2 root/deployments.jsonl | head -n 1 | grep -q "^{\"time\":\"2026$"'
+expect 0 "and passed over from then on" deploy --rollback root --version 2
 cp good.jsonl root/deployments.jsonl
 sed -i '2s/^/x/' root/deployments.jsonl
 expect 5 "a line that is none" deploy demo.tar.gz root --version 5
@@ -149,6 +150,41 @@ cp good.jsonl root/deployments.jsonl
 rm root/current && mkdir root/current
 expect 1 "a folder where the link should be" deploy demo.tar.gz root --version 5
 rmdir root/current
+
+cp good.jsonl root/deployments.jsonl
+printf '{"action":"remove","result":"ok"}\n{"action":"remove","result":"ok","folder":"demo-4"}\n' >>root/deployments.jsonl
+ln -sfn demo-4 root/current
+expect 0 "removals of no folder, and of one that a link leads to" deploy --rollback root --version 2
+check "remove nothing" test -e root/demo-4/bin/alpha
+cp good.jsonl root/deployments.jsonl
+
+# --- small things
+expect 1 "going back in a root that is not there" deploy --rollback mistyped
+check "makes none" test ! -e mistyped
+expect 1 "a release that is refused" deploy demo.tar.gz mistyped --version 1 --stage prod
+check "leaves no root" test ! -e mistyped
+for version in 1 2 3; do deploy demo.tar.gz gone --version $version -q; done
+chmod -R u+w gone/demo-2 && rm -r gone/demo-2
+expect 0 "--keep 2, one has vanished" deploy demo.tar.gz gone --version 3 --keep 2
+same "keeps two that are there" "$(ls -d gone/demo-* | tr '\n' ' ')" "gone/demo-1 gone/demo-3 "
+
+# --- killed at one moment: the link leads there already, or one of two does; the log does not say so
+cp -r gone half
+tail -n 1 half/deployments.jsonl >half/.envbuild-deploying
+sed -i 's/"links":"current"/"links":"current dev"/; s/"previous":"[^"]*"/"previous":"demo-1"/' half/.envbuild-deploying
+sed -i '$d' half/deployments.jsonl
+touch half/.current.1.tmp half/..envbuild-deploying.0123456789abcdef.tmp
+mkdir -p half/.demo-9.unpack.0123 && : >half/.demo-9.unpack.0123/.envbuild-unfinished
+expect 0 "going back after a kill" deploy --rollback half
+same "leads to the release before the one that was cut off" "$(readlink half/current)" demo-1
+same "whose other link is switched, too" "$(readlink half/dev)" demo-3
+same "and which is recorded" "$(tail -n 2 half/deployments.jsonl | grep -o '"action":"[a-z]*"' | tr '\n' ' ')" \
+  '"action":"deploy" "action":"rollback" '
+n=$(wc -l <half/deployments.jsonl)
+tail -n 1 half/deployments.jsonl >half/.envbuild-deploying
+expect 0 "what was recorded before a kill" deploy demo.tar.gz half --version 4
+same "is not recorded twice" "$(wc -l <half/deployments.jsonl)" $((n + 1))
+same "nothing is left of killed ones" "$(ls -A half | tr '\n' ' ')" "current demo-1 demo-3 demo-4 deployments.jsonl dev "
 
 # --- killed at any moment: nothing half, and the next run works
 killed=0 bad=""
