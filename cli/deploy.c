@@ -165,7 +165,16 @@ static int unpack_release(struct deploying *d, struct err *e)
 	return 0;
 }
 
-int deploy_verify(struct session *s, const char *dir, struct err *e)
+/* Files of a release can name one path, and this one is reached by two. */
+static int check_prefix(const struct unpacked *u, const char *dir, struct err *e)
+{
+	if (!u->has_prefix || strcmp(u->prefix, dir) == 0)
+		return 0;
+	err_set(e, ERR_USAGE, "'%s' was deployed as '%s', which its files name", dir, u->prefix);
+	return err_advise(e, "give the root by that name");
+}
+
+int deploy_verify(struct session *s, const char *dir, bool at_place, struct err *e)
 {
 	struct unpacked u = {.arena = &s->arena};
 	struct step step;
@@ -177,6 +186,8 @@ int deploy_verify(struct session *s, const char *dir, struct err *e)
 		rc = err_set(e, ERR_INTEGRITY, "'%s' was not unpacked from an archive", dir);
 	if (rc > 0)
 		rc = unpacked_check(&u, dir, s->jobs, e);
+	if (rc == 0 && at_place)
+		rc = check_prefix(&u, dir, e);
 	unpacked_close(&u);
 	if (rc < 0)
 		step_fail(&step);
@@ -454,7 +465,7 @@ static int make_folder(struct deploying *d, struct err *e)
 {
 	if (!d->again && (unpack_release(d, e) < 0 || deploy_protect(d->dir, e) < 0))
 		return -1;
-	return deploy_verify(d->s, d->dir, e);
+	return deploy_verify(d->s, d->dir, true, e);
 }
 
 /* Permissions keep root from nothing: what a test without a sandbox may have left goes with its folder. */
@@ -549,6 +560,8 @@ static int check_words(const struct command_line *line, struct err *e)
 		err_set(e, ERR_USAGE, "--rollback takes ROOT alone");
 	else if (!o->rollback && line->n_operands != 2)
 		err_set(e, ERR_USAGE, "an archive and a folder are needed");
+	else if (!*line->operands[line->n_operands - 1])
+		err_set(e, ERR_USAGE, "the folder to deploy to has no name");
 	else if (o->stage && strcmp(o->stage, "dev") != 0 && strcmp(o->stage, "prod") != 0)
 		err_set(e, ERR_USAGE, "--stage takes dev or prod, not '%s'", o->stage);
 	else

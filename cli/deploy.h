@@ -30,8 +30,8 @@ struct deploying {
 int deploy_check_host(struct deploying *d, struct err *e);
 /* Runs the test that the release carries on this machine, at its place. */
 int deploy_test(struct deploying *d, struct err *e);
-/* Every file of the folder against what its archive listed. */
-int deploy_verify(struct session *s, const char *dir, struct err *e);
+/* Every file of the folder against what its archive listed; at_place: they name this very path. */
+int deploy_verify(struct session *s, const char *dir, bool at_place, struct err *e);
 /*
  * Before anything else in a root: a run that was killed is ended, and what it left removed.  Reads the
  * log (again).

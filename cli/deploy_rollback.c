@@ -52,7 +52,7 @@ int deploy_rollback(struct deploying *d, struct err *e)
 	if (!to)
 		return -1;
 	d->dir = path_join(a, d->root, arena_cstr(a, to->folder));
-	if (deploy_verify(d->s, d->dir, e) < 0)
+	if (deploy_verify(d->s, d->dir, false, e) < 0)
 		return err_wrap(e, "'%.*s' is not switched to", STR_ARG(to->folder));
 	d->line.action = STR("rollback");
 	d->line.result = STR("ok");

@@ -30,6 +30,21 @@ bool publish_is_dir(const char *to)
 	return !str_starts(str_of(to), STR("github:")) && !str_starts(str_of(to), STR("gitea:"));
 }
 
+/* A typing error must not become a folder. */
+static int check_place(const char *to, struct err *e)
+{
+	size_t n = strspn(to, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.");
+	CLEANUP_ARENA scratch = {0};
+
+	if (!publish_is_dir(to) || n == 0 || to[n] != ':' || to[0] == '.')
+		return 0;
+	err_set(e, ERR_USAGE, "'%s' is no place to publish to", http_redact(&scratch, to));
+	return err_advise(e,
+		"github:OWNER/REPO, gitea:https://HOST/OWNER/REPO or a folder is one; a "
+		"folder of that name is './%s'",
+		http_redact(&scratch, to));
+}
+
 /* --- names ------------------------------------------------------------------------------------- */
 
 static bool is_plain(char c)
@@ -335,6 +350,19 @@ bool publish_set_owns(const struct publish_set *set, struct str name)
 	return false;
 }
 
+bool publish_is_of_kept(const struct publish_result *planned, const struct asset *asset)
+{
+	struct str name = str_of(asset->name);
+
+	if (asset->kind != ASSET_PAPER || !str_ends(name, STR(".sig")))
+		return false;
+	name.n -= strlen(".sig");
+	for (size_t i = 0; i < planned->files.n; i++)
+		if (str_is(name, planned->files.v[i].name))
+			return planned->files.v[i].action == PUBLISH_KEPT;
+	return false;
+}
+
 void publish_tell(struct arena *a, struct publish_result *out, const struct asset *asset,
 	const char *url, enum publish_action action)
 {
@@ -360,7 +388,7 @@ int publish(
 	struct publish_set set;
 
 	*out = (struct publish_result){0};
-	if (publish_set_open(a, r, &set, e) < 0)
+	if (check_place(r->to, e) < 0 || publish_set_open(a, r, &set, e) < 0)
 		return -1;
 	return publish_is_dir(r->to) ? publish_to_dir(&set, out, e)
 				     : publish_to_forge(&set, out, e);

@@ -35,7 +35,7 @@ enum publish_action {
 	PUBLISH_ADDED,
 	PUBLISH_REPLACED,
 	PUBLISH_SAME, /* it was there already */
-	PUBLISH_KEPT, /* another paper of the same archive is there, and stays */
+	PUBLISH_KEPT, /* another paper of the same archive is there, and stays (or the file it signs) */
 	PUBLISH_REMOVED,
 };
 

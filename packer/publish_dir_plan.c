@@ -45,7 +45,7 @@ static int plan_asset(struct dir_publish *p, const struct asset *asset, enum pub
 	const struct dir_file *f = dir_publish_find(p, str_of(asset->name));
 
 	if (!f)
-		*action = PUBLISH_ADDED;
+		*action = publish_is_of_kept(p->out, asset) ? PUBLISH_KEPT : PUBLISH_ADDED;
 	else if (is_same(f, asset))
 		*action = PUBLISH_SAME;
 	else if (p->set->request->overwrite)
@@ -106,10 +106,10 @@ static int plan_files(struct dir_publish *p, struct err *e)
 		if (plan_asset(p, asset, &action, e) < 0)
 			return -1;
 		publish_tell(p->arena, p->out, asset, NULL, action);
-		if (action == PUBLISH_KEPT)
-			keep_file(p, dir_publish_find(p, str_of(asset->name)));
-		else
+		if (action != PUBLISH_KEPT)
 			add_file(p, asset);
+		else if (dir_publish_find(p, str_of(asset->name)))
+			keep_file(p, dir_publish_find(p, str_of(asset->name)));
 	}
 	return plan_others(p, e);
 }

@@ -87,6 +87,8 @@ static int plan_asset(struct forge_publish *p, const struct asset *asset,
 	int same = forge_publish_is_same(p, asset, e);
 
 	*action = there ? PUBLISH_REPLACED : PUBLISH_ADDED;
+	if (!there && publish_is_of_kept(p->out, asset))
+		*action = PUBLISH_KEPT;
 	if (same)
 		*action = PUBLISH_SAME;
 	if (same || !there || p->may_change)

@@ -62,6 +62,8 @@ bool publish_is_archive_name(struct str name);
 /* Adds a file to the result. */
 void publish_tell(struct arena *a, struct publish_result *out, const struct asset *asset,
 	const char *url, enum publish_action action);
+/* Is it the signature of a file of which another is there, and stays?  It says nothing of that. */
+bool publish_is_of_kept(const struct publish_result *planned, const struct asset *asset);
 /* "TAG holds another 'NAME'"; -1. */
 int publish_fail_other(const char *tag, const char *name, struct err *e);
 

@@ -220,6 +220,11 @@ int release_open(struct arena *a, const char *operand, struct release *out, stru
 	*out = (struct release){0};
 	if (archive_parts_find(a, operand, &out->parts, e) < 0)
 		return -1;
+	if (S_ISDIR(out->parts.first.st_mode)) {
+		err_set(e, ERR_USAGE, "'%s' is a folder, not an archive", operand);
+		return err_advise(e, "make one with 'envbuild pack --format tar.gz', tar.zst, tar "
+				     "or squashfs");
+	}
 	out->stem =
 		arena_cstr(a, (struct str){out->parts.whole, pack_stem_length(out->parts.whole)});
 	out->sums = beside_if_there(a, out, "sha256");

@@ -249,6 +249,7 @@ static int open_temp(struct site *s, struct err *e)
 static int open_beside(struct site *s, site_has *has, void *ctx, struct err *e)
 {
 	char *parent = path_dir(&s->arena, s->dir);
+	bool made;
 	char *start = arena_printf(&s->arena, ".%.*s" UNPACK, BASE_MAX, path_base(s->dir));
 	char *name = arena_printf(&s->arena, "%s%.*s", start, s->id[0] ? ID_SHORT : 0, s->id);
 
@@ -257,11 +258,14 @@ static int open_beside(struct site *s, site_has *has, void *ctx, struct err *e)
 	sweep(parent, str_of(start), s->id[0] ? str_of(name) : (struct str){0});
 	if (s->id[0]) {
 		s->temp = path_join(&s->arena, parent, name);
-		if (mkdir(s->temp, 0700) < 0 && errno != EEXIST)
+		made = mkdir(s->temp, 0700) == 0;
+		if (!made && errno != EEXIST)
 			return err_sys(e, "cannot make a folder in '%s'", parent);
 		if (open_temp(s, NULL) == 0 && is_private(s->root))
 			return take_up_beside(s, has, ctx, e);
 		fd_cleanup(&s->root);
+		if (made)
+			rmdir(s->temp);
 	}
 	s->temp = dir_temp(&s->arena, parent,
 		arena_printf(&s->arena, "%.*s.unpack", BASE_MAX, path_base(s->dir)), e);

@@ -39,8 +39,8 @@ CAUSES = {'EIO': 'Input/output error', 'ENOSPC': 'No space left', 'EDQUOT': 'quo
 CALLS = {'ENOSPC': 'grow', 'EMFILE': 'open'}
 UNFINISHED = '.envbuild-unfinished'
 TRANSACTION = 'conda-meta/.envbuild-transaction'
-# Dates of a revision and of a release, and who works on a prefix.
-LEAVE_OUT = ('conda-meta/history', '.envbuild-busy*', 'release.json')
+# The date of a revision, and who works on a prefix.
+LEAVE_OUT = ('conda-meta/history', '.envbuild-busy*')
 # Of files that appear by a rename.
 TEMPORARIES = ('.*.tmp', '*/.*.tmp')
 TIME_LIMIT = 120
@@ -319,12 +319,6 @@ WAYS = [
         setup=[['pack', '-t', 'host', '-q', '--no-test'],
                ['pack', 'other.yml', '-t', 'host', '-q', '--no-test', '-o', 'new.tar.gz'],
                ['deploy', 'demo.tar.gz', 'root', '--version', '1', '--untested', '--no-test', '-q']]),
-    Way('publish', ['publish', 'new.tar.gz', '--tag', '2', '--to', 'site', '--untested', '--keep', '1', '-q'],
-        'site/latest', warm=True, at_length=True,
-        beside=('site', ('latest', '2', 'index.json', '.publish-lock')),
-        setup=[['pack', '-t', 'host', '-q', '--no-test'],
-               ['pack', 'other.yml', '-t', 'host', '-q', '--no-test', '-o', 'new.tar.gz'],
-               ['publish', 'demo.tar.gz', '--tag', '1', '--to', 'site', '--untested', '-q']]),
     Way('vault', ['vault', 'envbuild.lock', 'vault', '-q', '-j1'], 'vault',
         setup=[['lock', '-t', 'host', '-q']], warm=True, stepwise=True),
     Way('index', ['channel', 'index', 'vault', '--shards', '-q', '-j1'], 'vault',

@@ -61,6 +61,13 @@ expect 2 "a folder that nobody deployed" deploy demo.tar.gz root --version 9
 says "is left alone" "no deployment made it"
 rmdir root/demo-9
 expect 2 "a root in a folder that is not there" deploy demo.tar.gz nowhere/root --version 1
+expect 2 "a root without a name" deploy demo.tar.gz "" --version 1
+ln -s root byname
+expect 2 "a root by another name, with a release that is there" deploy demo.tar.gz byname --version 1
+says "is told which name it has" "was deployed as '$T/root/demo-1'"
+mkdir folder && sed -i '$d' root/deployments.jsonl # which has recorded that
+expect 2 "a folder" deploy folder root --version 2
+says "is said to be one" "'folder' is a folder, not an archive"
 expect 2 "a stage that is none" deploy demo.tar.gz root --version 1 --stage test
 mkdir bare && cp demo.tar.gz bare/
 expect 6 "without a run.json" deploy bare/demo.tar.gz root --version 2

@@ -35,6 +35,9 @@ done
 expect 2 "--keep without a folder" publish v1/demo.tar.gz --tag v1 --to github:a/b --keep 1
 expect 2 "no --to" publish v1/demo.tar.gz --tag v1
 expect 2 "an empty --to" publish v1/demo.tar.gz --tag v1 --to ''
+for to in http://host/me/demo gitlab:me/demo GitHub:me/demo; do
+  expect 2 "no place: $to" publish v1/demo.tar.gz --tag v1 --to "$to"
+done
 expect 0 "--dry-run" publish v1/demo.tar.gz --tag v1 --to pub --dry-run
 says "says what it would do" 'demo.tar.gz: would be added'
 check "nothing has appeared so far" test ! -e pub
@@ -185,6 +188,16 @@ rounds() { # rounds ERROR NAME OPTION...
   check "$name: $error at many places ($n)" test "$n" -gt 40
   same "$name: $error: the next run makes it right" "$(cat wrong)" ""
 }
+# --- a signature belongs to one attestation ---
+cp -r v1 signed && echo one >signed/demo.intoto.jsonl
+expect 0 "attested" publish signed/demo.tar.gz --tag v1 --to attested
+echo two >signed/demo.intoto.jsonl && echo s2 >signed/demo.intoto.jsonl.sig && echo s >signed/demo.sha256.sig
+expect 0 "attested again, and signed" publish signed/demo.tar.gz --tag v1 --to attested
+same "the older attestation stays, without another's signature" "$(cd attested/v1 && cat demo.intoto.jsonl && ls *.sig)" \
+  "$(printf 'one\ndemo.sha256.sig')"
+expect 0 "--overwrite" publish signed/demo.tar.gz --tag v1 --to attested --overwrite
+same "brings both" "$(cat attested/v1/demo.intoto.jsonl*)" "$(printf 'two\ns2')"
+
 case $shim in
 */asan/*) skip "killed anywhere" "AddressSanitizer must be the first library, the shim cannot be" ;;
 *)
