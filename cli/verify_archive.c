@@ -7,7 +7,6 @@
 #include "base/table.h"
 #include "cli/output.h"
 #include "cli/signer.h"
-#include "packer/attest.h"
 #include "packer/sums.h"
 
 #include <stdio.h>
@@ -212,39 +211,6 @@ static int check_signatures(struct looking *l, struct err *e)
 		      : 0;
 }
 
-static bool is_subject(const struct release *r, const struct attest_statement *st)
-{
-	for (size_t i = 0; i < r->parts.n; i++)
-		if (i >= st->n_subjects ||
-			memcmp(st->subjects[i].sha256, r->part_sha256[i], SHA256_LEN) != 0)
-			return false;
-	return st->n_subjects == r->parts.n;
-}
-
-/* An attestation of other bytes proves nothing. */
-static int check_attestation(struct looking *l, struct err *e)
-{
-	struct arena *a = &l->s->arena;
-	char *path = release_beside(a, &l->release, "intoto.jsonl");
-	struct attest_statement *v;
-	struct str text;
-	size_t n;
-
-	if (!path_exists(path))
-		return 0;
-	if (file_read(a, path, PAPER_MAX, &text, e) < 0 ||
-		attest_parse(a, text, path, &v, &n, e) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (!is_subject(&l->release, &v[i])) {
-			err_set(e, ERR_INTEGRITY, "'%s' is of another archive than '%s'", path,
-				l->release.parts.whole);
-			return err_advise(e, "bring the archive and its papers again from where "
-					     "they were made");
-		}
-	return 0;
-}
-
 static int look(struct looking *l, struct err *e)
 {
 	const struct options *o = &l->s->line.options;
@@ -254,7 +220,7 @@ static int look(struct looking *l, struct err *e)
 	l->opened = true;
 	if ((o->rebuild || o->signer) && (session_open(l->s, e) < 0 || session_work(l->s, e) < 0))
 		return -1;
-	if ((o->signer && check_signatures(l, e) < 0) || check_attestation(l, e) < 0)
+	if (o->signer && check_signatures(l, e) < 0)
 		return -1;
 	if (archive_check(&l->s->arena, l->release.parts.whole, &l->found, e) < 0)
 		return -1;

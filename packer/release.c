@@ -2,12 +2,13 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "packer/attest.h"
 #include "packer/pack.h"
 #include "packer/sums.h"
 
 #include <stdlib.h>
 
-enum { READ_SIZE = 1 << 20, SUMS_MAX = 1 << 20, RUN_MAX = 64 << 20 };
+enum { READ_SIZE = 1 << 20, SUMS_MAX = 1 << 20, RUN_MAX = 64 << 20, ATTESTATION_MAX = 64 << 20 };
 
 char *release_beside(struct arena *a, const struct release *r, const char *ending)
 {
@@ -184,10 +185,16 @@ int release_run_read(struct arena *a, const char *path, struct release_run *out,
 	if (t == JSON_OBJECT)
 		while (rc == 0 && (t = json_next(j)) == JSON_KEY)
 			rc = read_fact(a, j, out);
-	if (rc < 0 || t != JSON_OBJECT_END)
+	if (rc < 0 || t != JSON_OBJECT_END || json_next(j) != JSON_END)
 		rc = json_error(j, e);
 	json_close(j);
 	return rc;
+}
+
+static int of_another(const struct release *r, const char *path, struct err *e)
+{
+	err_set(e, ERR_INTEGRITY, "'%s' is of another archive than '%s'", path, r->parts.whole);
+	return err_advise(e, "bring the archive and its papers again from where they were made");
 }
 
 /* What another run says of other bytes proves nothing. */
@@ -199,15 +206,41 @@ static int find_test(struct arena *a, struct release *r, struct err *e)
 		return 0;
 	if (release_run_read(a, r->run, &run, e) < 0)
 		return -1;
-	if (!run.has_sha256 || memcmp(run.sha256, r->sha256, SHA256_LEN) != 0) {
-		err_set(e, ERR_INTEGRITY, "'%s' is of another archive than '%s'", r->run,
-			r->parts.whole);
-		return err_advise(
-			e, "bring the archive and its papers again from where they were made");
-	}
+	if (!run.has_sha256 || memcmp(run.sha256, r->sha256, SHA256_LEN) != 0)
+		return of_another(r, r->run, e);
 	r->unpacked_bytes = run.unpacked_bytes > 0 ? (uint64_t)run.unpacked_bytes : 0;
 	if (run.tested)
 		r->test = run.status == 0 ? RELEASE_TESTED : RELEASE_TEST_FAILED;
+	return 0;
+}
+
+/* --- NAME.intoto.jsonl ------------------------------------------------------------------------ */
+
+static bool is_subject(const struct release *r, const struct attest_statement *st)
+{
+	for (size_t i = 0; i < r->parts.n; i++)
+		if (i >= st->n_subjects ||
+			memcmp(st->subjects[i].sha256, r->part_sha256[i], SHA256_LEN) != 0)
+			return false;
+	return st->n_subjects == r->parts.n;
+}
+
+/* An attestation of other bytes proves nothing. */
+static int check_attestation(struct arena *a, const struct release *r, struct err *e)
+{
+	char *path = beside_if_there(a, r, "intoto.jsonl");
+	struct attest_statement *v;
+	struct str text;
+	size_t n;
+
+	if (!path)
+		return 0;
+	if (file_read(a, path, ATTESTATION_MAX, &text, e) < 0 ||
+		attest_parse(a, text, path, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (!is_subject(r, &v[i]))
+			return of_another(r, path, e);
 	return 0;
 }
 
@@ -232,7 +265,7 @@ int release_open(struct arena *a, const char *operand, struct release *out, stru
 	out->log = beside_if_there(a, out, "test.log");
 	out->part_sha256 = arena_alloc(a, out->parts.n * sizeof *out->part_sha256);
 	if (hash_all(out, e) < 0 || (out->sums && check_sums(a, out, e) < 0) ||
-		find_test(a, out, e) < 0)
+		find_test(a, out, e) < 0 || check_attestation(a, out, e) < 0)
 		return -1;
 	found = manifest_read(a, out->parts.whole, &out->manifest, e);
 	if (found < 0)

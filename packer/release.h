@@ -47,7 +47,8 @@ struct release_run {
 int release_run_read(struct arena *a, const char *path, struct release_run *out, struct err *e);
 
 /*
- * ERR_USAGE where nothing stands there, ERR_INTEGRITY where NAME.sha256 lists other bytes, lacks a part
+ * ERR_USAGE where nothing stands there, ERR_INTEGRITY where NAME.sha256, NAME.run.json or
+ * NAME.intoto.jsonl tells of other bytes, where NAME.sha256 lacks a part
  * or lists one that is not there, or where the archive is none of ours.  Texts live in the arena.
  */
 int release_open(struct arena *a, const char *operand, struct release *out, struct err *e);

@@ -200,9 +200,9 @@ $(want night v2)"
 
   # --- a signature belongs to one attestation ---
   fresh
-  rm -rf signed && cp -r v1 signed && echo one >signed/demo.intoto.jsonl
+  rm -rf signed && cp -r v1 signed && attest one signed
   expect 0 "$kind: attested" publish signed/demo.tar.gz --tag v1 --to "$to"
-  echo two >signed/demo.intoto.jsonl && echo s >signed/demo.intoto.jsonl.sig
+  attest two signed && echo s >signed/demo.intoto.jsonl.sig
   expect 0 "$kind: attested again, and signed" publish signed/demo.tar.gz --tag v1 --to "$to"
   check "the older attestation gets no other's signature" sh -c "! grep -q intoto.jsonl.sig port.$kind"
 done

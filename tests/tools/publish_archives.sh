@@ -29,3 +29,8 @@ mkdir "$T/parts"
 split -d -b 20000 "$T/v1/demo.tar.gz" "$T/parts/demo.tar.gz."
 cp "$T/v1/demo.run.json" "$T/v1/demo.test.log" "$T/parts"
 (cd "$T/parts" && sha256sum demo.tar.gz.* >demo.sha256)
+
+attest() { # attest WORD DIR: an attestation of DIR/demo.tar.gz that has WORD in it
+  printf '{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"demo.tar.gz","digest":{"sha256":"%s"}}],"predicateType":"https://example/%s","predicate":{}}\n' \
+    "$(sha256sum "$2/demo.tar.gz" | cut -c 1-64)" "$1" >"$2/demo.intoto.jsonl"
+}
