@@ -115,7 +115,8 @@ static int check_place(struct deploying *d, struct err *e)
 	const struct deployment *there = deploy_log_folder(&d->log, d->line.folder);
 
 	for (size_t i = 0; i < d->log.n; i++)
-		if (d->log.v[i].name.n && !str_eq(d->log.v[i].name, d->line.name)) {
+		if (str_is(d->log.v[i].result, "ok") && d->log.v[i].name.n &&
+			!str_eq(d->log.v[i].name, d->line.name)) {
 			err_set(e, ERR_USAGE, "'%s' holds releases of '%.*s', not of '%.*s'",
 				d->root, STR_ARG(d->log.v[i].name), STR_ARG(d->line.name));
 			return err_advise(e, "give each environment a folder of its own");
@@ -274,9 +275,11 @@ static int complete(struct deploying *d, const struct deployment *line, struct e
 		STR_ARG(str_is(line->action, "deploy") ? STR("deployment") : line->action),
 		STR_ARG(line->folder));
 	while (rest.n) {
-		char *link = arena_cstr(&d->s->arena, str_cut(&rest, ' '));
+		struct str link = str_cut(&rest, ' ');
+		bool ours = str_is(link, DEPLOY_CURRENT) || str_is(link, DEPLOY_DEV);
 
-		if (deploy_link_switch(d->root, link, line->folder, e) < 0)
+		if (ours && deploy_link_switch(
+				    d->root, arena_cstr(&d->s->arena, link), line->folder, e) < 0)
 			return -1;
 	}
 	return deploy_log_append(d->root, line, e);

@@ -63,6 +63,9 @@ rmdir root/demo-9
 expect 2 "a root in a folder that is not there" deploy demo.tar.gz nowhere/root --version 1
 expect 2 "a root without a name" deploy demo.tar.gz "" --version 1
 ln -s root byname
+printf '{"action":"deploy","result":"the test failed","name":"other","folder":"other-1"}\n' >>root/deployments.jsonl
+expect 0 "a deployment of another name that failed" deploy demo.tar.gz root --version 1 --dry-run
+sed -i '$d' root/deployments.jsonl
 expect 2 "a root by another name, with a release that is there" deploy demo.tar.gz byname --version 1
 says "is told which name it has" "was deployed as '$T/root/demo-1'"
 mkdir folder && sed -i '$d' root/deployments.jsonl # which has recorded that
