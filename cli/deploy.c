@@ -593,6 +593,9 @@ int command_deploy(struct session *s, struct err *e)
 	d.line.stage = o->stage ? str_of(o->stage) : (struct str){0};
 	d.line.ticket = o->ticket ? str_of(o->ticket) : (struct str){0};
 	d.root = path_absolute(&s->arena, s->line.operands[o->rollback ? 0 : 1]);
+	if (strchr(d.root, ':'))
+		return err_set(e, ERR_USAGE,
+			"'%s' cannot stand in PATH, because there is a ':' in it", d.root);
 	if (read_log(&d, e) < 0)
 		return -1;
 	if (o->rollback)

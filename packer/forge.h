@@ -133,7 +133,6 @@ int forge_parse_release(struct arena *a, struct str text, struct forge_release *
 int forge_parse_releases(
 	struct arena *a, struct str text, struct forge_releases *out, struct err *e);
 int forge_parse_assets(struct arena *a, struct str text, struct forge_assets *out, struct err *e);
-int forge_parse_asset(struct arena *a, struct str text, struct forge_asset *out, struct err *e);
 /*
  * "message" and its "errors" in one line of printable text, without `secret` (NULL: none); empty
  * where the answer has none.

@@ -263,14 +263,6 @@ int forge_parse_assets(struct arena *a, struct str text, struct forge_assets *ou
 	return end(&r, read_assets(&r, json_next(r.json), out), &why, e);
 }
 
-int forge_parse_asset(struct arena *a, struct str text, struct forge_asset *out, struct err *e)
-{
-	struct err why = {0};
-	struct reading r = begin(a, text, &why);
-
-	return end(&r, read_asset(&r, json_next(r.json), out), &why, e);
-}
-
 /* --- errors --------------------------------------------------------------------------------------- */
 
 struct complaint {

@@ -30,7 +30,6 @@ struct forge_publish {
 		size_t n, cap;
 	} wanted;               /* what is to be uploaded */
 	signed char *sums_same; /* of each archive: is NAME.sha256 ours?  -1: not known yet */
-	struct str notes;
 };
 
 /* The file of that name; not what an upload that broke off has left.  NULL: none. */

@@ -262,7 +262,6 @@ int release_open(struct arena *a, const char *operand, struct release *out, stru
 		arena_cstr(a, (struct str){out->parts.whole, pack_stem_length(out->parts.whole)});
 	out->sums = beside_if_there(a, out, "sha256");
 	out->run = beside_if_there(a, out, "run.json");
-	out->log = beside_if_there(a, out, "test.log");
 	out->part_sha256 = arena_alloc(a, out->parts.n * sizeof *out->part_sha256);
 	if (hash_all(out, e) < 0 || (out->sums && check_sums(a, out, e) < 0) ||
 		find_test(a, out, e) < 0 || check_attestation(a, out, e) < 0)

@@ -22,7 +22,7 @@ enum release_test {
 struct release {
 	struct archive_parts parts;
 	char *stem;                 /* path without the format's ending: ".../NAME" */
-	char *sums, *run, *log;     /* paths of the papers beside it; NULL: not there */
+	char *sums, *run;           /* paths of the papers beside it; NULL: not there */
 	uint8_t sha256[SHA256_LEN]; /* of the whole */
 	uint8_t (*part_sha256)[SHA256_LEN];
 	struct manifest manifest;

@@ -49,7 +49,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct forge_releases releases = {0};
 	struct forge_assets assets = {0};
 	struct forge_release release;
-	struct forge_asset asset;
 	struct arena a = {0};
 
 	if (forge_parse_release(&a, text, &release, NULL) == 0)
@@ -59,8 +58,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_release(&releases.v[i]);
 	if (forge_parse_assets(&a, text, &assets, NULL) == 0)
 		check_assets(&assets);
-	if (forge_parse_asset(&a, text, &asset, NULL) == 0)
-		check_assets(&(struct forge_assets){.v = &asset, .n = 1});
 	check_message(&a, text);
 	arena_release(&a);
 	return 0;

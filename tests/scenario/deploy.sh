@@ -61,6 +61,8 @@ expect 2 "a folder that nobody deployed" deploy demo.tar.gz root --version 9
 says "is left alone" "no deployment made it"
 rmdir root/demo-9
 expect 2 "a root in a folder that is not there" deploy demo.tar.gz nowhere/root --version 1
+expect 2 "a root that cannot stand in PATH" deploy demo.tar.gz a:b --version 1
+check "is not made" test ! -e a:b
 expect 2 "a root without a name" deploy demo.tar.gz "" --version 1
 ln -s root byname
 printf '{"action":"deploy","result":"the test failed","name":"other","folder":"other-1"}\n' >>root/deployments.jsonl
