@@ -180,8 +180,11 @@ static bool is_private(int fd)
 	return fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 022) == 0;
 }
 
-/* What killed runs left; what has no marker, or is locked, is somebody's.  keep: a name's beginning. */
-static void sweep(const char *parent, struct str start, struct str keep)
+/*
+ * What killed runs left; what is locked, or has no marker, is somebody's.  keep: a name's beginning;
+ * bare: also an empty folder without a marker, of a run killed before it made one.
+ */
+static void sweep(const char *parent, struct str start, struct str keep, bool bare)
 {
 	CLEANUP_FD fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -202,6 +205,8 @@ static void sweep(const char *parent, struct str start, struct str keep)
 		if (one < 0 || !is_private(one))
 			continue;
 		marker = open_marker(one, 0);
+		if (marker < 0 && bare)
+			unlinkat(dirfd(dir), d->d_name, AT_REMOVEDIR);
 		if (marker < 0 || flock(marker, LOCK_EX | LOCK_NB) < 0)
 			continue;
 		empty(one);
@@ -217,7 +222,8 @@ void site_sweep(const char *parent, struct str start, struct str but)
 
 	sweep(parent,
 		arena_strf(&a, ".%.*s", BASE_MAX < start.n ? BASE_MAX : (int)start.n, start.p),
-		arena_strf(&a, ".%.*s" UNPACK, BASE_MAX < but.n ? BASE_MAX : (int)but.n, but.p));
+		arena_strf(&a, ".%.*s" UNPACK, BASE_MAX < but.n ? BASE_MAX : (int)but.n, but.p),
+		true);
 }
 
 static int take_up_beside(struct site *s, site_has *has, void *ctx, struct err *e)
@@ -255,7 +261,7 @@ static int open_beside(struct site *s, site_has *has, void *ctx, struct err *e)
 
 	if (dir_make(parent, e) < 0)
 		return -1;
-	sweep(parent, str_of(start), s->id[0] ? str_of(name) : (struct str){0});
+	sweep(parent, str_of(start), s->id[0] ? str_of(name) : (struct str){0}, false);
 	if (s->id[0]) {
 		s->temp = path_join(&s->arena, parent, name);
 		made = mkdir(s->temp, 0700) == 0;

@@ -35,7 +35,7 @@ int site_open(struct site *s, const char *dir, const uint8_t id[SHA256_LEN], sit
 	void *ctx, struct err *e);
 /*
  * Removes what killed runs left in `parent` of folders whose names begin so, but not of the folder that
- * is about to be taken up again.
+ * is about to be taken up again.  For who knows that nobody else unpacks there.
  */
 void site_sweep(const char *parent, struct str start, struct str but);
 /* Gives the folder its name. */

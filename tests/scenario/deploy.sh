@@ -186,7 +186,7 @@ tail -n 1 half/deployments.jsonl >half/.envbuild-deploying
 sed -i 's/"links":"current"/"links":"current dev"/; s/"previous":"[^"]*"/"previous":"demo-1"/' half/.envbuild-deploying
 sed -i '$d' half/deployments.jsonl
 touch half/.current.1.tmp half/..envbuild-deploying.0123456789abcdef.tmp
-mkdir -p half/.demo-9.unpack.0123 && : >half/.demo-9.unpack.0123/.envbuild-unfinished
+mkdir -p half/.demo-9.unpack.0123 half/.demo-8.unpack.4567 && : >half/.demo-9.unpack.0123/.envbuild-unfinished
 expect 0 "going back after a kill" deploy --rollback half
 same "leads to the release before the one that was cut off" "$(readlink half/current)" demo-1
 same "whose other link is switched, too" "$(readlink half/dev)" demo-3
