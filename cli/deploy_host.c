@@ -34,10 +34,13 @@ static int refuse(const struct profile *target, const struct drift *first, struc
 	return err_advise(e, "deploy on a host of the target; ENVBUILD_SKIP_CHECK=1 goes on");
 }
 
-/* The solver counted on virtual packages; `host` names the kernel that just happened to be there. */
+/*
+ * The solver counted on virtual packages; `host` names the kernel that just happened to be there.
+ * Activation does not refuse for want of a GPU: who deploys and submits may have none.
+ */
 static bool decides(const struct profile *target, const struct drift *drift)
 {
-	return str_starts(str_of(drift->what), STR("__")) &&
+	return str_starts(str_of(drift->what), STR("__")) && strcmp(drift->what, "__cuda") != 0 &&
 	       !(str_is(target->name, "host") && strcmp(drift->what, "__linux") == 0);
 }
 

@@ -102,6 +102,12 @@ says "is told so" "target 'newer' promises __linux 99.1, and this host has [0-9]
 expect 0 "ENVBUILD_SKIP_CHECK" env ENVBUILD_SKIP_CHECK=1 "$ENVBUILD" deploy new/else.tar.gz \
   elsewhere --version 2 --untested
 
+tar xOf demo.tar.gz conda-meta/envbuild/profile.yml |
+  sed 's/^- __unix.*/&\n- __cuda=99.0/; s/^name: .*/name: gpu/' >gpu.yml
+expect 0 "pack for a GPU" "$ENVBUILD" pack --no-test -q -t ./gpu.yml --image / -o new/else.tar.gz
+expect 0 "a host without one" deploy new/else.tar.gz elsewhere --version 3 --untested
+says "is warned of" "target 'gpu' promises __cuda 99.0"
+
 # --- stages
 expect 1 "prod without dev" deploy other/demo.tar.gz root --version 2 --stage prod
 says "asks for a record" "no record of a deployment for dev"
