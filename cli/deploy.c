@@ -310,13 +310,23 @@ static int read_log(struct deploying *d, struct err *e)
 	return deploy_log_read(a, path_join(a, d->root, DEPLOY_LOG), &d->log, e);
 }
 
+/* In a folder of several users it may be another's: nothing is done that could not be recorded. */
+static int check_log(struct deploying *d, struct err *e)
+{
+	char *path = path_join(&d->s->arena, d->root, DEPLOY_LOG);
+
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 || errno == ENOENT)
+		return 0;
+	return err_sys(e, "cannot write '%s'", path);
+}
+
 int deploy_recover(struct deploying *d, struct err *e)
 {
 	struct arena *a = &d->s->arena;
 	struct deploy_log pending;
 
 	/* Another run may have been at work while the archive was read. */
-	if (read_log(d, e) < 0)
+	if (check_log(d, e) < 0 || read_log(d, e) < 0)
 		return -1;
 	deploy_sweep(d->root);
 	if (d->line.name.n)

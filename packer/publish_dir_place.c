@@ -26,6 +26,8 @@ static int take_lock(struct dir_publish *p, struct err *e)
 	bool said = false;
 
 	p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (p->lock < 0 && errno == EACCES) /* another user's */
+		p->lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (p->lock < 0)
 		return err_sys(e, "cannot write into '%s'", p->dir);
 	while (flock(p->lock, LOCK_EX | LOCK_NB) < 0) {

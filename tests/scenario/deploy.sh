@@ -246,6 +246,11 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
   expect 0 "who removes what is protected" setpriv --reuid 65534 --regid 65534 --clear-groups env \
     HOME="$T/nobody" ENVBUILD_CACHE="$T/nobody/cache" "$ENVBUILD" deploy nobody/demo.tar.gz nobody/root \
     --version 2 --keep 1
+  cp -rp nobody/root nobody/shared && chown 0 nobody/shared/deployments.jsonl
+  expect 1 "where the record is another user's" setpriv --reuid 65534 --regid 65534 --clear-groups env \
+    HOME="$T/nobody" ENVBUILD_CACHE="$T/nobody/cache" "$ENVBUILD" deploy nobody/demo.tar.gz nobody/shared --version 3
+  says "it says so" "cannot write '.*/shared/deployments.jsonl': Permission denied"
+  same "and nothing is switched" "$(readlink nobody/shared/current)" demo-2
   same "the old one is gone" "$(ls nobody/root | tr '\n' ' ')" "current demo-2 deployments.jsonl "
 else
   skip "as an ordinary user" "not root, or no setpriv"

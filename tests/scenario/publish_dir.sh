@@ -193,6 +193,16 @@ rounds() { # rounds ERROR NAME OPTION...
   check "$name: $error at many places ($n)" test "$n" -gt 40
   same "$name: $error: the next run makes it right" "$(cat wrong)" ""
 }
+# --- a folder of several users ---
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+  mkdir -m 777 several && : >several/.publish-lock && chmod 644 several/.publish-lock
+  cp -r v1 readable && chmod -R a+rX readable && chmod 755 "$T" && mkdir -m 777 nobody
+  expect 0 "another user's lock" setpriv --reuid 65534 --regid 65534 --clear-groups env HOME="$T/nobody" \
+    ENVBUILD_CACHE="$T/nobody" "$ENVBUILD" publish readable/demo.tar.gz --tag v1 --to several
+else
+  skip "another user's lock" "not root, or no setpriv"
+fi
+
 # --- a signature belongs to one attestation ---
 cp -r v1 signed && attest one signed
 expect 0 "attested" publish signed/demo.tar.gz --tag v1 --to attested
