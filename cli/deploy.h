@@ -1,5 +1,5 @@
-/* The parts of `envbuild deploy`: the way (deploy.c), the host and its test (deploy_host.c), going
- * back (deploy_rollback.c). */
+/* The parts of `envbuild deploy`: the way (deploy.c), the host and its test (deploy_host.c), what a
+ * killed run left (deploy_recover.c), going back (deploy_rollback.c). */
 #ifndef CLI_DEPLOY_H
 #define CLI_DEPLOY_H
 
@@ -37,6 +37,9 @@ int deploy_verify(struct session *s, const char *dir, bool at_place, struct err 
  * log (again).
  */
 int deploy_recover(struct deploying *d, struct err *e);
+int deploy_read_log(struct deploying *d, struct err *e);
+/* Does a link of the root lead to that folder? */
+bool deploy_is_linked(struct deploying *d, struct str folder);
 /* The line that will be appended, for as long as it is not. */
 int deploy_write_pending(const struct deploying *d, struct err *e);
 int deploy_end_pending(const struct deploying *d, struct err *e);

@@ -405,7 +405,7 @@ static void drop_added(struct pack_run *run, const bool *added)
 		cache_drop(&run->s->cache, run->plan.records, added, run->plan.n_records);
 }
 
-/* The way.  The audit has its place between the built prefix and the archive. */
+/* The way.  The audit looks at what the rules have left (pack_archive). */
 static int walk(struct pack_run *run, struct err *e)
 {
 	struct session *s = run->s;
