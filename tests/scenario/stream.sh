@@ -48,7 +48,7 @@ streamed() { # streamed NAME CHANNEL [OPTION]...
 streamed "from a server" "$LIAR/chan"
 rm -rf "$T/http"
 ENVBUILD_CACHE=$T/http/cache expect 0 "in words" "$ENVBUILD" install "$T/files/environment.yml" \
-  --override-channels -c "$LIAR/chan" -t host -p "$T/http/env"
+  --override-channels -c "$LIAR/slow/chan" -t host -p "$T/http/env"
 says "number, bytes and speed are told" 'fetch +14 packages, [0-9.]+ MB, [0-9.]+ [kM]B/s '
 streamed "one at a time" "$LIAR/chan" -j 1
 # Each connection ends after 400 kB: those that wait for their turn to ask again must get it.
