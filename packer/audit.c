@@ -51,15 +51,21 @@ struct auditing {
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-/* The C library of a cross compiler is for what it makes, not for what runs in the environment. */
-static bool is_of_sysroot(struct str path)
+bool audit_is_of_sysroot(struct str path)
 {
 	return str_find(path, STR("/sysroot/")) >= 0;
 }
 
+struct str audit_library_name(struct str path, const struct elf *elf)
+{
+	if (elf->soname.n)
+		return elf->soname;
+	return str_sub(path, (size_t)(str_rchr(path, '/') + 1), path.n);
+}
+
 static bool is_worth_a_look(enum path_type type, uint64_t size, struct str path)
 {
-	return type == PATH_FILE && size >= 64 && !is_of_sysroot(path);
+	return type == PATH_FILE && size >= 64 && !audit_is_of_sysroot(path);
 }
 
 static struct str keep(struct auditing *au, struct str name)
@@ -99,23 +105,13 @@ static int keep_names(struct auditing *au, const struct elf *elf, struct binary 
 		STR_ARG(b->path), STR_ARG(b->record ? record_dist(au->a, b->record) : STR("none")));
 }
 
-/* A library is found by its soname, or by its file's name where it has none. */
-static void note_brought(struct auditing *au, struct str path, const struct elf *elf)
-{
-	struct str name = elf->soname;
-
-	if (name.n == 0)
-		name = str_of(path_base(arena_cstr(au->a, path)));
-	table_put(&au->brought, keep(au, name))->num = 1;
-}
-
 static int take_binary(struct auditing *au, const struct record *r, struct str path,
 	const struct elf *elf, struct err *e)
 {
 	struct binary *b = VEC_PUSH(au->a, &au->binaries);
 
 	*b = (struct binary){.record = r, .path = arena_str(au->a, path)};
-	note_brought(au, b->path, elf);
+	table_put(&au->brought, keep(au, audit_library_name(b->path, elf)))->num = 1;
 	return keep_names(au, elf, b, e);
 }
 

@@ -48,4 +48,10 @@ int audit_packages(struct arena *a, const struct cache *cache, struct record *co
 int audit_content(struct arena *a, const struct content *c, const struct profile *profile,
 	struct audit *out, struct err *e);
 
+struct elf;
+/* The C library of a cross compiler is for what it makes, not for what runs in the environment. */
+bool audit_is_of_sysroot(struct str path);
+/* A library is found by its soname, or by its file's name where it has none; of the arguments' texts. */
+struct str audit_library_name(struct str path, const struct elf *elf);
+
 #endif

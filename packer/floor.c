@@ -4,18 +4,13 @@
 #include "base/log.h"
 #include "images/elf.h"
 #include "images/libc.h"
+#include "packer/audit.h"
 
 enum { MAX_NAMES = 1000000, MAX_NAME_BYTES = 64 << 20 };
 
 bool floor_is_elf(struct str head)
 {
 	return str_starts(head, STR("\177ELF"));
-}
-
-/* The C library of a cross compiler is for what it makes, not for what runs here. */
-static bool is_of_sysroot(struct str path)
-{
-	return str_find(path, STR("/sysroot/")) >= 0;
 }
 
 static union table_value *slot(struct floor *f, struct table *t, struct str name)
@@ -47,16 +42,6 @@ static void need(struct floor *f, const struct elf_need *n)
 	}
 }
 
-/* A library is found by its soname, or by its file's name where it has none. */
-static void bring(struct floor *f, struct str path, const struct elf *elf)
-{
-	struct str name = elf->soname;
-
-	if (name.n == 0)
-		name = str_sub(path, (size_t)(str_rchr(path, '/') + 1), path.n);
-	slot(f, &f->brought, name)->num = 1;
-}
-
 int floor_add(struct floor *f, struct str path, struct str bytes, struct err *e)
 {
 	CLEANUP_ARENA scratch = {0};
@@ -64,7 +49,7 @@ int floor_add(struct floor *f, struct str path, struct str bytes, struct err *e)
 	struct elf elf;
 	int r;
 
-	if (is_of_sysroot(path) || !floor_is_elf(bytes))
+	if (audit_is_of_sysroot(path) || !floor_is_elf(bytes))
 		return 0;
 	r = elf_read(&scratch, arena_cstr(&scratch, path), bytes, &elf, &broken);
 	if (r < 0)
@@ -73,7 +58,7 @@ int floor_add(struct floor *f, struct str path, struct str bytes, struct err *e)
 	if (r <= 0 || !elf_is_native(&elf))
 		return 0;
 	f->n_files++;
-	bring(f, path, &elf);
+	slot(f, &f->brought, audit_library_name(path, &elf))->num = 1;
 	for (size_t i = 0; i < elf.n_needs; i++)
 		need(f, &elf.needs[i]);
 	if (f->needed.n + f->brought.n <= MAX_NAMES && f->name_bytes <= MAX_NAME_BYTES)
