@@ -17,8 +17,7 @@ static int read_text(struct reading *r, struct str *out)
 	if (t == JSON_STRING)
 		*out = arena_str(r->arena, json_text(r->json));
 	else if (t != JSON_NULL)
-		return t == JSON_ERROR ? json_error(r->json, r->err)
-				       : json_fail(r->json, r->err, "a text was expected");
+		return json_unexpected(r->json, t, "a text", r->err);
 	return 0;
 }
 
@@ -30,8 +29,7 @@ static int read_number(struct reading *r, int64_t *out)
 		return 0;
 	if (t == JSON_NUMBER && json_int(r->json, out) == 0 && *out >= 0)
 		return 0;
-	return t == JSON_ERROR ? json_error(r->json, r->err)
-			       : json_fail(r->json, r->err, "a number was expected");
+	return json_unexpected(r->json, t, "a number", r->err);
 }
 
 static struct str *package_field(struct manifest_package *p, struct str key)

@@ -28,21 +28,11 @@ static int fail(struct reading *r, enum json_type t, const char *why)
 			       : json_fail(r->json, r->err, "%s", why);
 }
 
-static int read_text(struct reading *r, struct str *out)
-{
-	enum json_type t = json_next(r->json);
-
-	if (t != JSON_STRING)
-		return fail(r, t, "a text was expected");
-	*out = arena_str(r->arena, json_text(r->json));
-	return 0;
-}
-
 static int read_sum(struct reading *r, struct str *out)
 {
 	uint8_t sha256[SHA256_LEN];
 
-	if (read_text(r, out) < 0)
+	if (json_read_text(r->json, r->arena, out, r->err) < 0)
 		return -1;
 	return hex_decode(*out, sha256, SHA256_LEN) == 0 ? 0 : fail(r, JSON_STRING, "no sha256");
 }
@@ -50,7 +40,7 @@ static int read_sum(struct reading *r, struct str *out)
 /* One component that is no hidden file. */
 static int read_name(struct reading *r, struct str *out)
 {
-	if (read_text(r, out) < 0)
+	if (json_read_text(r->json, r->arena, out, r->err) < 0)
 		return -1;
 	if (path_is_safe(*out) && str_chr(*out, '/') < 0 && out->p[0] != '.')
 		return 0;
@@ -78,7 +68,7 @@ static int read_time(struct reading *r, uint64_t *out)
 {
 	struct str text;
 
-	if (read_text(r, &text) < 0)
+	if (json_read_text(r->json, r->arena, &text, r->err) < 0)
 		return -1;
 	return date_parse(text, out) == 0 ? 0 : fail(r, JSON_STRING, "no time");
 }
@@ -106,11 +96,11 @@ static int archive_key(struct reading *r, struct str key, void *ctx)
 	if (str_is(key, "name"))
 		return read_name(r, &x->name);
 	if (str_is(key, "environment"))
-		return read_text(r, &x->environment);
+		return json_read_text(r->json, r->arena, &x->environment, r->err);
 	if (str_is(key, "version"))
-		return read_text(r, &x->version);
+		return json_read_text(r->json, r->arena, &x->version, r->err);
 	if (str_is(key, "target"))
-		return read_text(r, &x->target);
+		return json_read_text(r->json, r->arena, &x->target, r->err);
 	if (str_is(key, "archive"))
 		return read_name(r, &x->archive);
 	if (str_is(key, "sha256"))
@@ -178,7 +168,7 @@ static int release_key(struct reading *r, struct str key, void *ctx)
 	struct dir_release *out = ctx;
 
 	if (str_is(key, "tag"))
-		return read_text(r, &out->tag);
+		return json_read_text(r->json, r->arena, &out->tag, r->err);
 	if (str_is(key, "published"))
 		return read_time(r, &out->published);
 	if (str_is(key, "updated"))

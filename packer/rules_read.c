@@ -13,30 +13,13 @@ struct reading {
 	struct err *err;
 };
 
-static int unexpected(struct reading *r, enum json_type t, const char *what)
-{
-	if (t == JSON_ERROR)
-		return json_error(r->json, r->err);
-	return json_fail(r->json, r->err, "%s was expected", what);
-}
-
-static int read_text(struct reading *r, struct str *out)
-{
-	enum json_type t = json_next(r->json);
-
-	if (t != JSON_STRING)
-		return unexpected(r, t, "a text");
-	*out = arena_str(r->arena, json_text(r->json));
-	return 0;
-}
-
 static int read_size(struct reading *r, uint64_t *out)
 {
 	enum json_type t = json_next(r->json);
 	int64_t n = 0;
 
 	if (t != JSON_NULL && (t != JSON_NUMBER || json_int(r->json, &n) < 0 || n < 0))
-		return unexpected(r, t, "a number");
+		return json_unexpected(r->json, t, "a number", r->err);
 	*out = (uint64_t)n;
 	return 0;
 }
@@ -45,7 +28,7 @@ static int read_sum(struct reading *r, uint8_t sum[SHA256_LEN])
 {
 	struct str hex;
 
-	if (read_text(r, &hex) < 0)
+	if (json_read_text(r->json, r->arena, &hex, r->err) < 0)
 		return -1;
 	if (hex.n != SHA256_HEX || hex_decode(hex, sum, SHA256_LEN) < 0)
 		return json_fail(r->json, r->err, "no sha256");
@@ -57,7 +40,7 @@ static int read_flag(struct reading *r, bool *out)
 	enum json_type t = json_next(r->json);
 
 	if (t != JSON_TRUE && t != JSON_FALSE)
-		return unexpected(r, t, "true or false");
+		return json_unexpected(r->json, t, "true or false", r->err);
 	*out = t == JSON_TRUE;
 	return 0;
 }
@@ -77,7 +60,7 @@ static int read_map(struct reading *r, read_field *field, void *item)
 	while ((t = json_next(r->json)) == JSON_KEY)
 		if (field(r, json_text(r->json), item) < 0)
 			return -1;
-	return t == JSON_OBJECT_END ? 0 : unexpected(r, t, "a key");
+	return t == JSON_OBJECT_END ? 0 : json_unexpected(r->json, t, "a key", r->err);
 }
 
 /* A list of maps; `item` makes room for one. */
@@ -87,14 +70,14 @@ static int read_list(struct reading *r, void *(*item)(struct reading *r), read_f
 	size_t n = 0;
 
 	if (t != JSON_ARRAY)
-		return unexpected(r, t, "a list");
+		return json_unexpected(r->json, t, "a list", r->err);
 	while ((t = json_next(r->json)) == JSON_OBJECT) {
 		if (++n > LIST_MAX)
 			return json_fail(r->json, r->err, "too many");
 		if (read_map(r, field, item(r)) < 0)
 			return -1;
 	}
-	return t == JSON_ARRAY_END ? 0 : unexpected(r, t, "a map");
+	return t == JSON_ARRAY_END ? 0 : json_unexpected(r->json, t, "a map", r->err);
 }
 
 /* --- patterns ------------------------------------------------------------------------------- */
@@ -121,7 +104,8 @@ static int pattern_field(struct reading *r, struct str key, void *item)
 {
 	struct rule_pattern *p = item;
 
-	return str_is(key, "pattern") ? read_text(r, &p->text) : skip(r);
+	return str_is(key, "pattern") ? json_read_text(r->json, r->arena, &p->text, r->err)
+				      : skip(r);
 }
 
 static void *no_item(struct reading *r)
@@ -137,7 +121,7 @@ static int drop_field(struct reading *r, struct str key, void *item)
 	(void)item;
 	if (!str_is(key, "name"))
 		return skip(r);
-	if (read_text(r, &name) < 0)
+	if (json_read_text(r->json, r->arena, &name, r->err) < 0)
 		return -1;
 	if (rules_drop_parse(name, &drop) < 0)
 		return json_fail(
@@ -161,8 +145,8 @@ static int done_field(struct reading *r, struct str key, void *item)
 	struct renamed_file *f = item;
 
 	if (str_is(key, "from"))
-		return read_text(r, &f->from);
-	return str_is(key, "to") ? read_text(r, &f->to) : skip(r);
+		return json_read_text(r->json, r->arena, &f->from, r->err);
+	return str_is(key, "to") ? json_read_text(r->json, r->arena, &f->to, r->err) : skip(r);
 }
 
 /* Of the rename that was read last. */
@@ -180,10 +164,10 @@ static int rename_field(struct reading *r, struct str key, void *item)
 	struct rule_rename *n = item;
 
 	if (str_is(key, "from"))
-		return read_text(r, &n->from.text);
+		return json_read_text(r->json, r->arena, &n->from.text, r->err);
 	if (str_is(key, "files"))
 		return read_list(r, new_done, done_field);
-	return str_is(key, "to") ? read_text(r, &n->to) : skip(r);
+	return str_is(key, "to") ? json_read_text(r->json, r->arena, &n->to, r->err) : skip(r);
 }
 
 static void *new_file(struct reading *r)
@@ -199,9 +183,9 @@ static int file_field(struct reading *r, struct str key, void *item)
 	struct rule_file *f = item;
 
 	if (str_is(key, "path"))
-		return read_text(r, &f->path);
+		return json_read_text(r->json, r->arena, &f->path, r->err);
 	if (str_is(key, "link"))
-		return read_text(r, &f->link);
+		return json_read_text(r->json, r->arena, &f->link, r->err);
 	if (str_is(key, "sha256"))
 		return read_sum(r, f->sha256);
 	if (str_is(key, "bytes"))
@@ -224,7 +208,7 @@ static int read_pre_pack(struct reading *r)
 	if (t == JSON_NULL)
 		return 0;
 	if (t != JSON_OBJECT)
-		return unexpected(r, t, "a map");
+		return json_unexpected(r->json, t, "a map", r->err);
 	r->out->has_pre_pack = true;
 	return read_map(r, script_field, NULL);
 }
@@ -238,7 +222,7 @@ static int read_paths(struct reading *r, struct str **out, size_t *n)
 	enum json_type t = json_next(r->json);
 
 	if (t != JSON_ARRAY)
-		return unexpected(r, t, "a list");
+		return json_unexpected(r->json, t, "a list", r->err);
 	while ((t = json_next(r->json)) == JSON_STRING) {
 		if (list.n >= LIST_MAX)
 			return json_fail(r->json, r->err, "too many");
@@ -246,7 +230,7 @@ static int read_paths(struct reading *r, struct str **out, size_t *n)
 	}
 	*out = list.v;
 	*n = list.n;
-	return t == JSON_ARRAY_END ? 0 : unexpected(r, t, "a text");
+	return t == JSON_ARRAY_END ? 0 : json_unexpected(r->json, t, "a text", r->err);
 }
 
 static int rules_field(struct reading *r, struct str key, void *item)
@@ -279,7 +263,7 @@ static int read_manifest(struct reading *r)
 	enum json_type t = json_next(r->json);
 
 	if (t != JSON_OBJECT)
-		return unexpected(r, t, "a map");
+		return json_unexpected(r->json, t, "a map", r->err);
 	while ((t = json_next(r->json)) == JSON_KEY) {
 		if (!str_is(json_text(r->json), "rules")) {
 			if (skip(r) < 0)
@@ -288,10 +272,10 @@ static int read_manifest(struct reading *r)
 		}
 		t = json_next(r->json);
 		if (t != JSON_OBJECT)
-			return unexpected(r, t, "a map");
+			return json_unexpected(r->json, t, "a map", r->err);
 		return read_map(r, rules_field, NULL) < 0 ? -1 : 1;
 	}
-	return t == JSON_OBJECT_END ? 0 : unexpected(r, t, "a key");
+	return t == JSON_OBJECT_END ? 0 : json_unexpected(r->json, t, "a key", r->err);
 }
 
 int rules_from_manifest(
