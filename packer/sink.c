@@ -120,22 +120,28 @@ static int put(struct part *p, const char *data, size_t n, uint64_t at, struct e
 	return 0;
 }
 
-int sink_append(struct sink *s, const void *data, size_t n, struct err *e)
+/* The size follows what stands behind it. */
+static int put_all(struct sink *s, const char *data, size_t n, uint64_t at, struct err *e)
 {
-	const char *from = data;
-
 	while (n) {
 		uint64_t offset, room;
-		struct part *p = part_at(s, s->size, &offset, &room, e);
+		struct part *p = part_at(s, at, &offset, &room, e);
 		size_t some = n < room ? n : (size_t)room;
 
-		if (!p || put(p, from, some, offset, e) < 0)
+		if (!p || put(p, data, some, offset, e) < 0)
 			return -1;
-		from += some;
+		data += some;
 		n -= some;
-		s->size += some;
+		at += some;
+		if (at > s->size)
+			s->size = at;
 	}
 	return 0;
+}
+
+int sink_append(struct sink *s, const void *data, size_t n, struct err *e)
+{
+	return put_all(s, data, n, s->size, e);
 }
 
 /* The hash of a part that is full starts over for the next. */
@@ -176,25 +182,10 @@ int sink_write(struct sink *s, const void *data, size_t n, struct err *e)
 
 int sink_pwrite(struct sink *s, const void *data, size_t n, uint64_t at, struct err *e)
 {
-	const char *from = data;
-
 	if (at > s->size)
 		return err_set(e, ERR_FAIL, "'%s' would have a hole", s->path);
 	s->rewritten = true;
-	while (n) {
-		uint64_t offset, room;
-		struct part *p = part_at(s, at, &offset, &room, e);
-		size_t some = n < room ? n : (size_t)room;
-
-		if (!p || put(p, from, some, offset, e) < 0)
-			return -1;
-		from += some;
-		n -= some;
-		at += some;
-		if (at > s->size)
-			s->size = at;
-	}
-	return 0;
+	return put_all(s, data, n, at, e);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
