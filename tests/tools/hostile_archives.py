@@ -12,18 +12,10 @@ import struct
 import sys
 import tarfile
 
+from pieces import DIR, FILES, HARD, INDEX, SYM, member, number, total
+
 out, good = sys.argv[1:3]
-INDEX = "conda-meta/envbuild/relocation"
-FILES = "conda-meta/envbuild/files"
 MAGIC = b"envbuild relocation 1\n"
-M64 = (1 << 64) - 1
-FACTOR = 0x9E3779B97F4A7C15
-
-
-def member(name, data=b"", kind=tarfile.REGTYPE, link="", mode=0o644):
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname, info.mode, info.size = kind, link, mode, len(data)
-    return info, data
 
 
 def write(name, members, form=tarfile.GNU_FORMAT):
@@ -32,7 +24,6 @@ def write(name, members, form=tarfile.GNU_FORMAT):
             tar.addfile(info, io.BytesIO(data))
 
 
-SYM, HARD, DIR = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE
 write("parent", [member("../evil", b"x")])
 write("parent-inside", [member("a/../../evil", b"x")])
 write("absolute", [member("/tmp/evil", b"x")])
@@ -66,25 +57,6 @@ open(os.path.join(out, "cut.tar.gz"), "wb").write(whole[:len(whole) // 2])
 flipped = bytearray(whole)
 flipped[len(whole) // 2] ^= 4
 open(os.path.join(out, "flipped.tar.gz"), "wb").write(flipped)
-
-
-def number(n):
-    b = b""
-    while n >= 0x80:
-        b += bytes([0x80 | n & 0x7F])
-        n >>= 7
-    return b + bytes([n])
-
-
-def total(data):
-    h = FACTOR
-    tail = len(data) % 8
-    words = struct.unpack(f"<{len(data) // 8}Q", data[:len(data) - tail])
-    rest = int.from_bytes(data[len(data) - tail:], "little")
-    for word in words + (rest, len(data)):
-        h = (((h << 5 | h >> 59) & M64) ^ word) * FACTOR & M64
-    h = (h ^ h >> 32) * FACTOR & M64
-    return h ^ h >> 29
 
 
 def make_index(files, table=b"/placeholder/of/sixteen\0", n=None):
