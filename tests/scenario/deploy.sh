@@ -108,6 +108,18 @@ expect 0 "pack for a GPU" "$ENVBUILD" pack --no-test -q -t ./gpu.yml --image / -
 expect 0 "a host without one" deploy new/else.tar.gz elsewhere --version 3 --untested
 says "is warned of" "target 'gpu' promises __cuda 99.0"
 
+# --- a disk that is too small is known before anything is unpacked
+mkdir small
+if mount -t tmpfs -o size=64k none small 2>"$T/err"; then
+  defer "umount '$T/small' 2>/dev/null"
+  expect 1 "a disk that is too small" deploy demo.tar.gz small/root --version 1
+  says "says what is needed and what is free" "$T/small.* kB"
+  same "nothing is left on it" "$(find small -name '*demo*')" ""
+  check "it is unmounted" umount small
+else
+  skip "a disk that is too small" "mount: $(head -n 1 "$T/err")"
+fi
+
 # --- stages
 expect 1 "prod without dev" deploy other/demo.tar.gz root --version 2 --stage prod
 says "asks for a record" "no record of a deployment for dev"

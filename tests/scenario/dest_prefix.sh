@@ -78,6 +78,20 @@ chmod -R u+w "$dest"
 mv "$dest" "$T/moved"
 same "moved, it relocates" "$(bash -c 'source "$1/bin/activate" && cat "$CONDA_PREFIX/share/zeta/conf"' bash "$T/moved")" \
   "prefix=$T/moved"
+# An image that is mounted where it was packed for.
+expect 0 "pack an image" "$ENVBUILD" pack --no-test -q --format squashfs --dest-prefix "$dest"
+mkdir "$dest"
+if mount -o loop,ro demo.squashfs "$dest" 2>"$T/err"; then
+  defer "umount '$dest' 2>/dev/null"
+  same "mounted, it is activated" \
+    "$(bash -c 'source "$1/bin/activate" && alpha && cat "$CONDA_PREFIX/share/zeta/conf"' bash "$dest")" \
+    "alpha
+prefix=$dest"
+  check "it is unmounted" umount "$dest"
+else
+  skip "mounted, it is activated" "mount: $(head -n 1 "$T/err")"
+fi
+rmdir "$dest"
 expect 0 "unpacked elsewhere" "$ENVBUILD" unpack demo.tar.gz "$T/other" -q
 same "it is relocated" "$(cat "$T/other/share/zeta/conf")" "prefix=$T/other"
 expect 0 "and verified" "$ENVBUILD" verify "$T/other"
