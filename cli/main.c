@@ -18,12 +18,14 @@ static const enum option_id pack_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS
 	OPT_SPLIT, OPT_DEST_PREFIX, OPT_VERSION, OPT_ATTEST, OPT_SIGN_WITH, OPT_NO_COMPILE,
 	OPT_ALLOW_CLOBBER, OPT_FROZEN, OPT_EXTERNALLY_MANAGED, OPT_EXCLUDE, OPT_INCLUDE, OPT_DROP,
 	OPT_RENAME, OPT_ADD, OPT_PRE_PACK, OPT_ARCHIVE_MAX, OPT_SIZE_REPORT, OPT_VAULT, OPT_MIRROR,
-	OPT_LOW_DISK, OPT_FORCE, OPT_ENGINE, OPT_TIMEOUT, OPT_QUOTA, OPT_MAX_PROCESSES, OPT_GPU,
+	OPT_LOW_DISK, OPT_FORCE, OPT_IGNORE, OPT_FACTS, OPT_REPORT, OPT_AUDIT_SOLVE,
+	OPT_NO_AUDIT_SOLVE, OPT_ENGINE, OPT_TIMEOUT, OPT_QUOTA, OPT_MAX_PROCESSES, OPT_GPU,
 	OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id lock_options[] = {OPT_CHANNEL, OPT_OVERRIDE_CHANNELS, OPT_CHANNEL_ALIAS,
 	OPT_CHANNEL_PRIORITY, OPT_AS_OF, OPT_CONDARC, OPT_TARGET, OPT_IMAGE, OPT_OUTPUT, OPT_CHECK,
-	OPT_UPDATE, OPT_ALLOW_CLOBBER, OPT_VAULT, OPT_MIRROR, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS,
-	OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
+	OPT_UPDATE, OPT_ALLOW_CLOBBER, OPT_IGNORE, OPT_FACTS, OPT_REPORT, OPT_AUDIT_SOLVE,
+	OPT_NO_AUDIT_SOLVE, OPT_VAULT, OPT_MIRROR, OPT_ENGINE, OPT_TIMEOUT, OPT_JOBS, OPT_OFFLINE,
+	OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id install_options[] = {OPT_PREFIX, OPT_CHANNEL, OPT_OVERRIDE_CHANNELS,
 	OPT_CHANNEL_ALIAS, OPT_CHANNEL_PRIORITY, OPT_AS_OF, OPT_CONDARC, OPT_TARGET, OPT_IMAGE,
 	OPT_LOCKED, OPT_NO_DEPS, OPT_COPY, OPT_NO_COMPILE, OPT_ALLOW_CLOBBER, OPT_FROZEN,
@@ -45,6 +47,9 @@ static const enum option_id verify_options[] = {OPT_REBUILD, OPT_SIGNER, OPT_VAU
 	OPT_CHANNEL, OPT_CHANNEL_ALIAS, OPT_CONDARC, OPT_IMAGE, OPT_PROJECT, OPT_ENGINE,
 	OPT_TIMEOUT, OPT_MAX_PROCESSES, OPT_JOBS, OPT_OFFLINE, OPT_JSON, OPT_QUIET, OPT_VERBOSE,
 	OPT_HELP, OPT_NONE};
+static const enum option_id audit_options[] = {OPT_TARGET, OPT_IMAGE, OPT_SYMBOLS, OPT_IGNORE,
+	OPT_REPORT, OPT_FACTS, OPT_EXPORT_FACTS, OPT_OFFLINE, OPT_JOBS, OPT_JSON, OPT_QUIET,
+	OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id check_options[] = {
 	OPT_JOBS, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_NONE};
 static const enum option_id vault_options[] = {OPT_TARGET, OPT_CHANNEL, OPT_CHANNEL_ALIAS,
@@ -121,6 +126,12 @@ const struct command commands[] = {
 		"environment against what its packages say.",
 		"envbuild verify demo.tar.gz --rebuild", 1, 1, false, verify_options,
 		command_verify},
+	{"audit", "ARCHIVE|PREFIX|FILE...", "can every binary file load on the target?",
+		"Looks at each ELF file, script and link of an archive, an environment (of conda,\n"
+		"mamba or conda-pack, too), packages or single files, and says what hosts of the\n"
+		"target lack. Nothing is run. Exit status 7 where something cannot load.",
+		"envbuild audit demo.tar.gz -t rhel7 --report audit.html", 1, SIZE_MAX, false,
+		audit_options, command_audit},
 	{"deploy", "ARCHIVE ROOT", "bring a release onto a production host",
 		"Unpacks the archive to ROOT/NAME-VERSION, verifies every file, checks the host,\n"
 		"runs the packed test there, takes write permission, switches the link\n"

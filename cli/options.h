@@ -38,6 +38,9 @@ struct options {
 	uint64_t quota, split;
 	const char *sign_with, *signer;
 	bool attest, rebuild;
+	struct text_list ignore, facts, reports;
+	const char *export_facts;
+	bool symbols, audit_solve, no_audit_solve;
 };
 
 enum option_id {
@@ -121,6 +124,13 @@ enum option_id {
 	OPT_PREVIOUS,
 	OPT_COMMIT,
 	OPT_PRERELEASE,
+	OPT_IGNORE,
+	OPT_SYMBOLS,
+	OPT_FACTS,
+	OPT_EXPORT_FACTS,
+	OPT_REPORT,
+	OPT_AUDIT_SOLVE,
+	OPT_NO_AUDIT_SOLVE,
 	OPT_JOBS,
 	OPT_OFFLINE,
 	OPT_JSON,

@@ -12,7 +12,7 @@
 #include "builder/install.h"
 #include "builder/test.h"
 #include "builder/upkeep.h"
-#include "cli/audit.h"
+#include "cli/audit_gate.h"
 #include "cli/condarc.h"
 #include "cli/environment.h"
 #include "cli/image_root.h"

@@ -1,11 +1,10 @@
 #include "cli/pack_papers.h"
 
-#include "base/log.h"
-#include "packer/audit_paper.h"
+#include "cli/audit_gate.h"
+#include "packer/audit_report.h"
+#include "packer/audit_tree.h"
 #include "packer/sbom.h"
 #include "solver/matchspec.h"
-
-enum { SHOWN = 10 };
 
 size_t pack_inputs(struct pack_run *run, struct pack_paper papers[PACK_PAPERS_MAX])
 {
@@ -30,53 +29,21 @@ size_t pack_inputs(struct pack_run *run, struct pack_paper papers[PACK_PAPERS_MA
 
 /* --- the audit -------------------------------------------------------------------------------- */
 
-static void warn_of_errors(struct arena *a, const struct audit *audit, const struct profile *p)
-{
-	const struct audit_finding *f = audit->findings;
-	struct str owner = {0};
-
-	if (!audit->n_findings)
-		return;
-	if (f->record)
-		owner = arena_strf(a, " of package '%.*s'", STR_ARG(record_dist(a, f->record)));
-	log_warn("audit: '%.*s'%.*s needs %.*s of %.*s, which hosts of target '%.*s' lack%s",
-		STR_ARG(f->path), STR_ARG(owner), STR_ARG(f->version), STR_ARG(f->library),
-		STR_ARG(p->name),
-		audit->n_findings > 1 ? "; it is not the only one: see audit.json" : "");
-}
-
-static void warn_of_unlisted(const struct audit *audit, const struct profile *p)
-{
-	CLEANUP_BUF names = {0};
-
-	if (!audit->n_unlisted)
-		return;
-	for (size_t i = 0; i < audit->n_unlisted && i < SHOWN; i++)
-		buf_printf(&names, "%s%.*s", i ? ", " : "", STR_ARG(audit->unlisted[i].library));
-	if (audit->n_unlisted > SHOWN)
-		buf_printf(&names, " and %zu more", audit->n_unlisted - SHOWN);
-	log_warn("audit: no package brings and target '%.*s' does not list: %s", STR_ARG(p->name),
-		names.p);
-}
-
-/* A file that is no proper binary has never kept an archive from being made. */
 static int audit(struct pack_run *run, struct str *out, struct err *e)
 {
 	struct arena *a = &run->s->arena;
-	struct audit audit = {0};
-	struct err fault = {0};
+	struct audit_options options;
+	struct audit_tree tree;
 	CLEANUP_BUF text = {0};
+	struct audit audit;
 
-	if (audit_content(a, &run->content, &run->plan.profile, &audit, &fault) < 0 &&
-		fault.code != ERR_INTEGRITY)
-		return err_move(e, &fault);
-	if (fault.code)
-		log_warn("audit: %s", fault.text);
-	warn_of_errors(a, &audit, &run->plan.profile);
-	warn_of_unlisted(&audit, &run->plan.profile);
-	audit_write(a, &audit, &run->plan.profile,
-		fault.code ? "a binary file cannot be read" : NULL, &text);
-	err_release(&fault);
+	if (audit_options_fill(run->s, &run->plan.profile, run->options.root, &options, e) < 0 ||
+		audit_tree_content(a, &run->s->cache, &run->content, &tree, e) < 0 ||
+		audit_run(a, &tree, &options, &audit, e) < 0)
+		return -1;
+	if (audit_write_reports(run->s, &audit, e) < 0 || audit_gate(run->s, &audit, e) < 0)
+		return -1;
+	audit_json(a, &audit, &text);
 	*out = arena_str(a, buf_view(&text));
 	return 0;
 }

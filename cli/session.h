@@ -56,6 +56,7 @@ int command_run(struct session *s, struct err *e);
 int command_shell(struct session *s, struct err *e);
 int command_unpack(struct session *s, struct err *e);
 int command_channel_index(struct session *s, struct err *e);
+int command_audit(struct session *s, struct err *e);
 int command_verify(struct session *s, struct err *e);
 int command_diff(struct session *s, struct err *e);
 int command_export(struct session *s, struct err *e);

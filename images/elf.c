@@ -273,6 +273,7 @@ int elf_read(struct arena *a, const char *name, struct str bytes, struct elf *ou
 		r.header.e_ident[EI_CLASS] != ELFCLASS64 ||
 		r.header.e_ident[EI_DATA] != ELFDATA2LSB)
 		return 0;
+	out->bits = 64;
 	out->type = r.header.e_type;
 	out->machine = r.header.e_machine;
 	if (r.header.e_phnum > MAX_SEGMENTS)
@@ -298,4 +299,13 @@ bool elf_is_native(const struct elf *elf)
 #else
 	return elf->machine == EM_X86_64;
 #endif
+}
+
+int elf_symbols(
+	struct arena *a, const char *name, struct str bytes, struct elf_symbols *out, struct err *e)
+{
+	struct elf elf;
+
+	*out = (struct elf_symbols){0};
+	return elf_read(a, name, bytes, &elf, e);
 }

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "images/policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -62,6 +63,7 @@ struct profile {
 	size_t n_libraries;
 	struct profile_file_system file_system;
 	struct profile_limits limits;
+	struct profile_audit audit; /* `audit:` */
 	char *root; /* a root folder named in the profile (image: {root: DIR}), absolute; NULL */
 	struct str pack_format; /* "tar.gz", "squashfs", ...; empty: not said */
 	bool network;           /* false: `network: none` */

@@ -1,57 +1,119 @@
 /*
- * Can the binary files of packages load on hosts of a target?
+ * Can every ELF file of an environment load on hosts of a target?  And will what it holds work there?
  *
- * What each ELF file needs of the host (libraries that no package brings, and their symbol
- * versions) against the libraries that the target's profile promises.  It needs neither an image nor
- * an installed prefix, only the package cache; or it is asked of what will be packed.
+ *	audit_tree_prefix(a, "/opt/env", &opts, &tree, e);       (packer/audit_tree.h)
+ *	audit_run(a, &tree, &(struct audit_options){.profile = &p, .root = root}, &audit, e);
+ *	audit_text(&audit, ...);                                  (packer/audit_report.h)
+ *
+ * A tree says what files there are and what is known of them; where it came from does not matter.
+ * Libraries are resolved as ld.so would (audit_load.h); what does not resolve, and what else a host
+ * might stumble over, becomes findings of rules (images/policy.h).  docs/design/audit.md.
  */
 #ifndef PACKER_AUDIT_H
 #define PACKER_AUDIT_H
 
-#include "builder/content.h"
+#include "builder/binaries.h"
+#include "images/policy.h"
 #include "images/profile.h"
 
-/* `path` of the package needs `version` of the library: the target has the library without it. */
-struct audit_finding {
-	const struct record *record; /* NULL: pip, a script or the user brought it; so below */
-	struct str path, library, version;
-	struct str best; /* the newest of the same family that the target has; empty: none */
+/* --- what is looked at ------------------------------------------------------------------------ */
+
+struct audit_package {
+	struct str name, version, build;
+	struct str dist; /* NAME-VERSION-BUILD; of a distribution of pip NAME==VERSION */
+	const struct record *record; /* NULL: of pip, or its record is not known */
 };
 
-/* A library that neither a package brings nor the profile lists: hosts may have it or not. */
-struct audit_unlisted {
-	struct str library;
-	const struct record *record; /* the first that needs it */
-	struct str path;
+struct audit_file {
+	struct str path;   /* in the tree */
+	ptrdiff_t package; /* index into packages; -1: of none */
+	enum path_type type;
+	mode_t mode;
+	struct str link;             /* of a link: where it leads */
+	const struct binary *binary; /* NULL: no ELF file */
+	/* Of a script, the words after "#!", with the tree's own prefix as it lies there. */
+	struct str interpreter;
+	struct str
+		leftover; /* a path of a build machine in a file that is no ELF file; empty: none */
+};
+
+struct audit_tree {
+	const char *what; /* for messages: "/opt/env", "demo.tar.gz" */
+	const struct audit_package *packages;
+	size_t n_packages;
+	const struct audit_file *files; /* rising by path, each once */
 	size_t n_files;
+	/* Where it lies, and so what absolute paths in it mean; empty: not known, then `own` says it. */
+	struct str prefix;
+	/* Only packages' own files: no links, scripts and other things that come with installing. */
+	bool of_packages;
+	/* Single files: what they need of an environment is not there and is no finding. */
+	bool alone;
+	/* The dynamic symbols of a file: 1, 0 not known, -1.  They live in the arena. */
+	int (*symbols)(
+		void *ctx, struct arena *a, size_t file, struct elf_symbols *out, struct err *e);
+	void *ctx;
+};
+
+/* The file at a path of the tree, links followed inside it; NULL: none. */
+const struct audit_file *audit_tree_find(const struct audit_tree *t, struct str path);
+
+/* --- what is found ---------------------------------------------------------------------------- */
+
+enum audit_sure { SURE_POSSIBLE, SURE_LIKELY, SURE_CERTAIN };
+
+struct audit_finding {
+	enum audit_rule rule;
+	enum audit_level level;
+	enum audit_sure sure;
+	ptrdiff_t package; /* index into the tree's; -1: of none */
+	struct str path;
+	struct str needs;   /* "GLIBC_2.28", "libfoo.so.1", "x86-64-v3", "Linux 3.10" */
+	struct str library; /* that lacks it, or in which it is needed: "libc.so.6"; empty */
+	struct str has;     /* what the target has: "GLIBC_2.17"; empty: nothing of the kind */
+	struct str process; /* that it was met in: "bin/python3.6"; empty: any */
+	struct str text;    /* a sentence without a full stop, complete in itself */
+	struct str advice;  /* what to do; empty: nothing is known */
+	struct str reason;  /* it is ignored for; empty: it counts */
+};
+
+/* The newest glibc that files of one package need of the host. */
+struct audit_floor {
+	ptrdiff_t package; /* -1: what is of none */
+	struct str glibc;  /* "2.17" */
+	struct str path;   /* a file that needs it */
 };
 
 struct audit {
-	size_t n_files; /* that were looked at */
-	struct audit_finding *findings;
+	const struct audit_tree *tree;
+	const struct profile *profile;
+	bool against_root;              /* else the profile's list */
+	struct str glibc;               /* the target's */
+	size_t n_binaries;              /* that were looked at: of this machine's kind */
+	size_t n_processes;             /* that were loaded in mind */
+	struct audit_finding *findings; /* what counts first, the worst before the others */
 	size_t n_findings;
-	struct audit_unlisted *unlisted; /* sorted by library */
-	size_t n_unlisted;
-	/* The newest glibc that any of them needs, "2.11", and whose file that is; empty: none. */
-	struct str floor;
-	const struct record *floor_record;
+	size_t n_of[LEVEL_ERROR + 1]; /* by level, without ignored ones */
+	size_t n_ignored;
+	struct audit_floor *floors; /* the highest first; only packages that need any */
+	size_t n_floors;
 };
 
-/*
- * Packages that are in the cache.  A profile without `libraries:` is asked for its glibc alone.  Texts live
- * in the arena.  -1 with *e set where a file cannot be read; a broken ELF file is ERR_INTEGRITY.
- */
-int audit_packages(struct arena *a, const struct cache *cache, struct record *const *records,
-	size_t n, const struct profile *profile, struct audit *out, struct err *e);
+struct audit_options {
+	const struct profile *profile;
+	const char *root; /* of the target's image; NULL: the profile's `libraries:` */
+	bool symbols;     /* look at each undefined symbol */
+	const struct audit_ignore *ignores; /* besides those of the profile */
+	size_t n_ignores;
+	unsigned jobs;
+};
 
-/* The same of what is packed, under the names it has there: what rules left out is not asked. */
-int audit_content(struct arena *a, const struct content *c, const struct profile *profile,
+/* Texts live in the arena, and in the tree's.  -1 only where something cannot be read. */
+int audit_run(struct arena *a, const struct audit_tree *tree, const struct audit_options *o,
 	struct audit *out, struct err *e);
-
-struct elf;
-/* The C library of a cross compiler is for what it makes, not for what runs in the environment. */
-bool audit_is_of_sysroot(struct str path);
 /* A library is found by its soname, or by its file's name where it has none; of the arguments' texts. */
 struct str audit_library_name(struct str path, const struct elf *elf);
+/* "'lib/x.so' of package 'x-1.0-0'", in the arena. */
+struct str audit_where(struct arena *a, const struct audit *audit, const struct audit_finding *f);
 
 #endif

@@ -49,7 +49,7 @@ int floor_add(struct floor *f, struct str path, struct str bytes, struct err *e)
 	struct elf elf;
 	int r;
 
-	if (audit_is_of_sysroot(path) || !floor_is_elf(bytes))
+	if (binary_is_of_sysroot(path) || !floor_is_elf(bytes))
 		return 0;
 	r = elf_read(&scratch, arena_cstr(&scratch, path), bytes, &elf, &broken);
 	if (r < 0)

@@ -8,6 +8,18 @@
 #include "solver/envfile.h"
 #include "solver/record.h"
 
+/*
+ * What was found out about one build, beyond what its record says: on this target it needs `depends`
+ * besides ("__glibc >=2.28"), or, where that is empty, it cannot be had at all.
+ */
+struct learned {
+	uint8_t sha256[32];
+	bool has_sha256;
+	struct str url; /* where there is no sum */
+	struct str depends;
+	struct str why; /* a clause: "its lib/libx.so needs GLIBC_2.28 of libc.so.6" */
+};
+
 struct solve_request {
 	const struct channel *channels; /* highest priority first */
 	size_t n_channels;
@@ -35,6 +47,9 @@ struct solve_request {
 	size_t n_locked;
 	const struct str *updates;
 	size_t n_updates;
+	/* Held against the records that they are about, as if these said so themselves. */
+	const struct learned *learned;
+	size_t n_learned;
 	bool no_deps; /* the best record for each spec alone; dependencies are not looked at */
 	/* What lock_current asks besides; solve() does not look at it. */
 	const struct spec_line *pip;

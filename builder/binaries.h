@@ -1,0 +1,69 @@
+/*
+ * The ELF files of one package: what an audit has to know of them, computed once.
+ *
+ * They are kept beside a package's facts in the cache, CACHE/pkgs/XX/SHA256/elf, and their dynamic
+ * symbols, which are many and rarely asked for, in .../symbols.  Both are read as if they were
+ * hostile.  Packages that were extracted before there were any get theirs when first asked for.
+ */
+#ifndef BUILDER_BINARIES_H
+#define BUILDER_BINARIES_H
+
+#include "base/buf.h"
+#include "base/table.h"
+#include "builder/package.h"
+#include "images/elf.h"
+
+/* One ELF file, of whatever machine. */
+struct binary {
+	struct str path; /* in the package */
+	struct str
+		fault;  /* why it is broken; empty: it is not.  elf then has what was read before */
+	struct elf elf; /* its texts live in the arena */
+	/* A path of the machine that built it, which nothing will replace; empty: none. */
+	struct str leftover;
+};
+
+struct binaries {
+	uint8_t sha256[32]; /* of the package file */
+	struct binary *v;   /* rising by path */
+	size_t n;
+};
+
+/*
+ * Reads one file: 1, 0 it is no ELF file, -1 it cannot be read.  A broken one is 1, with its fault.
+ * The texts are copied into the arena.
+ */
+int binary_read(
+	struct arena *a, const char *path, struct str bytes, struct binary *out, struct err *e);
+/* The C library of a cross compiler is for what it makes, not for what runs in the environment. */
+bool binary_is_of_sysroot(struct str path);
+/* Can a file of that size be one that matters?  (Not in a sysroot.) */
+bool binary_is_worth_a_look(enum path_type type, uint64_t size, struct str path);
+
+/* All of the package that lies extracted in p->dir. */
+int binaries_compute(struct arena *a, const struct package *p, struct binaries *out, struct err *e);
+/*
+ * Those of a package: out of the cache, or else as somebody handed them on (known).  1; 0 where
+ * neither has them, and the package has to be fetched; -1.
+ */
+struct known_binaries;
+int binaries_load(struct arena *a, const struct cache *c, const struct known_binaries *known,
+	const struct record *r, struct binaries *out, struct err *e);
+/* The dynamic symbols of the i-th file of a package in the cache: 1, 0 not in the cache, -1. */
+int binaries_symbols(struct arena *a, const struct cache *c, const struct record *r, size_t i,
+	struct elf_symbols *out, struct err *e);
+
+/* --- handed on (envbuild audit --export-facts, --facts) -------------------------------------- */
+
+/* What files of exported facts hold, by the package's sha256. */
+struct known_binaries {
+	struct arena *arena;
+	struct table by_sum; /* 32 bytes -> struct binaries * */
+};
+/* Adds those of a file; later files win.  ERR_INPUT names file and place. */
+int known_binaries_read(struct known_binaries *k, const char *path, struct err *e);
+/* The text of such a file, of these packages, sorted by their sums. */
+int binaries_export(struct arena *a, const struct binaries *const *v, size_t n,
+	const struct record *const *records, struct buf *to, struct err *e);
+
+#endif

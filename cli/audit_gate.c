@@ -1,0 +1,155 @@
+#include "cli/audit_gate.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "builder/disk.h"
+#include "packer/audit_report.h"
+#include "packer/audit_tree.h"
+
+enum { SHOWN = 10 };
+
+int audit_options_fill(struct session *s, const struct profile *profile, const char *root,
+	struct audit_options *out, struct err *e)
+{
+	const struct text_list *given = &s->line.options.ignore;
+	struct audit_ignore *ignores = arena_array(&s->arena, struct audit_ignore, given->n);
+
+	for (size_t i = 0; i < given->n; i++)
+		if (audit_ignore_parse(str_of(given->v[i]), &ignores[i], e) < 0)
+			return err_wrap(e, "--ignore");
+	*out = (struct audit_options){.profile = profile,
+		.root = root,
+		.symbols = s->line.options.symbols,
+		.ignores = ignores,
+		.n_ignores = given->n,
+		.jobs = s->jobs};
+	return 0;
+}
+
+int audit_known(struct session *s, const struct known_binaries **out, struct err *e)
+{
+	const struct text_list *given = &s->line.options.facts;
+	struct known_binaries *known = arena_new(&s->arena, struct known_binaries);
+
+	*out = NULL;
+	known->arena = &s->arena;
+	known->by_sum.arena = &s->arena;
+	for (size_t i = 0; i < given->n; i++)
+		if (known_binaries_read(known, given->v[i], e) < 0)
+			return -1;
+	if (given->n)
+		*out = known;
+	return 0;
+}
+
+int audit_write_reports(struct session *s, const struct audit *audit, struct err *e)
+{
+	const struct text_list *given = &s->line.options.reports;
+
+	for (size_t i = 0; i < given->n; i++) {
+		CLEANUP_BUF text = {0};
+		enum audit_form form;
+
+		if (audit_form_of(given->v[i], &form, e) < 0)
+			return -1;
+		audit_report(&s->arena, audit, form, &text);
+		if (file_write(given->v[i], buf_view(&text), 0644, e) < 0)
+			return -1;
+		log_note("%s: written", given->v[i]);
+	}
+	return 0;
+}
+
+static void say_level(const struct audit *audit, enum audit_level level)
+{
+	size_t said = 0;
+
+	for (size_t i = 0; i < audit->n_findings; i++) {
+		const struct audit_finding *f = &audit->findings[i];
+
+		if (f->level != level || f->reason.n || ++said > SHOWN)
+			continue;
+		if (level == LEVEL_WARNING)
+			log_warn("audit: %.*s", STR_ARG(f->text));
+		else
+			log_note("audit: %.*s", STR_ARG(f->text));
+	}
+	if (said > SHOWN)
+		log_note("audit: and %zu more", said - SHOWN);
+}
+
+static void say_floor(struct arena *a, const struct audit *audit)
+{
+	const struct audit_floor *floor = &audit->floors[0];
+	struct str owner = {0};
+
+	if (!audit->n_floors || audit->n_of[LEVEL_ERROR])
+		return;
+	if (floor->package >= 0)
+		owner = arena_strf(a, " (package '%.*s')",
+			STR_ARG(audit->tree->packages[floor->package].dist));
+	log_note("audit: %zu binary files need glibc %.*s at most%.*s; target '%.*s' has %.*s",
+		audit->n_binaries, STR_ARG(floor->glibc), STR_ARG(owner),
+		STR_ARG(audit->profile->name), STR_ARG(audit->glibc));
+}
+
+int audit_gate(struct session *s, const struct audit *audit, struct err *e)
+{
+	const struct audit_finding *f = audit->findings;
+
+	say_level(audit, LEVEL_WARNING);
+	say_floor(&s->arena, audit);
+	if (!audit->n_of[LEVEL_ERROR])
+		return 0;
+	say_level(audit, LEVEL_ERROR);
+	err_set(e, ERR_AUDIT, "%.*s", STR_ARG(f->text));
+	if (f->advice.n)
+		return err_advise(e, "%.*s", STR_ARG(f->advice));
+	if (f->package < 0)
+		return err_advise(e, "choose a newer target");
+	struct str name = audit->tree->packages[f->package].name;
+	return err_advise(e,
+		"ask for an older build of '%.*s' in the environment file ('envbuild why %.*s' "
+		"says "
+		"what asks for it), or choose a newer target",
+		STR_ARG(name), STR_ARG(name));
+}
+
+static int fill(struct session *s, const struct plan *plan, struct err *e)
+{
+	struct disk_plan disk = {.cache = &s->cache,
+		.records = plan->records,
+		.n_records = plan->n_records,
+		.prefix = s->work};
+
+	if (disk_check_plan(&disk, NULL, e) < 0)
+		return -1;
+	return cache_fill(&s->cache, s->http, plan->records, plan->n_records, s->jobs,
+		s->line.options.offline, e);
+}
+
+static int audit_records(
+	struct session *s, const struct plan *plan, struct audit *audit, struct err *e)
+{
+	struct arena *a = &s->arena;
+	struct audit_tree *tree = arena_new(a, struct audit_tree);
+	struct audit_options options;
+	size_t missing;
+
+	if (audit_options_fill(s, &plan->profile, NULL, &options, e) < 0 ||
+		audit_tree_packages(
+			a, &s->cache, NULL, plan->records, plan->n_records, tree, &missing, e) < 0)
+		return -1;
+	return audit_run(a, tree, &options, audit, e);
+}
+
+int audit_plan(struct session *s, const struct plan *plan, struct err *e)
+{
+	struct audit audit;
+
+	if (fill(s, plan, e) < 0 || audit_records(s, plan, &audit, e) < 0)
+		return err_wrap(e, "while auditing");
+	if (audit_write_reports(s, &audit, e) < 0)
+		return -1;
+	return audit_gate(s, &audit, e);
+}

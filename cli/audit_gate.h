@@ -1,0 +1,26 @@
+/* The audit as a gate: what commands that make a release do with what it finds. */
+#ifndef CLI_AUDIT_GATE_H
+#define CLI_AUDIT_GATE_H
+
+#include "cli/plan.h"
+#include "packer/audit.h"
+
+/* What the command line says of an audit, for a target whose image is at root (NULL: not at hand). */
+int audit_options_fill(struct session *s, const struct profile *profile, const char *root,
+	struct audit_options *out, struct err *e);
+/* --facts: NULL where none were given. */
+int audit_known(struct session *s, const struct known_binaries **out, struct err *e);
+/* --report FILE: writes each that was asked for. */
+int audit_write_reports(struct session *s, const struct audit *audit, struct err *e);
+/*
+ * Says what was found, the worst first, and the floor; ERR_AUDIT where there are errors: the text
+ * is that of the worst, the advice says what to do.
+ */
+int audit_gate(struct session *s, const struct audit *audit, struct err *e);
+/*
+ * Fetches the plan's packages and audits them, for a target whose image is not at hand.  ERR_AUDIT as
+ * above.
+ */
+int audit_plan(struct session *s, const struct plan *plan, struct err *e);
+
+#endif

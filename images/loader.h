@@ -1,0 +1,56 @@
+/*
+ * What the dynamic loader of a target's hosts finds, without running it.
+ *
+ *	loader_open(a, root, profile, &loader, e);
+ *	loader_find(loader, STR("libc.so.6"), &library, e);
+ *	loader_close(loader);
+ *
+ * With a root folder: its ld.so.cache, then the folders that its ld.so has built in, with their
+ * hwcaps subfolders, as that version of glibc looks at them.  Without one: the profile's `libraries:`.
+ * Libraries are read once, when first asked for.  The root is hostile: nothing leads out of it.
+ */
+#ifndef IMAGES_LOADER_H
+#define IMAGES_LOADER_H
+
+#include "images/elf.h"
+#include "images/profile.h"
+
+struct loader;
+
+/* A library of the host. */
+struct host_library {
+	struct str soname;
+	struct str
+		path; /* in the root, absolute, as it was found; empty: the profile's word alone */
+	struct elf elf;   /* of a list: soname and `defines` alone */
+	struct str fault; /* why it cannot be read; empty: it can */
+};
+
+/* root NULL: the profile's list.  The loader and all libraries live in the arena, until closed. */
+int loader_open(struct arena *a, const char *root, const struct profile *p, struct loader **out,
+	struct err *e);
+void loader_close(struct loader *l);
+/* Has it a root folder to look into? */
+bool loader_has_root(const struct loader *l);
+/* "2.17": of the root's C library, else the profile's. */
+struct str loader_glibc(const struct loader *l);
+/*
+ * What a needed name comes to once rpaths have found nothing.  no_defaults: DF_1_NODEFLIB.  1, 0 not
+ * there, -1 (only where the root cannot be read at all).
+ */
+int loader_find(struct loader *l, struct str name, bool no_defaults,
+	const struct host_library **out, struct err *e);
+/* name in a folder of the root, as an rpath names it: absolute.  hwcaps subfolders come first. */
+int loader_find_in(struct loader *l, struct str folder, struct str name,
+	const struct host_library **out, struct err *e);
+/* The file at an absolute path of the root; 0 too where it is no ELF file. */
+int loader_file(struct loader *l, struct str path, const struct host_library **out, struct err *e);
+/* Subfolders that are tried before a folder itself, in their order: "glibc-hwcaps/x86-64-v2/". */
+const struct str *loader_hwcaps(const struct loader *l, size_t *n);
+/* Is there a file (link followed) at an absolute path?  A list knows of none. */
+bool loader_has_path(struct loader *l, struct str path);
+/* The dynamic symbols of a library of the root: 1, 0 where only the list knows it, -1. */
+int loader_symbols(struct loader *l, const struct host_library *library,
+	const struct elf_symbols **out, struct err *e);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * A process, as ld.so would load it: which file each needed name comes to.
+ *
+ *	audit_world_open(a, tree, loader, &world, e);
+ *	audit_load(world, program, module, &load, e);
+ *
+ * Breadth first over DT_NEEDED.  A name that something loaded already bears is that.  Else, in order:
+ * DT_RPATH of who needs it and of those that loaded that one (all of them passed over where it has a
+ * DT_RUNPATH), DT_RUNPATH, then what the host finds (loader.h).  $ORIGIN, $LIB and $PLATFORM are
+ * expanded; files of another class or machine are passed over.  A module is loaded as dlopen() by the
+ * program would.  Source: glibc elf/dl-load.c, dl-deps.c, dl-version.c; docs/design/audit.md.
+ */
+#ifndef PACKER_AUDIT_LOAD_H
+#define PACKER_AUDIT_LOAD_H
+
+#include "images/loader.h"
+#include "packer/audit.h"
+
+struct load_object {
+	const struct audit_file *file;      /* of the tree, or */
+	const struct host_library *library; /* of the host */
+	const struct elf *elf;              /* of either */
+	ptrdiff_t
+		loader; /* the object that first asked for it; -1: the program, or a module itself */
+	bool by_rpath;  /* a DT_RPATH or DT_RUNPATH led to it */
+};
+
+/* A needed name that comes to nothing. */
+struct load_miss {
+	size_t by; /* object */
+	struct str name;
+	/* A file that was passed over on the way, and why; NULL: there was none. */
+	const struct audit_file *passed;
+	enum load_passed { PASSED_NONE, PASSED_MACHINE, PASSED_KERNEL, PASSED_BROKEN } why;
+};
+
+/* What of object `by` needs a version of object `in`, which does not define it. */
+struct load_lack {
+	size_t by, in;
+	const struct elf_need *need;
+	bool unversioned; /* `in` defines no versions at all: the loader lets that pass */
+};
+
+/* A symbol of object `by` that no object has. */
+struct load_symbol {
+	size_t by;
+	struct str name, version;
+	bool lazy; /* a function, of an object that is not bound at once */
+};
+
+struct load {
+	struct load_object *objects; /* in the order of the search scope; 0 is the program */
+	size_t n_objects;
+	ptrdiff_t module; /* the object that is the module; -1: none was asked for */
+	struct load_miss *misses;
+	size_t n_misses;
+	struct load_lack *lacks;
+	size_t n_lacks;
+	struct load_symbol *symbols; /* only where symbols were asked for */
+	size_t n_symbols;
+};
+
+struct audit_world;
+int audit_world_open(struct arena *a, const struct audit_tree *tree, struct loader *loader,
+	struct audit_world **out, struct err *e);
+/*
+ * program NULL: the module is loaded by a program that has no rpath and brings nothing.  module NULL:
+ * the program alone.  Texts and arrays live in the arena given here.
+ */
+int audit_load(struct audit_world *w, struct arena *a, const struct audit_file *program,
+	const struct audit_file *module, bool symbols, struct load *out, struct err *e);
+
+#endif
