@@ -13,7 +13,7 @@ VERSION := $(shell cat VERSION)
 B := $(BUILD)/$(MODE)
 ROOMS := base solver images builder packer cli
 
-PKGS := libsolv libarchive libcurl yaml-0.1 libzstd libcrypto libelf libdeflate libsquashfs1
+PKGS := libsolv libarchive libcurl yaml-0.1 libzstd libcrypto libdeflate libsquashfs1
 
 CPPFLAGS := -D_GNU_SOURCE -I. -DENVBUILD_VERSION='"$(VERSION)"'
 CFLAGS_common  := -std=c11 -g -pthread -Wall -Wextra -Wshadow -Wstrict-prototypes \
@@ -99,7 +99,9 @@ $(B)/tests/%: tests/unit/%.c $(B)/flags $$(call libs_of,$$(call room_of,$$*))
 $(B)/tools/%: tests/tools/%.c $(B)/flags $$(call libs_in,tests/tools/$$*.c)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(link) $(PKG_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(link) $(PKG_LIBS) $(LIBS_$*)
+# What only a test is linked with.
+LIBS_elf_judge := -lelf
 FUZZ_MAIN := $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer,tests/fuzz/replay.c)
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/replay.c tests/*.h) $(B)/flags $$(call libs_in,tests/fuzz/$$*.c)
 	@mkdir -p $(@D)

@@ -4,7 +4,8 @@
  * Read through the program headers alone, as the loader does, so that a file without sections tells
  * the same.  Format: System V ABI (gABI 4.2, ELF64, little-endian) and the symbol versions of
  * "Linux Standard Base Core, Symbol Versioning".  The bytes may be anything: every offset, count and
- * string is checked against them.
+ * string is checked against them, and a file has at most 65536 versions and needed names and 4 MiB of
+ * such texts, 2097152 symbols and 64 MiB of their names.
  */
 #ifndef IMAGES_ELF_H
 #define IMAGES_ELF_H
@@ -34,8 +35,11 @@ struct elf_gpu {
 	bool ptx;
 };
 
-/* Texts are slices of the bytes that were read.  Of a file of another class or byte order only the
- * first line is known. */
+/*
+ * Texts are slices of the bytes that were read.  Only the first line is known of a file of another
+ * class or byte order, of one that no loader takes (an object, a core), and of one that holds only
+ * what debuggers read of another (objcopy --only-keep-debug).
+ */
 struct elf {
 	unsigned type, machine, bits; /* ET_DYN, EM_X86_64, 64 */
 	bool big_endian;
@@ -75,14 +79,21 @@ struct elf_symbol {
 	struct str version; /* empty: none */
 	struct str file;    /* of one that is needed in a version: the library it is expected in */
 	bool weak;
-	bool function; /* resolved when first called, unless bind_now; else when it is loaded */
-	bool hidden;   /* of one that is defined: only for who asks for this version */
+	/* Of one that is needed: all that names it is the table of functions to be called (DT_JMPREL),
+	 * so that it is resolved when first called, unless bind_now.  Others are when it is loaded. */
+	bool function;
+	bool hidden; /* of one that is defined: only for who asks for this version */
 };
 struct elf_symbols {
 	struct elf_symbol *undefined, *defined; /* in the order of the file */
 	size_t n_undefined, n_defined;
 };
-/* As elf_read, of an ELF file of this machine; the number of symbols is what the hash tables say. */
+/*
+ * As elf_read, of a file of this machine; of others nothing.  Undefined are those that a relocation
+ * names: the loader asks for no other.  A variable that a program has a copy of (R_*_COPY) is in both
+ * lists, since the loader looks for it in all files but the program itself.  Defined are those that a
+ * hash table leads to and the loader would take.
+ */
 int elf_symbols(struct arena *a, const char *name, struct str bytes, struct elf_symbols *out,
 	struct err *e);
 

@@ -49,21 +49,54 @@ static void a_library_tells_its_names(void **state)
 	assert_false(elf.needs[1].weak);
 }
 
-static void what_is_no_elf64_is_not_read(void **state)
+static void what_is_no_elf_is_not_read(void **state)
 {
-	CLEANUP_BUF bytes = {0};
 	struct err e = {0};
 	struct elf elf;
 
 	(void)state;
 	assert_int_equal(elf_read(&arena, "x", STR(""), &elf, &e), 0);
+	assert_int_equal(elf_read(&arena, "x", STR("\177EL"), &elf, &e), 0);
 	assert_int_equal(elf_read(&arena, "x", STR("GROUP ( libc.so.6 )"), &elf, &e), 0);
-	elf_make(&bytes, &whole);
-	bytes.p[EI_CLASS] = ELFCLASS32;
-	assert_int_equal(elf_read(&arena, "x", buf_view(&bytes), &elf, &e), 0);
-	bytes.p[EI_CLASS] = ELFCLASS64;
-	bytes.p[EI_DATA] = ELFDATA2MSB;
-	assert_int_equal(elf_read(&arena, "x", buf_view(&bytes), &elf, &e), 0);
+}
+
+/* Of files for other machines it is known for which, in their byte order. */
+static void other_classes_tell_what_they_are(void **state)
+{
+	static const struct {
+		unsigned char class, data, type[2], machine[2];
+		unsigned bits, is_type, is_machine;
+	} others[] = {
+		{ELFCLASS32, ELFDATA2LSB, {3, 0}, {3, 0}, 32, ET_DYN, EM_386},
+		{ELFCLASS32, ELFDATA2LSB, {2, 0}, {62, 0}, 32, ET_EXEC, EM_X86_64}, /* x32 */
+		{ELFCLASS64, ELFDATA2MSB, {0, 2}, {0, 22}, 64, ET_EXEC, EM_S390},
+		{ELFCLASS32, ELFDATA2MSB, {0, 3}, {0, 20}, 32, ET_DYN, EM_PPC},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		char head[20] = ELFMAG;
+		struct err e = {0};
+		struct elf_symbols symbols;
+		struct elf elf;
+
+		head[EI_CLASS] = (char)others[i].class;
+		head[EI_DATA] = (char)others[i].data;
+		memcpy(head + 16, others[i].type, 2);
+		memcpy(head + 18, others[i].machine, 2);
+		assert_int_equal(elf_read(&arena, "x", str_n(head, 20), &elf, &e), 1);
+		assert_int_equal(elf.bits, others[i].bits);
+		assert_int_equal(elf.big_endian, others[i].data == ELFDATA2MSB);
+		assert_int_equal(elf.type, others[i].is_type);
+		assert_int_equal(elf.machine, others[i].is_machine);
+		assert_false(elf_is_native(&elf));
+		assert_false(elf.dynamic);
+		assert_int_equal(elf_symbols(&arena, "x", str_n(head, 20), &symbols, &e), 1);
+		assert_int_equal(symbols.n_undefined + symbols.n_defined, 0);
+		head[EI_CLASS] = 3;
+		assert_int_equal(elf_read(&arena, "x", str_n(head, 20), &elf, NULL), -1);
+		assert_int_equal(elf_read(&arena, "x", str_n(head, 19), &elf, NULL), -1);
+	}
 }
 
 /* Cut anywhere, and with any one byte changed, it is read or refused, never read beyond its end. */
@@ -114,7 +147,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_library_tells_its_names, release),
-		cmocka_unit_test_teardown(what_is_no_elf64_is_not_read, release),
+		cmocka_unit_test_teardown(what_is_no_elf_is_not_read, release),
+		cmocka_unit_test_teardown(other_classes_tell_what_they_are, release),
 		cmocka_unit_test_teardown(broken_ones_are_refused, release),
 		cmocka_unit_test_teardown(this_program_is_one, release),
 	};
