@@ -44,6 +44,7 @@ static void write_library(const char *rel, const char *soname, uint64_t names_at
 		.load = {.p_type = PT_LOAD, .p_vaddr = 0x10000, .p_filesz = sizeof l},
 		.dynamic = {.p_type = PT_DYNAMIC,
 			.p_offset = offsetof(struct library, entries),
+			.p_vaddr = 0x10000 + offsetof(struct library, entries),
 			.p_filesz = sizeof l.entries},
 		.entries = {{.d_tag = DT_SONAME, .d_un.d_val = names_at},
 			{.d_tag = DT_STRTAB,
