@@ -123,11 +123,11 @@ if [ "$(uname -m)" = x86_64 ]; then
   has 'text relocations' libtext.so text-relocations 'undefined x@'
   for level in 2 3 4; do
     library libisa.so -Wl,-z,x86-64-v$level <x.c
-    readelf -nW libisa.so >readelf
+    readelf -nW libisa.so >said
     facts libisa.so
     bits=$(sed -n 's/^isa //p' facts)
     check "x86-64-v$level, as readelf names it" \
-      sh -c "grep 'x86 ISA needed' readelf | grep -q 'x86-64-v$level' && [ $((0x$bits & 1 << (level - 1))) != 0 ]"
+      sh -c "grep 'x86 ISA needed' said | grep -q 'x86-64-v$level' && [ $((0x$bits & 1 << (level - 1))) != 0 ]"
   done
   # What linkers wrote before: a bit for each extension (readelf names them).
   old_forms() {
@@ -156,17 +156,17 @@ END
 .long 0x$property, 4, 0x$bits, 0
 END
     gcc -c note.s -o note.o && objcopy -O elf64-x86-64 note.o
-    ld -shared -z noexecstack note.o -o libold.so
+    ld -shared -z noexecstack note.o -o old.bin
     # A linker of today may drop what it does not know: the note is then put back.
     objcopy --dump-section .note.gnu.property=note.bin note.o
-    readelf -SW libold.so | grep -q note.gnu.property &&
-      objcopy --update-section .note.gnu.property=note.bin libold.so
-    readelf -nW libold.so >readelf 2>&1
-    facts libold.so
-    if grep -q "ISA needed: .*$word" readelf && grep -q "^isa $level\$" facts; then
+    readelf -SW old.bin | grep -q note.gnu.property &&
+      objcopy --update-section .note.gnu.property=note.bin old.bin
+    readelf -nW old.bin >said 2>&1
+    facts old.bin
+    if grep -q "ISA needed: .*$word" said && grep -q "^isa $level\$" facts; then
       n=$((n + 1))
     else
-      fail "the older form $property $word" "$(cat readelf facts)"
+      fail "the older form $property $word" "$(cat said facts)"
     fi
   done <forms
   same 'older forms of the level' "$(wc -l <forms)" "$n"
@@ -210,22 +210,57 @@ lacks 'an object for linkers has nothing that a loader reads' two.o defined unde
 gcc -g -O1 -fPIC -shared two.c -o libdebug.so && objcopy --only-keep-debug libdebug.so lib.debug
 lacks 'nor has what only debuggers read' lib.debug broken dynamic needed defined
 if command -v patchelf >/dev/null; then
-  cp copy patched && patchelf --set-rpath '$ORIGIN/a/rather/long/path/that/needs/a/new/place' patched
-  # shellcheck disable=SC2016
+  cp copy patched && patchelf --set-rpath "\$ORIGIN/a/rather/long/path/in/a/new/place" patched
   has 'a program that patchelf has changed' patched \
-    'runpath $ORIGIN/a/rather/long/path/that/needs/a/new/place' 'needed libc.so.6'
+    "runpath \$ORIGIN/a/rather/long/path/in/a/new/place" 'needed libc.so.6'
 else
   skip 'a program that patchelf has changed' 'no patchelf'
 fi
 
 # --- GPU code
+# Two containers, the second behind zeros: sm_90 and compute_90, then sm_80, sm_90 and an unknown kind.
+cat >gpu.s <<'END'
+.macro entry kind, architecture, size
+.short \kind, 0x101
+.long 64
+.quad \size
+.long 0, 0
+.short 8, 1
+.long \architecture
+.zero 32
+.zero \size
+.endm
+.section .nv_fatbin, "a"
+.p2align 3
+.long 0xba55ed50
+.short 1, 16
+.quad 2 * 64 + 24
+entry 2, 90, 16
+entry 1, 90, 8
+.zero 24
+.long 0xba55ed50
+.short 1, 16
+.quad 3 * 64 + 8
+entry 2, 80, 0
+entry 16, 100, 8
+entry 2, 90, 0
+.section .note.GNU-stack, "", %progbits
+END
+gcc -shared -nostdlib gpu.s -o libfat.so
+has 'architectures of a GPU' libfat.so 'gpu 80' 'gpu 90' 'gpu 90 ptx'
+sed 's/\.nv_fatbin/__nv_relfatbin/' gpu.s >rel.s
+gcc -shared -nostdlib rel.s -o librel.so
+has 'of code that was linked apart' librel.so 'gpu 80' 'gpu 90' 'gpu 90 ptx'
+sed 's/\.quad 3 .*/.quad -1/' gpu.s >rel.s
+gcc -shared -nostdlib rel.s -o fat.bin
+has 'of a container that claims to be larger than all' fat.bin 'gpu 80' 'gpu 90' 'gpu 90 ptx'
 if command -v nvcc >/dev/null; then
   echo '__global__ void k(float *x) { *x += 1; } extern "C" void f(float *x) { k<<<1, 1>>>(x); }' >k.cu
   nvcc -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 \
-    -gencode arch=compute_90,code=compute_90 -shared -Xcompiler -fPIC k.cu -o libgpu.so >nvcc 2>&1
-  has 'architectures of a GPU' libgpu.so 'gpu 80' 'gpu 90' 'gpu 90 ptx'
+    -gencode arch=compute_90,code=compute_90 -shared -Xcompiler -fPIC k.cu -o libgpu.so >said 2>&1
+  has 'of a library of nvcc' libgpu.so 'gpu 80' 'gpu 90' 'gpu 90 ptx'
 else
-  skip 'architectures of a GPU, as nvcc writes them' 'no nvcc'
+  skip 'of a library of nvcc' 'no nvcc'
 fi
 
 # --- the judge
@@ -239,13 +274,14 @@ agrees() {
   tail -n 1 "$T/compared" | tr ' ' '\n' | sed 's/=/ /' >"$T/counts"
   echo "# $1: $(tail -n 1 "$T/compared")"
 }
+# shellcheck disable=SC2016
 counted() {
   check "facts were compared: $1" \
     awk -v want="$1" 'BEGIN { n = split(want, w, " "); for (i = 1; i <= n; i++) need[w[i]] = 1 }
       ($1 in need) && $2 > 0 { delete need[$1] }
       END { for (k in need) { print "no " k; bad = 1 }; exit bad }' "$T/counts"
 }
-ls "$T"/*.so "$T/copy" "$T/lib.debug" "$T"/*.o | grep -v libold.so >made
+printf '%s\n' ./*.so copy lib.debug ./*.o >made
 agrees 'libelf agrees on what was made here' 20 <made
 counted 'header interpreter soname rpath runpath needed defines needs tls static-tls bind-now no-default-folders stack build-id kernel undefined defined'
 find /usr/bin /usr/lib/*-linux-gnu -maxdepth 1 -type f | sort -R --random-source=/dev/zero >system
