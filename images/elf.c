@@ -205,7 +205,7 @@ static void hand_out(struct elf_reading *r)
 		out->needs[out->n_needs] = r->needs.v[out->n_needs].need;
 }
 
-int elf_begin(struct elf_reading *r, struct err *e)
+int elf_read_loaded(struct elf_reading *r, struct err *e)
 {
 	struct err fault = {0};
 
@@ -233,7 +233,7 @@ int elf_begin(struct elf_reading *r, struct err *e)
 int elf_read(struct arena *a, const char *name, struct str bytes, struct elf *out, struct err *e)
 {
 	struct elf_reading r = {.a = a, .name = name, .bytes = bytes, .out = out};
-	int found = elf_begin(&r, e);
+	int found = elf_read_loaded(&r, e);
 
 	if (found == 1 && is_loadable(out))
 		elf_read_gpu(&r);

@@ -70,7 +70,7 @@ struct elf_reading {
 };
 
 /* Reads all but what sections tell; as elf_read.  r has a, name, bytes and out. */
-int elf_begin(struct elf_reading *r, struct err *e);
+int elf_read_loaded(struct elf_reading *r, struct err *e);
 int elf_broken(const struct elf_reading *r, const char *what, struct err *e);
 /* Copies size bytes at an offset of a table; false where they are not all there. */
 bool elf_take(struct str table, uint64_t at, void *to, size_t size);

@@ -292,7 +292,7 @@ int elf_symbols(
 	struct elf elf = {0};
 	struct elf_reading r = {.a = &scratch, .name = name, .bytes = bytes, .out = &elf};
 	struct tables t = {.r = &r, .names_left = MAX_NAMES};
-	int found = elf_begin(&r, e);
+	int found = elf_read_loaded(&r, e);
 
 	*out = (struct elf_symbols){0};
 	if (found != 1 || !elf.dynamic || !elf_is_native(&elf))

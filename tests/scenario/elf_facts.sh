@@ -240,10 +240,10 @@ entry 1, 90, 8
 .zero 24
 .long 0xba55ed50
 .short 1, 16
-.quad 3 * 64 + 8
-entry 2, 80, 0
+.quad 3 * 64 + 24
+entry 2, 80, 8
 entry 16, 100, 8
-entry 2, 90, 0
+entry 2, 90, 8
 .section .note.GNU-stack, "", %progbits
 END
 gcc -shared -nostdlib gpu.s -o libfat.so

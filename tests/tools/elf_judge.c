@@ -472,6 +472,7 @@ static void judge(struct buf *to, struct arena *a, struct str bytes)
 	j->elf = elf_memory((char *)bytes.p, bytes.n);
 	if (!gelf_getehdr(j->elf, &j->header)) {
 		line(to, "broken", str_of(elf_errmsg(-1)));
+		elf_end(j->elf);
 		return;
 	}
 	j->out.bits = j->header.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32;
@@ -487,6 +488,7 @@ static void judge(struct buf *to, struct arena *a, struct str bytes)
 	} else {
 		print_limits(to, &(struct elf){.stack = STACK_UNSAID});
 	}
+	elf_end(j->elf);
 }
 
 /* --- both --------------------------------------------------------------------------------- */
