@@ -115,24 +115,15 @@ static int read_segment(struct elf_reading *r, const Elf64_Phdr *p, struct err *
 	return 0;
 }
 
-/*
- * Neither the kernel nor the loader can map a segment whose address and place in the file differ
- * within a page; the loader goes by the alignment that is stated (elf/dl-map-segments.h,
- * elf/dl-load.c).  Tools that move segments have made such files.
- */
+/* Neither the kernel nor the loader maps a segment whose address and place in the file differ within a
+ * page (elf/dl-load.c).  Tools that move segments have made such files. */
 static int check_alignment(const struct elf_reading *r, struct err *e)
 {
-	bool library = r->out->type == ET_DYN && r->out->interpreter.n == 0;
 	Elf64_Phdr p;
 
-	for (size_t i = 0; i < r->header.e_phnum && elf_segment(r, i, &p); i++) {
-		uint64_t align = library && p.p_align > PAGE ? p.p_align : PAGE;
-
-		if (p.p_type != PT_LOAD || p.p_filesz == 0)
-			continue;
-		if ((align & (align - 1)) != 0 || ((p.p_vaddr - p.p_offset) & (align - 1)) != 0)
-			return elf_broken(r, "a segment is not aligned", e);
-	}
+	for (size_t i = 0; i < r->header.e_phnum && elf_segment(r, i, &p); i++)
+		if (p.p_type == PT_LOAD && p.p_filesz && (p.p_vaddr - p.p_offset) % PAGE != 0)
+			return elf_broken(r, "a segment is not aligned to a page", e);
 	return 0;
 }
 

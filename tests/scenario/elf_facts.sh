@@ -302,14 +302,37 @@ if sys.argv[3] == 'lie':
 elif sys.argv[3] == 'none':
     struct.pack_into('<Q', data, 40, 0)
     struct.pack_into('<HH', data, 60, 0, 0)
-else:
+elif sys.argv[3] == 'wild':
     struct.pack_into('<Q', data, 40, 2 ** 63)
+else:
+    # The last segment that is mapped comes to lie at another address.
+    segments, = struct.unpack_from('<Q', data, 32)
+    last = max(i for i in range(struct.unpack_from('<H', data, 56)[0])
+               if struct.unpack_from('<I', data, segments + i * 56)[0] == 1)
+    address, = struct.unpack_from('<Q', data, segments + last * 56 + 16)
+    struct.pack_into('<Q', data, segments + last * 56 + 16, address + int(sys.argv[3]))
 open(sys.argv[2], 'wb').write(data)
 END
 if command -v python3 >/dev/null; then
   python3 lie.py libv.so liar.so lie
   check 'libelf, which goes by sections, is lied to' \
     sh -c "! echo liar.so | '$judge' compare 9 >compared && grep -q '^fail liar.so' compared"
+  # The loader takes part: it opens a library, or it does not.
+  opens() { python3 -c "import ctypes; ctypes.CDLL('./$1')" 2>"$T/said"; }
+  echo 'int f(void) { return 1; } int data = 1;' |
+    library libload.so -Wl,-z,norelro,-z,noseparate-code,-z,max-page-size=4096
+  for shift in 0 8 2048; do
+    python3 lie.py libload.so shifted.bin $shift
+    opened=no taken=no
+    if opens shifted.bin; then opened=yes; fi
+    if facts shifted.bin; then taken=yes; fi
+    want=no
+    [ $shift != 0 ] || want=yes
+    same "a segment $shift bytes from its place, as the loader does" "$want $want" "$opened $taken"
+  done
+  head -c 600 libload.so >cut.bin
+  facts cut.bin
+  check 'a library that is cut off is broken' grep -q '^broken' facts
   # The loader needs no sections: without them, or with others, all is the same.
   n=0
   for file in libv.so libh.so libkinds.so libie.so copy liar.so $(head -n 12 small); do
