@@ -9,7 +9,8 @@ enum {
 	MAX_SYMBOLS = 1 << 21,
 	MAX_NAME = 1 << 20,   /* names of templates are long */
 	MAX_NAMES = 64 << 20, /* bytes of all names together */
-	INDEX = 0x7fff,       /* bits of a version's number; the other: hidden */
+	INDEX = 0x7fff,       /* bits of a version's number */
+	HIDDEN = 0x8000,
 };
 
 /* What relocations want of a symbol. */
@@ -21,8 +22,9 @@ struct tables {
 	uint64_t rela_at, jmprel_at;
 	size_t first; /* that the hash table leads to */
 	size_t n;
-	uint8_t *wants;                           /* of each symbol */
-	const struct elf_need **needs, **defines; /* by number of the version */
+	uint8_t *wants;                   /* of each symbol */
+	const struct elf_need **by_index; /* versions */
+	size_t n_by_index;
 	size_t names_left;
 };
 
@@ -161,13 +163,18 @@ static void mark_named(struct tables *t, struct str table, bool lazy)
 
 /* --- versions ----------------------------------------------------------------------------- */
 
-static const struct elf_need **by_index(struct arena *a, const struct elf_versions *list)
+static void put_versions(struct tables *t, const struct elf_versions *list)
 {
-	const struct elf_need **v = arena_array(a, const struct elf_need *, INDEX + 1);
-
 	for (size_t i = 0; i < list->n; i++)
-		v[list->v[i].index] = &list->v[i].need;
-	return v;
+		t->by_index[list->v[i].index] = &list->v[i].need;
+}
+
+static size_t above_all(const struct elf_versions *list, size_t n)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].index >= n)
+			n = list->v[i].index + 1;
+	return n;
 }
 
 static int find_versions(struct tables *t, struct err *e)
@@ -179,25 +186,27 @@ static int find_versions(struct tables *t, struct err *e)
 	if (!elf_at_address(r, r->tags[TAG_VERSYM], &t->versions) ||
 		t->versions.n / sizeof(Elf64_Half) < t->n)
 		return elf_broken(r, "the versions of its symbols lie outside of it", e);
-	t->needs = by_index(r->a, &r->needs);
-	t->defines = by_index(r->a, &r->defines);
+	t->n_by_index = above_all(&r->needs, above_all(&r->defines, 0));
+	t->by_index = arena_array(r->a, const struct elf_need *, t->n_by_index);
+	/* The loader reads those that are needed first (elf/dl-version.c). */
+	put_versions(t, &r->needs);
+	put_versions(t, &r->defines);
 	return 0;
 }
 
 /* A number that nothing bears is none, to the loader. */
 static void set_version(const struct tables *t, size_t i, struct elf_symbol *out)
 {
-	const struct elf_need *version;
 	Elf64_Half x = 0;
 
-	if (!t->needs || !elf_take(t->versions, i * sizeof x, &x, sizeof x))
+	if (!elf_take(t->versions, i * sizeof x, &x, sizeof x))
 		return;
-	version = t->needs[x & INDEX] ? t->needs[x & INDEX] : t->defines[x & INDEX];
-	if (version) {
-		out->version = version->version;
-		out->file = version->file;
+	out->hidden = (x & HIDDEN) != 0;
+	x &= INDEX;
+	if (x < t->n_by_index && t->by_index[x]) {
+		out->version = t->by_index[x]->version;
+		out->file = t->by_index[x]->file;
 	}
-	out->hidden = (x & (INDEX + 1)) != 0;
 }
 
 /* --- symbols ------------------------------------------------------------------------------ */
