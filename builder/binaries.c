@@ -16,6 +16,20 @@ bool binary_is_worth_a_look(enum path_type type, uint64_t size, struct str path)
 	return type == PATH_FILE && size >= 64 && !binary_is_of_sysroot(path);
 }
 
+enum { MAX_NAMES = 4000000, MAX_NAME_BYTES = 64 << 20 };
+
+bool binary_names_add(struct binary_names *names, const struct elf *elf)
+{
+	names->n += elf->n_needed + elf->n_defines + 2 * elf->n_needs;
+	for (size_t i = 0; i < elf->n_needed; i++)
+		names->bytes += elf->needed[i].n;
+	for (size_t i = 0; i < elf->n_defines; i++)
+		names->bytes += elf->defines[i].n;
+	for (size_t i = 0; i < elf->n_needs; i++)
+		names->bytes += elf->needs[i].file.n + elf->needs[i].version.n;
+	return names->n <= MAX_NAMES && names->bytes <= MAX_NAME_BYTES;
+}
+
 static void copy_list(struct arena *a, struct str **v, size_t n)
 {
 	struct str *copy = arena_array(a, struct str, n);
@@ -45,41 +59,50 @@ static void copy_texts(struct arena *a, struct elf *elf)
 int binary_read(
 	struct arena *a, const char *path, struct str bytes, struct binary *out, struct err *e)
 {
+	struct binary_names names = {0};
 	struct err fault = {0};
 	int r;
 
-	(void)e;
 	*out = (struct binary){.path = str_of(path)};
 	r = elf_read(a, path, bytes, &out->elf, &fault);
 	if (r < 0)
 		out->fault = arena_str(a, str_of(fault.text));
 	err_release(&fault);
-	if (r != 0)
-		copy_texts(a, &out->elf);
-	return r != 0;
+	if (r == 0)
+		return 0;
+	if (!binary_names_add(&names, &out->elf))
+		return err_set(e, ERR_INTEGRITY, "%s, with '%s'", BINARY_TOO_MANY_NAMES, path);
+	copy_texts(a, &out->elf);
+	return 1;
 }
 
-static int read_file(struct arena *a, const char *dir, const struct package_file *f,
-	struct binary *out, struct err *e)
+int binary_read_fd(struct arena *a, struct str path, int fd, struct binary *out, struct err *e)
 {
-	CLEANUP_FD fd = -1;
 	char magic[4];
 	struct str bytes;
 	int r;
 
 	if (interrupt_check(e) < 0)
 		return -1;
-	fd = open(arena_printf(a, "%s/%.*s", dir, STR_ARG(f->path)), O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "cannot open '%s/%.*s'", dir, STR_ARG(f->path));
 	/* Most files are none; a look costs less than a mapping. */
 	if (pread(fd, magic, sizeof magic, 0) == sizeof magic && memcmp(magic, "\177ELF", 4) != 0)
 		return 0;
 	if (fd_map(fd, &bytes, e) < 0)
-		return err_wrap(e, "%.*s", STR_ARG(f->path));
-	r = binary_read(a, arena_cstr(a, f->path), bytes, out, e);
+		return err_wrap(e, "'%.*s'", STR_ARG(path));
+	r = binary_read(a, arena_cstr(a, path), bytes, out, e);
 	file_unmap(bytes);
 	return r;
+}
+
+static int read_file(struct arena *a, const char *dir, const struct package_file *f,
+	struct binary *out, struct err *e)
+{
+	CLEANUP_FD fd =
+		open(arena_printf(a, "%s/%.*s", dir, STR_ARG(f->path)), O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s/%.*s'", dir, STR_ARG(f->path));
+	return binary_read_fd(a, f->path, fd, out, e);
 }
 
 int binaries_compute(struct arena *a, const struct package *p, struct binaries *out, struct err *e)

@@ -30,11 +30,24 @@ struct binaries {
 };
 
 /*
- * Reads one file: 1, 0 it is no ELF file, -1 it cannot be read.  A broken one is 1, with its fault.
- * The texts are copied into the arena.
+ * A file of a few bytes can name much: the same text again and again, or each end of one.  Whoever
+ * holds many files counts their names here; what real environments name is far below the limits.
+ */
+struct binary_names {
+	size_t n, bytes;
+};
+#define BINARY_TOO_MANY_NAMES "too many names of libraries and symbol versions"
+/* False where there are too many now. */
+bool binary_names_add(struct binary_names *names, const struct elf *elf);
+
+/*
+ * Reads one file: 1, 0 it is no ELF file, -1 (ERR_INTEGRITY): it names too much.  A broken one is 1,
+ * with its fault.  The texts are copied into the arena.
  */
 int binary_read(
 	struct arena *a, const char *path, struct str bytes, struct binary *out, struct err *e);
+/* The same of an open regular file; it is mapped only if it begins as ELF files do.  path is kept. */
+int binary_read_fd(struct arena *a, struct str path, int fd, struct binary *out, struct err *e);
 /* The C library of a cross compiler is for what it makes, not for what runs in the environment. */
 bool binary_is_of_sysroot(struct str path);
 /* Can a file of that size be one that matters?  (Not in a sysroot.) */

@@ -1,0 +1,37 @@
+/* What an environment of these packages would hold, by their facts alone. */
+#include "packer/audit_growing.h"
+#include "packer/audit_tree.h"
+
+static int add_binaries(
+	struct audit_growing *g, ptrdiff_t package, const struct binaries *b, struct err *e)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		struct audit_file *f =
+			audit_growing_file(g, b->v[i].path, package, PATH_FILE, 0755);
+
+		if (audit_growing_binary(g, f, &b->v[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int audit_tree_packages(struct arena *a, const struct cache *c, const struct known_binaries *known,
+	struct record *const *records, size_t n, struct audit_tree *out, size_t *missing,
+	struct err *e)
+{
+	struct audit_growing g = {.a = a};
+
+	*missing = 0;
+	for (size_t i = 0; i < n; i++) {
+		ptrdiff_t package = audit_growing_package(&g, records[i]);
+		struct binaries b;
+		int r = binaries_load(a, c, known, records[i], &b, e);
+
+		if (r < 0 || (r > 0 && add_binaries(&g, package, &b, e) < 0))
+			return -1;
+		*missing += r == 0;
+	}
+	audit_growing_finish(&g, "the packages", out);
+	out->of_packages = true;
+	return 0;
+}
