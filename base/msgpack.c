@@ -64,27 +64,6 @@ static enum msgpack_type real(struct msgpack *m, unsigned n, struct msgpack_valu
 }
 
 /* Mostly ASCII, and then a word at a time. */
-static bool is_utf8(struct str s)
-{
-	while (s.n) {
-		uint64_t word;
-		size_t n;
-
-		if (s.n >= sizeof word) {
-			memcpy(&word, s.p, sizeof word);
-			if (!(word & UINT64_C(0x8080808080808080))) {
-				s = str_n(s.p + sizeof word, s.n - sizeof word);
-				continue;
-			}
-		}
-		n = (unsigned char)*s.p < 0x80 ? 1 : utf8_sequence(s);
-		if (n == 0)
-			return false;
-		s = str_n(s.p + n, s.n - n);
-	}
-	return true;
-}
-
 static enum msgpack_type bytes(
 	struct msgpack *m, enum msgpack_type type, uint64_t n, struct msgpack_value *v)
 {
@@ -92,7 +71,7 @@ static enum msgpack_type bytes(
 		return stop(m, "it is longer than the text");
 	v->text = str_n((const char *)m->p, (size_t)n);
 	m->p += n;
-	if (type == MSGPACK_STR && !is_utf8(v->text))
+	if (type == MSGPACK_STR && !str_is_utf8(v->text))
 		return stop(m, "a text that is no UTF-8");
 	return type;
 }

@@ -168,3 +168,11 @@ int str_bytes(struct str s, uint64_t *out)
 	*out = n * unit + tenths * unit / 10;
 	return 0;
 }
+
+bool str_is_utf8(struct str s)
+{
+	for (size_t n; s.n > 0; s = str_sub(s, n, s.n))
+		if ((n = utf8_sequence(s)) == 0)
+			return false;
+	return true;
+}

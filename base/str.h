@@ -87,6 +87,8 @@ int str_bytes(struct str s, uint64_t *out);
 /* Bytes of the UTF-8 character that s begins with (RFC 3629: shortest form, no surrogate, at most
  * U+10FFFF), 0 where it begins with none. */
 size_t utf8_sequence(struct str s);
+/* Is all of it UTF-8? */
+bool str_is_utf8(struct str s);
 /* A 64-bit hash for tables, eight bytes at a time; not for hostile-collision resistance. */
 uint64_t str_hash(struct str s);
 

@@ -152,20 +152,10 @@ static void write_double(struct buf *to, struct str s)
 	buf_putc(to, '"');
 }
 
-static bool is_utf8(struct str s)
-{
-	for (size_t i = 0, n; i < s.n; i += n) {
-		n = utf8_sequence(str_sub(s, i, s.n));
-		if (n == 0)
-			return false;
-	}
-	return true;
-}
-
 /* Bytes that are not UTF-8 cannot be written in YAML: they become U+FFFD, in *clean. */
 static struct str only_utf8(struct str s, struct buf *clean)
 {
-	if (is_utf8(s))
+	if (str_is_utf8(s))
 		return s;
 	for (size_t i = 0, n; i < s.n; i += n ? n : 1) {
 		n = utf8_sequence(str_sub(s, i, s.n));

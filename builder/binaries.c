@@ -1,10 +1,14 @@
-#include "builder/binaries.h"
+#include "builder/binaries_inside.h"
 
 #include "base/file.h"
 #include "base/interrupt.h"
 
-#include <fcntl.h>
 #include <unistd.h>
+
+const struct str BINARY_PREFIX = STR_INIT("/ENVIRONMENT");
+
+/* A file itself counts like some names, so that many small ones are bounded too. */
+enum { MAX_NAMES = 4000000, MAX_NAME_BYTES = 64 << 20, FILE_NAMES = 32 };
 
 bool binary_is_of_sysroot(struct str path)
 {
@@ -16,11 +20,18 @@ bool binary_is_worth_a_look(enum path_type type, uint64_t size, struct str path)
 	return type == PATH_FILE && size >= 64 && !binary_is_of_sysroot(path);
 }
 
-enum { MAX_NAMES = 4000000, MAX_NAME_BYTES = 64 << 20 };
-
-bool binary_names_add(struct binary_names *names, const struct elf *elf)
+bool binary_magic(struct str bytes)
 {
-	names->n += elf->n_needed + elf->n_defines + 2 * elf->n_needs;
+	return str_starts(bytes, STR("\177ELF"));
+}
+
+bool binary_names_add(struct binary_names *names, const struct binary *b)
+{
+	const struct elf *elf = &b->elf;
+
+	names->n += FILE_NAMES + elf->n_needed + elf->n_defines + 2 * elf->n_needs;
+	names->bytes += b->path.n + b->fault.n + b->leftover.n + elf->interpreter.n +
+			elf->soname.n + elf->rpath.n + elf->runpath.n + elf->build_id.n;
 	for (size_t i = 0; i < elf->n_needed; i++)
 		names->bytes += elf->needed[i].n;
 	for (size_t i = 0; i < elf->n_defines; i++)
@@ -39,9 +50,10 @@ static void copy_list(struct arena *a, struct str **v, size_t n)
 	*v = copy;
 }
 
-static void copy_texts(struct arena *a, struct elf *elf)
+static void copy(struct arena *a, struct elf *elf)
 {
 	struct elf_need *needs = arena_array(a, struct elf_need, elf->n_needs);
+	struct elf_gpu *gpu = arena_array(a, struct elf_gpu, elf->n_gpu);
 
 	elf->interpreter = arena_str(a, elf->interpreter);
 	elf->soname = arena_str(a, elf->soname);
@@ -54,103 +66,84 @@ static void copy_texts(struct arena *a, struct elf *elf)
 		needs[i] = (struct elf_need){arena_str(a, elf->needs[i].file),
 			arena_str(a, elf->needs[i].version), elf->needs[i].weak};
 	elf->needs = needs;
+	if (elf->n_gpu)
+		memcpy(gpu, elf->gpu, elf->n_gpu * sizeof *gpu);
+	elf->gpu = gpu;
 }
 
 int binary_read(
 	struct arena *a, const char *path, struct str bytes, struct binary *out, struct err *e)
 {
+	CLEANUP_ARENA scratch = {0};
 	struct binary_names names = {0};
 	struct err fault = {0};
 	int r;
 
 	*out = (struct binary){.path = str_of(path)};
-	r = elf_read(a, path, bytes, &out->elf, &fault);
+	r = elf_read(&scratch, path, bytes, &out->elf, &fault);
 	if (r < 0)
 		out->fault = arena_str(a, str_of(fault.text));
 	err_release(&fault);
 	if (r == 0)
 		return 0;
-	if (!binary_names_add(&names, &out->elf))
+	if (!binary_names_add(&names, out))
 		return err_set(e, ERR_INTEGRITY, "%s, with '%s'", BINARY_TOO_MANY_NAMES, path);
-	copy_texts(a, &out->elf);
+	copy(a, &out->elf);
 	return 1;
+}
+
+int binary_begins(int fd, const char *path, struct err *e)
+{
+	char magic[4];
+	ssize_t n = pread(fd, magic, sizeof magic, 0);
+
+	if (n < 0)
+		return err_sys(e, "cannot read '%s'", path);
+	return n == sizeof magic && binary_magic(str_n(magic, sizeof magic));
 }
 
 int binary_read_fd(struct arena *a, struct str path, int fd, struct binary *out, struct err *e)
 {
-	char magic[4];
+	char *name = arena_cstr(a, path);
 	struct str bytes;
-	int r;
+	int r = interrupt_check(e) < 0 ? -1 : binary_begins(fd, name, e);
 
-	if (interrupt_check(e) < 0)
-		return -1;
 	/* Most files are none; a look costs less than a mapping. */
-	if (pread(fd, magic, sizeof magic, 0) == sizeof magic && memcmp(magic, "\177ELF", 4) != 0)
-		return 0;
+	if (r <= 0)
+		return r;
 	if (fd_map(fd, &bytes, e) < 0)
-		return err_wrap(e, "'%.*s'", STR_ARG(path));
-	r = binary_read(a, arena_cstr(a, path), bytes, out, e);
+		return err_wrap(e, "'%s'", name);
+	r = binary_read(a, name, bytes, out, e);
 	file_unmap(bytes);
 	return r;
 }
 
-static int read_file(struct arena *a, const char *dir, const struct package_file *f,
-	struct binary *out, struct err *e)
+static struct str replaced(struct arena *a, struct str s, struct str from, struct str to)
 {
-	CLEANUP_FD fd =
-		open(arena_printf(a, "%s/%.*s", dir, STR_ARG(f->path)), O_RDONLY | O_CLOEXEC);
+	CLEANUP_BUF text = {0};
+	ptrdiff_t at = str_find(s, from);
 
-	if (fd < 0)
-		return err_sys(e, "cannot open '%s/%.*s'", dir, STR_ARG(f->path));
-	return binary_read_fd(a, f->path, fd, out, e);
-}
-
-int binaries_compute(struct arena *a, const struct package *p, struct binaries *out, struct err *e)
-{
-	*out = (struct binaries){.v = arena_array(a, struct binary, p->n_files)};
-	memcpy(out->sha256, p->sha256, sizeof out->sha256);
-	for (size_t i = 0; i < p->n_files; i++) {
-		const struct package_file *f = &p->files[i];
-		int r;
-
-		if (!binary_is_worth_a_look(f->type, f->size, f->path))
-			continue;
-		r = read_file(a, p->dir, f, &out->v[out->n], e);
-		if (r < 0)
-			return -1;
-		out->n += (size_t)r;
+	if (at < 0)
+		return s;
+	for (; at >= 0; at = str_find(s, from)) {
+		buf_str(&text, str_sub(s, 0, (size_t)at));
+		buf_str(&text, to);
+		s = str_sub(s, (size_t)at + from.n, s.n);
 	}
-	return 0;
+	buf_str(&text, s);
+	return arena_str(a, buf_view(&text));
 }
 
-int binaries_load(struct arena *a, const struct cache *c, const struct known_binaries *known,
-	const struct record *r, struct binaries *out, struct err *e)
+void binary_replace(struct arena *a, struct binary *b, struct str from, struct str to)
 {
-	struct package p;
+	struct elf *elf = &b->elf;
 
-	(void)known;
-	if (package_load(a, c, r, &p, e) < 0 || binaries_compute(a, &p, out, e) < 0)
-		return -1;
-	return 1;
-}
-
-int binaries_symbols(struct arena *a, const struct cache *c, const struct record *r, size_t i,
-	struct elf_symbols *out, struct err *e)
-{
-	(void)a, (void)c, (void)r, (void)i, (void)e;
-	*out = (struct elf_symbols){0};
-	return 0;
-}
-
-int known_binaries_read(struct known_binaries *k, const char *path, struct err *e)
-{
-	(void)k;
-	return err_set(e, ERR_INPUT, "'%s' is no file of facts", path);
-}
-
-int binaries_export(struct arena *a, const struct binaries *const *v, size_t n,
-	const struct record *const *records, struct buf *to, struct err *e)
-{
-	(void)a, (void)v, (void)n, (void)records, (void)to;
-	return err_set(e, ERR_INPUT, "facts cannot be exported");
+	if (from.n == 0 || from.n < to.n)
+		return;
+	elf->interpreter = replaced(a, elf->interpreter, from, to);
+	elf->soname = replaced(a, elf->soname, from, to);
+	elf->rpath = replaced(a, elf->rpath, from, to);
+	elf->runpath = replaced(a, elf->runpath, from, to);
+	for (size_t i = 0; i < elf->n_needed; i++)
+		elf->needed[i] = replaced(a, elf->needed[i], from, to);
 }

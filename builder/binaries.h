@@ -38,7 +38,7 @@ struct binary_names {
 };
 #define BINARY_TOO_MANY_NAMES "too many names of libraries and symbol versions"
 /* False where there are too many now. */
-bool binary_names_add(struct binary_names *names, const struct elf *elf);
+bool binary_names_add(struct binary_names *names, const struct binary *b);
 
 /*
  * Reads one file: 1, 0 it is no ELF file, -1 (ERR_INTEGRITY): it names too much.  A broken one is 1,
@@ -48,23 +48,51 @@ int binary_read(
 	struct arena *a, const char *path, struct str bytes, struct binary *out, struct err *e);
 /* The same of an open regular file; it is mapped only if it begins as ELF files do.  path is kept. */
 int binary_read_fd(struct arena *a, struct str path, int fd, struct binary *out, struct err *e);
+/* Do they begin as ELF files do? */
+bool binary_magic(struct str bytes);
 /* The C library of a cross compiler is for what it makes, not for what runs in the environment. */
 bool binary_is_of_sysroot(struct str path);
 /* Can a file of that size be one that matters?  (Not in a sysroot.) */
 bool binary_is_worth_a_look(enum path_type type, uint64_t size, struct str path);
 
-/* All of the package that lies extracted in p->dir. */
+/*
+ * Stands in the texts of a package's facts for where the environment will lie, as its placeholder
+ * stands in its files: in interpreter, names of libraries, rpath and runpath.
+ */
+extern const struct str BINARY_PREFIX;
+/*
+ * Puts a path in the place of another in those texts; changed ones live in the arena.  Nothing is done
+ * where `to` is the longer one: texts never grow.
+ */
+void binary_replace(struct arena *a, struct binary *b, struct str from, struct str to);
+
+/*
+ * All of the package that lies extracted in p->dir; each file must have the sum that p says
+ * (ERR_INTEGRITY, and where they name too much).
+ */
 int binaries_compute(struct arena *a, const struct package *p, struct binaries *out, struct err *e);
 /*
- * Those of a package: out of the cache, or else as somebody handed them on (known).  1; 0 where
- * neither has them, and the package has to be fetched; -1.
+ * Those of a package: out of the cache (made there if need be), or else as somebody handed them on
+ * (known, may be NULL).  1; 0 where neither has them, and the package has to be fetched; -1.
  */
 struct known_binaries;
 int binaries_load(struct arena *a, const struct cache *c, const struct known_binaries *known,
 	const struct record *r, struct binaries *out, struct err *e);
-/* The dynamic symbols of the i-th file of a package in the cache: 1, 0 not in the cache, -1. */
-int binaries_symbols(struct arena *a, const struct cache *c, const struct record *r, size_t i,
-	struct elf_symbols *out, struct err *e);
+/* The dynamic symbols of the file at a path in a package of the cache: 1, 0 not known, -1. */
+int binaries_symbols(struct arena *a, const struct cache *c, const struct record *r,
+	struct str path, struct elf_symbols *out, struct err *e);
+
+/* --- in an entry of the cache ------------------------------------------------------------------ */
+
+/* Computes and writes both files of the new entry at dir, whose files are as x says. */
+struct extraction;
+int binaries_write(
+	const char *dir, const struct extraction *x, const struct package *p, struct err *e);
+/* "elf", "symbols" */
+enum { BINARIES_FILES = 2 };
+extern const char *const BINARIES_NAMES[BINARIES_FILES];
+/* Is that file of the entry at dir whole, and this package's?  0 too where there is none. */
+int binaries_check(const char *dir, const char *name, const uint8_t sha256[32], struct err *e);
 
 /* --- handed on (envbuild audit --export-facts, --facts) -------------------------------------- */
 
@@ -75,8 +103,14 @@ struct known_binaries {
 };
 /* Adds those of a file; later files win.  ERR_INPUT names file and place. */
 int known_binaries_read(struct known_binaries *k, const char *path, struct err *e);
-/* The text of such a file, of these packages, sorted by their sums. */
-int binaries_export(struct arena *a, const struct binaries *const *v, size_t n,
-	const struct record *const *records, struct buf *to, struct err *e);
+/* The same of a text, which `name` stands for in messages. */
+int known_binaries_parse(
+	struct known_binaries *k, const char *name, struct str text, struct err *e);
+/*
+ * The text of such a file, of these packages (records[i] may be NULL), sorted by their sums, each once:
+ * the same bytes from the same facts.
+ */
+void binaries_export(struct arena *a, const struct binaries *const *v, size_t n,
+	const struct record *const *records, struct buf *to);
 
 #endif

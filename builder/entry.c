@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "builder/beneath.h"
+#include "builder/binaries.h"
 #include "builder/facts.h"
 #include "builder/layer.h"
 
@@ -120,6 +121,13 @@ static char *dir_in(struct arena *a, const char *cache, const uint8_t key[SHA256
 char *entry_dir(struct arena *a, const struct cache *c, const uint8_t key[SHA256_LEN])
 {
 	return dir_in(a, c->dir, key);
+}
+
+char *entry_dir_at(struct arena *a, const struct cache *c, const uint8_t key[SHA256_LEN], size_t i)
+{
+	if (i > c->n_layers)
+		return NULL;
+	return dir_in(a, i == 0 ? c->dir : c->layers[i - 1], key);
 }
 
 /* The entry at dir, with what its facts say. */
@@ -268,13 +276,16 @@ int record_check_sums(const struct record *r, const uint8_t sha256[SHA256_LEN],
 	return 0;
 }
 
-static int write_facts(const struct package *p, const char *dir, struct err *e)
+static int write_facts(
+	const struct package *p, const struct extraction *x, const char *dir, struct err *e)
 {
 	struct arena a = {0};
 	CLEANUP_BUF text = {0};
 
 	facts_encode(p, &text);
 	int rc = file_write(path_join(&a, dir, "facts"), buf_view(&text), 0644, e);
+	if (rc == 0)
+		rc = binaries_write(dir, x, p, e);
 	arena_release(&a);
 	return rc;
 }
@@ -313,7 +324,8 @@ static int fill_draft(struct arena *scratch, const struct record *r,
 	memcpy(d->key, x.sums.sha256, SHA256_LEN);
 	for (size_t i = 0; i < x.n; i++)
 		d->bytes += x.v[i].size;
-	return write_facts(&p, d->dir, e);
+	p.dir = files;
+	return write_facts(&p, &x, d->dir, e);
 }
 
 static int take_draft(struct arena *scratch, const struct record *r, const char *dir,
@@ -334,7 +346,8 @@ static int take_draft(struct arena *scratch, const struct record *r, const char 
 	memcpy(d->key, x.sums.sha256, SHA256_LEN);
 	for (size_t i = 0; i < x.n; i++)
 		d->bytes += x.v[i].size;
-	return write_facts(&p, d->dir, e);
+	p.dir = files;
+	return write_facts(&p, &x, d->dir, e);
 }
 
 int entry_extract(struct arena *a, const struct cache *c, const struct record *r,

@@ -14,6 +14,11 @@ enum { MAX_FACTS = 1 << 30 }; /* bytes of a facts file */
 /* CACHE/pkgs/XX/SHA256, with room for a name behind it. */
 char *entry_dir(struct arena *a, const struct cache *c, const uint8_t key[SHA256_LEN]);
 /*
+ * The same of the cache (i = 0) and of those below it, in the order in which they are looked at; NULL:
+ * no more.  Whether there is such an entry is not asked.
+ */
+char *entry_dir_at(struct arena *a, const struct cache *c, const uint8_t key[SHA256_LEN], size_t i);
+/*
  * The record's sha256; for a record with an md5 only, what CACHE/md5 remembers: 1, or 0 where
  * that package was never here.
  */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/zip_stored.h"
 #include "builder/beneath.h"
+#include "builder/binaries.h"
 #include "builder/scan.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ enum {
 	BYTES_PER_MEMBER = 64, /* of the package file; the fewest in a real one: 75 */
 	CHUNK = 256 << 10,
 	MAX_METADATA = 64 << 10,
+	ELF_MAGIC = 4, /* bytes */
 };
 static const uint64_t SIZE_FLOOR = 64ull << 20, SIZE_CEILING = 64ull << 30, MAX_RATIO = 1000;
 
@@ -132,6 +134,8 @@ static int write_data(
 			return refuse(x, f->path, e,
 				"it unpacks to more than its size allows, the limit was reached");
 		hash_update(x->hash, at, n);
+		if (f->size == 0)
+			f->may_be_elf = n < ELF_MAGIC || binary_magic(str_n(at, n));
 		if (!f->suspect)
 			f->suspect = scan_suspect(str_n(at - carry, carry + n));
 		if (write_full(fd, at, n, e) < 0)
@@ -246,14 +250,6 @@ static int extract_dir(struct extractor *x, const struct member *m, struct err *
 	return 0;
 }
 
-static bool is_utf8(struct str s)
-{
-	for (size_t n; s.n > 0; s = str_sub(s, n, s.n))
-		if ((n = utf8_sequence(s)) == 0)
-			return false;
-	return true;
-}
-
 /* The folders of path that it does not share with the one before. */
 static size_t new_folders(struct str path, struct str last)
 {
@@ -275,7 +271,7 @@ static int check_path(const struct extractor *x, const struct member *m, struct 
 		return 1;
 	if (!path_is_safe(m->path))
 		return refuse(x, m->path, e, "unsafe path");
-	if (!is_utf8(m->path))
+	if (!str_is_utf8(m->path))
 		return refuse(x, m->path, e, "a name that is not UTF-8");
 	if (str_is(str_cut(&rest, '/'), "conda-meta"))
 		return refuse(x, m->path, e, "a package must not bring files of conda-meta/");

@@ -47,6 +47,7 @@ struct extracted {
 	uint8_t sha256[32]; /* of a file */
 	struct str link;    /* of a symlink */
 	bool suspect;       /* scan_suspect() */
+	bool may_be_elf;    /* by its first bytes */
 };
 
 struct extraction {

@@ -2,11 +2,10 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-
-#include <endian.h>
+#include "builder/packed.h"
 
 /*
- * Facts file, version 2.  Numbers are little-endian; a text is u32 length and that many bytes.
+ * Facts file, version 2 (packed.h).
  *
  *	8 bytes   "ebfacts2"
  *	32 bytes  sha256 of all that follows
@@ -39,31 +38,6 @@ enum { BIT_NO_LINK = 1, BIT_BINARY = 2, BIT_UNDECLARED = 4, BIT_FORMS = 8 };
 
 /* --- writing ------------------------------------------------------------------------------ */
 
-static void put_u8(struct buf *to, uint8_t v)
-{
-	buf_putc(to, (char)v);
-}
-
-static void put_u32(struct buf *to, uint64_t v)
-{
-	uint32_t le = htole32((uint32_t)v);
-
-	buf_add(to, &le, sizeof le);
-}
-
-static void put_u64(struct buf *to, uint64_t v)
-{
-	uint64_t le = htole64(v);
-
-	buf_add(to, &le, sizeof le);
-}
-
-static void put_text(struct buf *to, struct str s)
-{
-	put_u32(to, s.n);
-	buf_str(to, s);
-}
-
 /* The placeholders in order of their first file; index maps a text to its number + 1. */
 static void number_placeholders(const struct package *p, struct table *index)
 {
@@ -76,30 +50,31 @@ static void number_placeholders(const struct package *p, struct table *index)
 
 static void put_file(struct buf *to, const struct package_file *f, const struct table *index)
 {
-	put_text(to, f->path);
-	put_u8(to, (uint8_t)f->type);
-	put_u8(to, (uint8_t)((f->no_link ? BIT_NO_LINK : 0) | (f->binary ? BIT_BINARY : 0) |
-			     (f->undeclared ? BIT_UNDECLARED : 0) | (f->forms ? BIT_FORMS : 0)));
-	put_u32(to, f->mode);
-	put_u64(to, f->size);
-	put_u64(to, (uint64_t)f->mtime);
+	packed_put_text(to, f->path);
+	packed_put_u8(to, (uint8_t)f->type);
+	packed_put_u8(
+		to, (uint8_t)((f->no_link ? BIT_NO_LINK : 0) | (f->binary ? BIT_BINARY : 0) |
+			      (f->undeclared ? BIT_UNDECLARED : 0) | (f->forms ? BIT_FORMS : 0)));
+	packed_put_u32(to, f->mode);
+	packed_put_u64(to, f->size);
+	packed_put_u64(to, (uint64_t)f->mtime);
 	if (f->type != PATH_DIRECTORY)
 		buf_add(to, f->sha256, sizeof f->sha256);
 	if (f->type == PATH_SOFTLINK)
-		put_text(to, f->link);
-	put_u32(to, f->placeholder.n ? table_get(index, f->placeholder)->num : 0);
+		packed_put_text(to, f->link);
+	packed_put_u32(to, f->placeholder.n ? table_get(index, f->placeholder)->num : 0);
 	if (f->placeholder.n) {
-		put_u32(to, f->n_offsets);
+		packed_put_u32(to, f->n_offsets);
 		for (size_t i = 0; i < f->n_offsets; i++) {
-			put_u64(to, f->offsets[i]);
+			packed_put_u64(to, f->offsets[i]);
 			if (!f->forms)
 				continue;
-			put_u8(to, f->forms[i].encoding);
-			put_u64(to, f->forms[i].end);
+			packed_put_u8(to, f->forms[i].encoding);
+			packed_put_u64(to, f->forms[i].end);
 		}
 	}
 	if (f->undeclared)
-		put_text(to, f->undeclared_prefix);
+		packed_put_text(to, f->undeclared_prefix);
 }
 
 void facts_encode(const struct package *p, struct buf *to)
@@ -111,21 +86,21 @@ void facts_encode(const struct package *p, struct buf *to)
 
 	number_placeholders(p, &index);
 	buf_add(&body, p->sha256, sizeof p->sha256);
-	put_u32(&body, p->noarch);
-	put_text(&body, p->index_json);
-	put_text(&body, p->pre_link);
-	put_text(&body, p->post_link);
-	put_text(&body, p->pre_unlink);
-	put_u32(&body, p->n_entry_points);
+	packed_put_u32(&body, p->noarch);
+	packed_put_text(&body, p->index_json);
+	packed_put_text(&body, p->pre_link);
+	packed_put_text(&body, p->post_link);
+	packed_put_text(&body, p->pre_unlink);
+	packed_put_u32(&body, p->n_entry_points);
 	for (size_t i = 0; i < p->n_entry_points; i++) {
-		put_text(&body, p->entry_points[i].command);
-		put_text(&body, p->entry_points[i].module);
-		put_text(&body, p->entry_points[i].function);
+		packed_put_text(&body, p->entry_points[i].command);
+		packed_put_text(&body, p->entry_points[i].module);
+		packed_put_text(&body, p->entry_points[i].function);
 	}
-	put_u32(&body, index.n);
+	packed_put_u32(&body, index.n);
 	for (size_t i = 0; i < index.n; i++)
-		put_text(&body, index.entries[i].key);
-	put_u32(&body, p->n_files);
+		packed_put_text(&body, index.entries[i].key);
+	packed_put_u32(&body, p->n_files);
 	for (size_t i = 0; i < p->n_files; i++)
 		put_file(&body, &p->files[i], &index);
 	sha256_of(body.p, body.n, sum);
@@ -137,77 +112,14 @@ void facts_encode(const struct package *p, struct buf *to)
 
 /* --- reading ------------------------------------------------------------------------------ */
 
-/* After the first read beyond the end everything reads as zero and `bad` stays set. */
-struct cursor {
-	struct str rest;
-	bool bad;
-};
-
-static const char *take(struct cursor *c, size_t n)
-{
-	if (c->bad || c->rest.n < n) {
-		c->bad = true;
-		return NULL;
-	}
-	const char *p = c->rest.p;
-	c->rest = str_sub(c->rest, n, c->rest.n);
-	return p;
-}
-
-static uint8_t take_u8(struct cursor *c)
-{
-	const char *p = take(c, 1);
-
-	return p ? (uint8_t)*p : 0;
-}
-
-static uint32_t take_u32(struct cursor *c)
-{
-	const char *p = take(c, sizeof(uint32_t));
-	uint32_t le = 0;
-
-	if (p)
-		memcpy(&le, p, sizeof le);
-	return le32toh(le);
-}
-
-static uint64_t take_u64(struct cursor *c)
-{
-	const char *p = take(c, sizeof(uint64_t));
-	uint64_t le = 0;
-
-	if (p)
-		memcpy(&le, p, sizeof le);
-	return le64toh(le);
-}
-
-/* Points into the text that is read. */
-static struct str take_text(struct cursor *c)
-{
-	uint32_t n = take_u32(c);
-	const char *p = take(c, n);
-
-	return p ? str_n(p, n) : (struct str){0};
-}
-
-/* A count of things that need at least `each` bytes. */
-static size_t take_count(struct cursor *c, size_t each)
-{
-	size_t n = take_u32(c);
-
-	if (n > c->rest.n / each)
-		c->bad = true;
-	return c->bad ? 0 : n;
-}
-
 /* The form of offset i; *end is where the string before ends, and becomes where this one does. */
-static void take_form(struct cursor *c, struct package_file *f, size_t i, uint64_t *end)
+static void take_form(struct packed *c, struct package_file *f, size_t i, uint64_t *end)
 {
 	struct prefix_form *form = &f->forms[i];
 	uint64_t past;
 
-	form->encoding = take_u8(c);
-	form->end = take_u64(c);
+	form->encoding = packed_u8(c);
+	form->end = packed_u64(c);
 	if (form->encoding >= TEXT_ENCODINGS) {
 		c->bad = true;
 		return;
@@ -220,18 +132,18 @@ static void take_form(struct cursor *c, struct package_file *f, size_t i, uint64
 	*end = form->end ? form->end : past;
 }
 
-static void take_offsets(struct arena *a, struct cursor *c, struct package_file *f, bool forms)
+static void take_offsets(struct arena *a, struct packed *c, struct package_file *f, bool forms)
 {
 	uint64_t end = 0;
 
-	f->n_offsets = take_count(c, sizeof(uint64_t));
+	f->n_offsets = packed_count(c, sizeof(uint64_t));
 	f->offsets = arena_array(a, uint64_t, f->n_offsets);
 	if (forms && f->n_offsets)
 		f->forms = arena_array(a, struct prefix_form, f->n_offsets);
 	if (forms && !text_is_ascii(f->placeholder))
 		c->bad = true;
 	for (size_t i = 0; i < f->n_offsets; i++) {
-		uint64_t at = f->offsets[i] = take_u64(c);
+		uint64_t at = f->offsets[i] = packed_u64(c);
 		if (at < end || at > f->size || f->placeholder.n > f->size - at)
 			c->bad = true;
 		if (f->forms && !c->bad)
@@ -241,28 +153,28 @@ static void take_offsets(struct arena *a, struct cursor *c, struct package_file 
 	}
 }
 
-static void take_file(struct arena *a, struct cursor *c, struct package_file *f,
+static void take_file(struct arena *a, struct packed *c, struct package_file *f,
 	const struct str *placeholders, size_t n_placeholders)
 {
-	f->path = take_text(c);
-	uint8_t type = take_u8(c), bits = take_u8(c);
+	f->path = packed_text(c);
+	uint8_t type = packed_u8(c), bits = packed_u8(c);
 	f->type = (enum path_type)type;
 	f->no_link = bits & BIT_NO_LINK;
 	f->binary = bits & BIT_BINARY;
 	f->undeclared = bits & BIT_UNDECLARED;
-	f->mode = take_u32(c);
-	f->size = take_u64(c);
-	f->mtime = (int64_t)take_u64(c);
+	f->mode = packed_u32(c);
+	f->size = packed_u64(c);
+	f->mtime = (int64_t)packed_u64(c);
 	if (type > PATH_DIRECTORY || !path_is_safe(f->path) || f->mode & ~0777u)
 		c->bad = true;
 	if (f->type != PATH_DIRECTORY) {
-		const char *sum = take(c, SHA256_LEN);
+		const char *sum = packed_take(c, SHA256_LEN);
 		if (sum)
 			memcpy(f->sha256, sum, SHA256_LEN);
 	}
 	if (f->type == PATH_SOFTLINK)
-		f->link = arena_str(a, take_text(c));
-	uint32_t number = take_u32(c);
+		f->link = arena_str(a, packed_text(c));
+	uint32_t number = packed_u32(c);
 	if (number > n_placeholders)
 		c->bad = true;
 	if (number && !c->bad) {
@@ -270,15 +182,15 @@ static void take_file(struct arena *a, struct cursor *c, struct package_file *f,
 		take_offsets(a, c, f, bits & BIT_FORMS);
 	}
 	if (f->undeclared)
-		f->undeclared_prefix = take_text(c);
+		f->undeclared_prefix = packed_text(c);
 }
 
 static void take_files(
-	struct arena *a, struct cursor *c, struct package *out, const struct str *ph, size_t n_ph)
+	struct arena *a, struct packed *c, struct package *out, const struct str *ph, size_t n_ph)
 {
 	enum { LEAST = 4 + 1 + 1 + 4 + 8 + 8 + 4 };
 
-	out->n_files = take_count(c, LEAST);
+	out->n_files = packed_count(c, LEAST);
 	out->files = arena_array(a, struct package_file, out->n_files);
 	for (size_t i = 0; i < out->n_files && !c->bad; i++) {
 		take_file(a, c, &out->files[i], ph, n_ph);
@@ -287,14 +199,14 @@ static void take_files(
 	}
 }
 
-static void take_entry_points(struct arena *a, struct cursor *c, struct package *out)
+static void take_entry_points(struct arena *a, struct packed *c, struct package *out)
 {
-	out->n_entry_points = take_count(c, 12);
+	out->n_entry_points = packed_count(c, 12);
 	out->entry_points = arena_array(a, struct entry_point, out->n_entry_points);
 	for (size_t i = 0; i < out->n_entry_points; i++) {
-		out->entry_points[i].command = take_text(c);
-		out->entry_points[i].module = take_text(c);
-		out->entry_points[i].function = take_text(c);
+		out->entry_points[i].command = packed_text(c);
+		out->entry_points[i].module = packed_text(c);
+		out->entry_points[i].function = packed_text(c);
 	}
 }
 
@@ -306,26 +218,26 @@ bool facts_is_old(struct str text)
 /* Of either version: what is in an old one is right as far as it goes. */
 static int decode(struct arena *a, struct str text, struct package *out, struct err *e)
 {
-	struct cursor c = {.rest = str_sub(text, HEADER, text.n)};
+	struct packed c = {.rest = str_sub(text, HEADER, text.n)};
 	uint8_t sum[SHA256_LEN];
 
 	sha256_of(c.rest.p, c.rest.n, sum);
 	if (memcmp(sum, text.p + sizeof MAGIC, sizeof sum) != 0)
 		return err_set(e, ERR_INTEGRITY, "the facts file is damaged");
-	const char *sha256 = take(&c, SHA256_LEN);
+	const char *sha256 = packed_take(&c, SHA256_LEN);
 	if (sha256)
 		memcpy(out->sha256, sha256, SHA256_LEN);
-	uint32_t noarch = take_u32(&c);
+	uint32_t noarch = packed_u32(&c);
 	out->noarch = noarch <= NOARCH_PYTHON ? (enum noarch)noarch : NOARCH_NONE;
-	out->index_json = take_text(&c);
-	out->pre_link = take_text(&c);
-	out->post_link = take_text(&c);
-	out->pre_unlink = take_text(&c);
+	out->index_json = packed_text(&c);
+	out->pre_link = packed_text(&c);
+	out->post_link = packed_text(&c);
+	out->pre_unlink = packed_text(&c);
 	take_entry_points(a, &c, out);
-	size_t n_ph = take_count(&c, 4);
+	size_t n_ph = packed_count(&c, 4);
 	struct str *ph = arena_array(a, struct str, n_ph);
 	for (size_t i = 0; i < n_ph; i++)
-		ph[i] = take_text(&c);
+		ph[i] = packed_text(&c);
 	take_files(a, &c, out, ph, n_ph);
 	if (c.bad || c.rest.n > 0)
 		return err_set(e, ERR_INTEGRITY, "the facts file is not whole");

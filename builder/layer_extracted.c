@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "builder/beneath.h"
+#include "builder/binaries.h"
 #include "builder/extract.h"
 #include "builder/layer.h"
 #include "builder/listing.h"
@@ -101,6 +102,7 @@ static int sum_copy(struct taking *t, struct extracted *f, struct err *e)
 	if (rc == 0) {
 		f->size = data.n;
 		f->suspect = scan_suspect(data);
+		f->may_be_elf = binary_magic(data);
 		sha256_of(data.p, data.n, f->sha256);
 		file_unmap(data);
 	}

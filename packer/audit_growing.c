@@ -34,7 +34,7 @@ int audit_growing_binary(
 	struct audit_growing *g, struct audit_file *f, const struct binary *b, struct err *e)
 {
 	f->binary = b;
-	return binary_names_add(&g->names, &b->elf) ? 0 : too_many(g, f, e);
+	return binary_names_add(&g->names, b) ? 0 : too_many(g, f, e);
 }
 
 int audit_growing_read(struct audit_growing *g, struct audit_file *f, int fd, struct err *e)
