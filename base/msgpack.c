@@ -63,7 +63,6 @@ static enum msgpack_type real(struct msgpack *m, unsigned n, struct msgpack_valu
 	return MSGPACK_FLOAT;
 }
 
-/* Mostly ASCII, and then a word at a time. */
 static enum msgpack_type bytes(
 	struct msgpack *m, enum msgpack_type type, uint64_t n, struct msgpack_value *v)
 {

@@ -169,10 +169,24 @@ int str_bytes(struct str s, uint64_t *out)
 	return 0;
 }
 
+/* Mostly ASCII, and then a word at a time. */
 bool str_is_utf8(struct str s)
 {
-	for (size_t n; s.n > 0; s = str_sub(s, n, s.n))
-		if ((n = utf8_sequence(s)) == 0)
+	while (s.n) {
+		uint64_t word;
+		size_t n;
+
+		if (s.n >= sizeof word) {
+			memcpy(&word, s.p, sizeof word);
+			if (!(word & UINT64_C(0x8080808080808080))) {
+				s = str_n(s.p + sizeof word, s.n - sizeof word);
+				continue;
+			}
+		}
+		n = (unsigned char)*s.p < 0x80 ? 1 : utf8_sequence(s);
+		if (n == 0)
 			return false;
+		s = str_n(s.p + n, s.n - n);
+	}
 	return true;
 }

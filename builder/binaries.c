@@ -118,6 +118,40 @@ int binary_read_fd(struct arena *a, struct str path, int fd, struct binary *out,
 	return r;
 }
 
+static void copy_symbols(struct arena *a, struct elf_symbol **v, size_t n)
+{
+	struct elf_symbol *to = arena_array(a, struct elf_symbol, n);
+
+	for (size_t i = 0; i < n; i++) {
+		to[i] = (*v)[i];
+		to[i].name = arena_str(a, to[i].name);
+		to[i].version = arena_str(a, to[i].version);
+		to[i].file = arena_str(a, to[i].file);
+	}
+	*v = to;
+}
+
+int binary_read_symbols(
+	struct arena *a, const char *name, int fd, struct elf_symbols *out, struct err *e)
+{
+	CLEANUP_ARENA scratch = {0};
+	struct str bytes;
+	int r;
+
+	if (fd_map(fd, &bytes, e) < 0)
+		return err_wrap(e, "'%s'", name);
+	/* That it is broken has been said of the file. */
+	r = elf_symbols(&scratch, name, bytes, out, NULL);
+	if (r > 0) {
+		copy_symbols(a, &out->undefined, out->n_undefined);
+		copy_symbols(a, &out->defined, out->n_defined);
+	} else {
+		*out = (struct elf_symbols){0};
+	}
+	file_unmap(bytes);
+	return r > 0;
+}
+
 static struct str replaced(struct arena *a, struct str s, struct str from, struct str to)
 {
 	CLEANUP_BUF text = {0};

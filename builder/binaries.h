@@ -48,6 +48,10 @@ int binary_read(
 	struct arena *a, const char *path, struct str bytes, struct binary *out, struct err *e);
 /* The same of an open regular file; it is mapped only if it begins as ELF files do.  path is kept. */
 int binary_read_fd(struct arena *a, struct str path, int fd, struct binary *out, struct err *e);
+/* The symbols of an open regular file, copied into the arena: 1, 0 it is no ELF file of this machine that
+ * is whole, -1. */
+int binary_read_symbols(
+	struct arena *a, const char *name, int fd, struct elf_symbols *out, struct err *e);
 /* Do they begin as ELF files do? */
 bool binary_magic(struct str bytes);
 /* The C library of a cross compiler is for what it makes, not for what runs in the environment. */

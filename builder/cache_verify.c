@@ -3,6 +3,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/work.h"
+#include "builder/binaries.h"
 #include "builder/bytecode_cache.h"
 #include "builder/entry.h"
 #include "builder/facts.h"
@@ -57,6 +58,40 @@ static int verify_file(
 	return 0;
 }
 
+static void report(
+	struct verifier *v, const struct cache_item *item, bool removed, const struct err *e)
+{
+	pthread_mutex_lock(&v->lock);
+	*VEC_PUSH(v->arena, &v->out->damaged) =
+		(struct cache_damage){*item, arena_strdup(v->arena, e->text), removed};
+	pthread_mutex_unlock(&v->lock);
+}
+
+/* Only what is damaged goes: the rest of the entry is as good as it was, and it is made anew from that. */
+static int verify_binaries(
+	struct arena *a, struct verifier *v, const struct cache_item *item, struct err *e)
+{
+	const char *dir = path_join(a, v->cache->dir, item->rel);
+	bool said = false;
+
+	for (size_t i = 0; i < BINARIES_FILES; i++) {
+		const char *name = BINARIES_NAMES[i];
+		struct err why = {0};
+
+		if (binaries_check(dir, name, item->key, &why) == 0)
+			continue;
+		if (!entry_is_damaged(&why))
+			return err_move(e, &why);
+		err_wrap(&why, "'%s'", name);
+		bool removed = unlink(path_join(a, dir, name)) == 0;
+		if (!said)
+			report(v, item, removed, &why);
+		said = true;
+		err_release(&why);
+	}
+	return 0;
+}
+
 static int verify_package(
 	struct arena *a, struct verifier *v, const struct cache_item *item, struct err *e)
 {
@@ -74,7 +109,7 @@ static int verify_package(
 	pthread_mutex_lock(&v->lock);
 	v->out->files += p.n_files;
 	pthread_mutex_unlock(&v->lock);
-	return 0;
+	return verify_binaries(a, v, item, e);
 }
 
 static int verify_wheel(
@@ -134,15 +169,6 @@ static bool is_gone(const struct verifier *v, const struct cache_item *item)
 
 	arena_release(&a);
 	return gone;
-}
-
-static void report(
-	struct verifier *v, const struct cache_item *item, bool removed, const struct err *e)
-{
-	pthread_mutex_lock(&v->lock);
-	*VEC_PUSH(v->arena, &v->out->damaged) =
-		(struct cache_damage){*item, arena_strdup(v->arena, e->text), removed};
-	pthread_mutex_unlock(&v->lock);
 }
 
 static int verify_one(void *ctx, size_t i, struct err *e)

@@ -2,6 +2,20 @@
 #include "packer/audit_growing.h"
 #include "packer/audit_tree.h"
 
+struct planned {
+	const struct cache *cache;
+	const struct audit_tree *tree;
+};
+
+static int find_symbols(
+	void *ctx, struct arena *a, size_t file, struct elf_symbols *out, struct err *e)
+{
+	const struct planned *p = ctx;
+	const struct audit_file *f = &p->tree->files[file];
+
+	return binaries_symbols(a, p->cache, p->tree->packages[f->package].record, f->path, out, e);
+}
+
 static int add_binaries(
 	struct audit_growing *g, ptrdiff_t package, const struct binaries *b, struct err *e)
 {
@@ -19,6 +33,7 @@ int audit_tree_packages(struct arena *a, const struct cache *c, const struct kno
 	struct record *const *records, size_t n, struct audit_tree *out, size_t *missing,
 	struct err *e)
 {
+	struct planned *ctx = arena_new(a, struct planned);
 	struct audit_growing g = {.a = a};
 
 	*missing = 0;
@@ -32,6 +47,10 @@ int audit_tree_packages(struct arena *a, const struct cache *c, const struct kno
 		*missing += r == 0;
 	}
 	audit_growing_finish(&g, "the packages", out);
+	*ctx = (struct planned){c, out};
 	out->of_packages = true;
+	out->prefix = BINARY_PREFIX;
+	out->symbols = find_symbols;
+	out->ctx = ctx;
 	return 0;
 }
