@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-const struct str BINARY_PREFIX = STR_INIT("/ENVIRONMENT");
+const struct str BINARY_PREFIX = STR_INIT("/ENV");
 
 /* A file itself counts like some names, so that many small ones are bounded too. */
 enum { MAX_NAMES = 4000000, MAX_NAME_BYTES = 64 << 20, FILE_NAMES = 32 };

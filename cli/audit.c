@@ -1,5 +1,6 @@
 /* envbuild audit: can every binary file load on the target's hosts? */
 #include "base/file.h"
+#include "cli/audit_facts.h"
 #include "cli/audit_gate.h"
 #include "cli/environment.h"
 #include "cli/image_root.h"
@@ -50,6 +51,7 @@ int command_audit(struct session *s, struct err *e)
 		audit_options_fill(s, &profile, root, &options, e) < 0 ||
 		audit_tree_prefix(&s->arena, &s->cache, s->line.operands[0], s->jobs, &tree, e) <
 			0 ||
+		audit_export_facts(s, &tree, e) < 0 ||
 		audit_run(&s->arena, &tree, &options, &audit, e) < 0 ||
 		audit_write_reports(s, &audit, e) < 0)
 		return -1;

@@ -1,0 +1,92 @@
+#include "cli/audit_facts.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "builder/binaries.h"
+#include "cli/audit_gate.h"
+
+struct exporting {
+	struct session *s;
+	const struct audit_tree *tree;
+	const struct known_binaries *known;
+	const struct binaries **facts;
+	const struct record **records;
+	size_t n, left_out;
+};
+
+/* What lies there now; where the environment lies stands for itself. */
+static void take_own(struct exporting *x, size_t package, struct binaries *out)
+{
+	struct arena *a = &x->s->arena;
+	const struct audit_tree *t = x->tree;
+	struct {
+		struct binary *v;
+		size_t n, cap;
+	} list = {0};
+
+	for (size_t i = 0; i < t->n_files; i++) {
+		const struct audit_file *f = &t->files[i];
+
+		if (f->package != (ptrdiff_t)package || !f->binary)
+			continue;
+		struct binary *b = VEC_PUSH(a, &list);
+		*b = *f->binary;
+		b->path = f->path;
+		binary_replace(a, b, t->prefix, BINARY_PREFIX);
+	}
+	out->v = list.v;
+	out->n = list.n;
+	memcpy(out->sha256, t->packages[package].record->sha256, sizeof out->sha256);
+}
+
+static int take_package(struct exporting *x, size_t package, struct err *e)
+{
+	struct arena *a = &x->s->arena;
+	const struct record *r = x->tree->packages[package].record;
+	struct binaries *b;
+	int rc;
+
+	if (!r || !r->has_sha256) {
+		x->left_out++;
+		return 0;
+	}
+	b = arena_new(a, struct binaries);
+	rc = binaries_load(a, &x->s->cache, x->known, r, b, e);
+	if (rc < 0)
+		return -1;
+	if (rc == 0 && x->tree->of_packages) {
+		x->left_out++;
+		return 0;
+	}
+	if (rc == 0)
+		take_own(x, package, b);
+	x->facts[x->n] = b;
+	x->records[x->n++] = r;
+	return 0;
+}
+
+int audit_export_facts(struct session *s, const struct audit_tree *tree, struct err *e)
+{
+	const char *path = s->line.options.export_facts;
+	struct arena *a = &s->arena;
+	struct exporting x = {.s = s,
+		.tree = tree,
+		.facts = arena_array(a, const struct binaries *, tree->n_packages),
+		.records = arena_array(a, const struct record *, tree->n_packages)};
+	CLEANUP_BUF text = {0};
+
+	if (!path)
+		return 0;
+	if (audit_known(s, &x.known, e) < 0)
+		return -1;
+	for (size_t i = 0; i < tree->n_packages; i++)
+		if (take_package(&x, i, e) < 0)
+			return err_wrap(e, "--export-facts");
+	binaries_export(a, x.facts, x.n, x.records, &text);
+	if (file_write(path, buf_view(&text), 0644, e) < 0)
+		return -1;
+	log_note("%s: facts of %zu packages", path, x.n);
+	if (x.left_out)
+		log_note("%zu packages are left out: no sha256 is known of them", x.left_out);
+	return 0;
+}

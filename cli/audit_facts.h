@@ -1,0 +1,14 @@
+/* Facts of packages' ELF files, handed on. */
+#ifndef CLI_AUDIT_FACTS_H
+#define CLI_AUDIT_FACTS_H
+
+#include "cli/session.h"
+#include "packer/audit.h"
+
+/*
+ * --export-facts: writes those of the tree's packages whose sha256 is known, as the cache or --facts
+ * has them, else as the tree's own files are.  Nothing where that was not asked for.
+ */
+int audit_export_facts(struct session *s, const struct audit_tree *tree, struct err *e);
+
+#endif
