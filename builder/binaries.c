@@ -168,6 +168,16 @@ static struct str replaced(struct arena *a, struct str s, struct str from, struc
 	return arena_str(a, buf_view(&text));
 }
 
+/* The list is another's too. */
+static void replace_names(struct arena *a, struct elf *elf, struct str from, struct str to)
+{
+	struct str *needed = arena_array(a, struct str, elf->n_needed);
+
+	for (size_t i = 0; i < elf->n_needed; i++)
+		needed[i] = replaced(a, elf->needed[i], from, to);
+	elf->needed = needed;
+}
+
 void binary_replace(struct arena *a, struct binary *b, struct str from, struct str to)
 {
 	struct elf *elf = &b->elf;
@@ -178,6 +188,5 @@ void binary_replace(struct arena *a, struct binary *b, struct str from, struct s
 	elf->soname = replaced(a, elf->soname, from, to);
 	elf->rpath = replaced(a, elf->rpath, from, to);
 	elf->runpath = replaced(a, elf->runpath, from, to);
-	for (size_t i = 0; i < elf->n_needed; i++)
-		elf->needed[i] = replaced(a, elf->needed[i], from, to);
+	replace_names(a, elf, from, to);
 }
