@@ -72,7 +72,7 @@ int binaries_write(
 		err_move(e, &own);
 	} else {
 		rc = write_elf(dir, NULL, &b, e);
-		if (rc == 0 && w.parts.n)
+		if (rc == 0 && b.n)
 			rc = write_symbols(dir, NULL, &w, p->sha256, e);
 	}
 	buf_release(&w.bytes);
