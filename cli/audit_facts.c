@@ -11,7 +11,7 @@ struct exporting {
 	const struct known_binaries *known;
 	const struct binaries **facts;
 	const struct record **records;
-	size_t n, left_out;
+	size_t n, left_out, covered;
 };
 
 /* What lies there now; where the environment lies stands for itself. */
@@ -54,8 +54,8 @@ static int take_package(struct exporting *x, size_t package, struct err *e)
 	rc = binaries_load(a, &x->s->cache, x->known, r, b, e);
 	if (rc < 0)
 		return -1;
-	if (rc == 0 && x->tree->of_packages) {
-		x->left_out++;
+	if (rc == 0 && x->tree->packages[package].covered) {
+		x->covered++;
 		return 0;
 	}
 	if (rc == 0)
@@ -88,5 +88,8 @@ int audit_export_facts(struct session *s, const struct audit_tree *tree, struct 
 	log_note("%s: facts of %zu packages", path, x.n);
 	if (x.left_out)
 		log_note("%zu packages are left out: no sha256 is known of them", x.left_out);
+	if (x.covered)
+		log_warn("%zu packages are left out: others have files of the same paths",
+			x.covered);
 	return 0;
 }

@@ -22,6 +22,7 @@ struct audit_package {
 	struct str name, version, build;
 	struct str dist; /* NAME-VERSION-BUILD; of a distribution of pip NAME==VERSION */
 	const struct record *record; /* NULL: of pip, or its record is not known */
+	bool covered; /* a file of it is not in the tree, for another package has one of that path */
 };
 
 struct audit_file {

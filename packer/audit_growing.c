@@ -71,9 +71,12 @@ void audit_growing_finish(struct audit_growing *g, const char *what, struct audi
 		sorted[i] = &g->files.v[i];
 	if (g->files.n)
 		qsort(sorted, g->files.n, sizeof *sorted, by_path);
-	for (size_t i = 0; i < g->files.n; i++)
+	for (size_t i = 0; i < g->files.n; i++) {
 		if (n == 0 || !str_eq(files[n - 1].path, sorted[i]->path))
 			files[n++] = *sorted[i];
+		else if (sorted[i]->package >= 0)
+			g->packages.v[sorted[i]->package].covered = true;
+	}
 	*out = (struct audit_tree){.what = what,
 		.packages = g->packages.v,
 		.n_packages = g->packages.n,
