@@ -3,8 +3,6 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 
-#include <unistd.h>
-
 const struct str BINARY_PREFIX = STR_INIT("/ENV");
 
 /* A file itself counts like some names, so that many small ones are bounded too. */
@@ -95,7 +93,7 @@ int binary_read(
 int binary_begins(int fd, const char *path, struct err *e)
 {
 	char magic[4];
-	ssize_t n = pread(fd, magic, sizeof magic, 0);
+	ssize_t n = read_full(fd, magic, sizeof magic);
 
 	if (n < 0)
 		return err_sys(e, "cannot read '%s'", path);

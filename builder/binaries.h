@@ -46,7 +46,7 @@ bool binary_names_add(struct binary_names *names, const struct binary *b);
  */
 int binary_read(
 	struct arena *a, const char *path, struct str bytes, struct binary *out, struct err *e);
-/* The same of an open regular file; it is mapped only if it begins as ELF files do.  path is kept. */
+/* The same of a newly opened regular file; it is mapped only if it begins as ELF files do.  path is kept. */
 int binary_read_fd(struct arena *a, struct str path, int fd, struct binary *out, struct err *e);
 /* The symbols of an open regular file, copied into the arena: 1, 0 it is no ELF file of this machine that
  * is whole, -1. */

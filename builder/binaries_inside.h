@@ -14,7 +14,7 @@ struct compute_options {
 /* out NULL: only symbols are asked for. */
 int binaries_read(struct arena *a, const struct package *p, const struct compute_options *o,
 	struct binaries *out, struct err *e);
-/* Does the open file begin as ELF files do?  1, 0, -1. */
+/* Does the newly opened file begin as ELF files do?  1, 0, -1. */
 int binary_begins(int fd, const char *path, struct err *e);
 
 /* --- exported facts ---------------------------------------------------------------------------- */

@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { SCRIPT_LINE_MAX = 256 /* what Linux reads of a script */ };
 
@@ -108,7 +107,7 @@ static int read_interpreter(
 {
 	CLEANUP_FD fd = open(entry->source, O_RDONLY | O_CLOEXEC);
 	char head[SCRIPT_LINE_MAX + 4096];
-	ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
+	ssize_t n = fd < 0 ? -1 : read_full(fd, head, sizeof head);
 	CLEANUP_BUF line = {0};
 	struct str rest, text;
 	ptrdiff_t at;

@@ -24,6 +24,7 @@ import json
 import os
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 import tarfile
@@ -89,7 +90,10 @@ def make_channel(program, folder):
     channel.conda('two', [make_package.member('share/two/data', b'2' * 100000),
                           make_package.member('share/two/link', kind=make_package.SYM, link='data')],
                   index={'depends': ['one']})
-    channel.conda('three', [make_package.member('share/three/data', b'3' * 5000)])
+    # An ELF file that says nothing, so that what is known of it is written.
+    elf = b'\x7fELF\2\1\1' + bytes(9) + struct.pack('<HHIQQQIHHHHHH', 3, 62, 1, 0, 64, 0, 0, 64, 56, 0, 0, 0, 0)
+    channel.conda('three', [make_package.member('share/three/data', b'3' * 5000),
+                            make_package.member('lib/three.so', elf, mode=0o755)])
     subprocess.run([program, 'channel', 'index', folder, '-q'], check=True)
 
 
