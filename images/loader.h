@@ -20,8 +20,8 @@ struct loader;
 /* A library of the host. */
 struct host_library {
 	struct str soname;
-	struct str
-		path; /* in the root, absolute, as it was found; empty: the profile's word alone */
+	/* In the root, absolute, as it was found; empty: the profile's word alone. */
+	struct str path;
 	struct elf elf;   /* of a list: soname and `defines` alone */
 	struct str fault; /* why it cannot be read; empty: it can */
 };
@@ -36,7 +36,9 @@ bool loader_has_root(const struct loader *l);
 struct str loader_glibc(const struct loader *l);
 /*
  * What a needed name comes to once rpaths have found nothing.  no_defaults: DF_1_NODEFLIB.  1, 0 not
- * there, -1 (only where the root cannot be read at all).
+ * there, -1 (only where the root cannot be read at all).  Files of another machine and those for a
+ * newer kernel are passed over; one that is broken, or no ELF file, ends the search as it ends the
+ * loader's, and comes back with its fault.  A profile without `libraries:` and root knows of none.
  */
 int loader_find(struct loader *l, struct str name, bool no_defaults,
 	const struct host_library **out, struct err *e);
@@ -45,6 +47,20 @@ int loader_find_in(struct loader *l, struct str folder, struct str name,
 	const struct host_library **out, struct err *e);
 /* The file at an absolute path of the root; 0 too where it is no ELF file. */
 int loader_file(struct loader *l, struct str path, const struct host_library **out, struct err *e);
+/*
+ * The dynamic loader that a program names (PT_INTERP); empty: the host's own.  A list knows it by the
+ * last part of its path, or else as a library that defines no versions.  1, 0, -1.
+ */
+int loader_interpreter(
+	struct loader *l, struct str path, const struct host_library **out, struct err *e);
+/* The same file, under whatever paths? */
+bool loader_same(const struct host_library *a, const struct host_library *b);
+/* Does this loader pass over a library because it asks for a newer kernel than the profile's?  Those
+ * of glibc 2.36 and newer do not look. */
+bool loader_kernel_too_old(const struct loader *l, const struct elf *elf);
+/* What $LIB and $PLATFORM stand for. */
+struct str loader_lib(const struct loader *l);
+struct str loader_platform(const struct loader *l);
 /* Subfolders that are tried before a folder itself, in their order: "glibc-hwcaps/x86-64-v2/". */
 const struct str *loader_hwcaps(const struct loader *l, size_t *n);
 /* Is there a file (link followed) at an absolute path?  A list knows of none. */
