@@ -62,9 +62,9 @@ static size_t add_object(
 	size_t i = p->objects.n;
 	const struct elf *elf = hit->file ? &hit->file->binary->elf : &hit->library->elf;
 
-	*VEC_PUSH(p->arena, &p->objects) =
-		(struct load_object){hit->file, hit->library, elf, loader, hit->by_rpath};
-	*VEC_PUSH(p->arena, &p->inner) = (struct load_inner){.path = hit->path};
+	*VEC_PUSH(p->arena, &p->objects) = (struct load_object){
+		hit->file, hit->library, elf, loader, hit->by_rpath, hit->path};
+	*VEC_PUSH(p->arena, &p->inner) = (struct load_inner){0};
 	add_name(&p->names, name, i);
 	add_name(&p->names, hit->path, i);
 	add_name(&p->sonames, elf->soname, i);
@@ -254,8 +254,13 @@ static int load_module(
 {
 	struct load_hit hit = {.file = load_follow(p->world, module)};
 
-	if (!hit.file || !hit.file->binary)
+	hit.why = hit.file ? load_judge(p->world->loader, hit.file) : PASSED_NONE;
+	hit.passed = hit.file;
+	if (!hit.file || hit.why != PASSED_NONE) {
+		if (p->objects.n)
+			add_miss(p, 0, module->path, &hit);
 		return 0;
+	}
 	*at = find_same(p, &hit);
 	if (*at >= 0)
 		return 0;

@@ -23,6 +23,8 @@ struct load_object {
 	ptrdiff_t
 		loader; /* the object that first asked for it; -1: the program, or a module itself */
 	bool by_rpath;  /* a DT_RPATH or DT_RUNPATH led to it */
+	struct str path; /* by which the loader would open it; below a tree that lies nowhere it
+			    begins with "/\001" */
 };
 
 /* A needed name that comes to nothing. */
@@ -64,8 +66,16 @@ struct audit_world;
 int audit_world_open(struct arena *a, const struct audit_tree *tree, struct loader *loader,
 	struct audit_world **out, struct err *e);
 /*
- * program NULL: the module is loaded by a program that has no rpath and brings nothing.  module NULL:
- * the program alone.  Texts and arrays live in the arena given here.
+ * program NULL: the module is loaded by a program that has no rpath and brings nothing; it is then
+ * object 0.  module NULL: the program alone.  What a module comes to holds all that its program comes to,
+ * the same each time, in front of its own.  A program that is
+ * no ELF file gives a load without objects, a module that cannot be loaded one that the program misses.  A library
+ * that only a list knows needs nothing.  Texts and arrays live in the arena given here, or in that of
+ * the world; they change no more.
+ *
+ * symbols: of functions, `lazy` ones matter only to who does not ask for all at once (Python does).
+ * Where an object is missing, or its symbols are not known, only those are told that are expected in
+ * an object that is known.
  */
 int audit_load(struct audit_world *w, struct arena *a, const struct audit_file *program,
 	const struct audit_file *module, bool symbols, struct load *out, struct err *e);

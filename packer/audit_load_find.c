@@ -175,7 +175,7 @@ const struct audit_file *load_follow(struct audit_world *w, const struct audit_f
 
 /* As open_verify() of dl-load.c: of another class or machine it is passed over; what else is wrong
  * with it ends the search. */
-static enum load_passed judge(const struct loader *l, const struct audit_file *f)
+enum load_passed load_judge(const struct loader *l, const struct audit_file *f)
 {
 	const struct elf *elf;
 
@@ -200,7 +200,7 @@ static int take_file(struct audit_world *w, const struct audit_file *f, struct l
 		return 0;
 	if (!f->binary && binary_is_of_sysroot(f->path))
 		return 0;
-	out->why = judge(w->loader, f);
+	out->why = load_judge(w->loader, f);
 	if (out->why != PASSED_NONE) {
 		out->passed = f;
 		return out->why == PASSED_BROKEN;
@@ -323,7 +323,7 @@ static size_t word_at(struct str s, struct str word)
 /* Of a library it is the folder of the path that it was opened by, links and ".." as they stand. */
 static struct str origin_of(const struct process *p, size_t object)
 {
-	struct str path = p->inner.v[object].path;
+	struct str path = p->objects.v[object].path;
 	ptrdiff_t slash = str_rchr(path, '/');
 
 	return str_sub(path, 0, slash < 0 ? 0 : (size_t)slash);
@@ -382,21 +382,32 @@ void load_expand(struct process *p, size_t object)
 
 /* --- searching ---------------------------------------------------------------------------- */
 
-static int try_folder(struct audit_world *w, const struct load_folder *f, struct str name,
+/* The loader knows it by the name of the folder, not by where links led. */
+static int try_root(struct audit_world *w, const struct load_folder *f, struct str name,
 	struct load_hit *out, struct err *e)
 {
 	const struct host_library *l;
+	struct str folder = f->path;
+	int r = loader_find_in(w->loader, folder, name, &l, e);
+
+	if (r <= 0)
+		return r;
+	while (folder.n && folder.p[folder.n - 1] == '/')
+		folder.n--;
+	out->path = arena_strf(w->arena, "%.*s%.*s", STR_ARG(f->name),
+		STR_ARG(str_sub(l->path, folder.n, l->path.n)));
+	return take_library(l, out);
+}
+
+static int try_folder(struct audit_world *w, const struct load_folder *f, struct str name,
+	struct load_hit *out, struct err *e)
+{
 	int r = 0;
 
 	if (f->place == PLACE_NONE)
 		return 0;
-	if (f->place == PLACE_ROOT) {
-		r = loader_find_in(w->loader, f->path, name, &l, e);
-		if (r <= 0)
-			return r;
-		out->path = l->path;
-		return take_library(l, out);
-	}
+	if (f->place == PLACE_ROOT)
+		return try_root(w, f, name, out, e);
 	for (size_t i = 0; i < f->n_hwcaps && r == 0; i++) {
 		char place[MAX_PATH];
 		size_t n = 0;

@@ -42,7 +42,6 @@ struct load_hit {
 
 /* What is known of a loaded object beside load_object. */
 struct load_inner {
-	struct str path;
 	bool expanded; /* the next two are filled */
 	struct load_folders rpath, runpath;
 };
@@ -93,6 +92,8 @@ struct str load_words(struct process *p, size_t object, struct str text);
 int load_find(struct process *p, size_t by, struct str name, struct load_hit *out, struct err *e);
 /* The file at an absolute path, or nothing. */
 int load_find_path(struct audit_world *w, struct str path, struct load_hit *out, struct err *e);
+/* Why the loader does not take a file for a library. */
+enum load_passed load_judge(const struct loader *l, const struct audit_file *f);
 /* The file a path of the tree leads to. */
 const struct audit_file *load_follow(struct audit_world *w, const struct audit_file *f);
 /* "/opt/env/lib/libz.so.1" */
