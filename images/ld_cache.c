@@ -63,27 +63,31 @@ static bool take(struct str from, uint64_t at, void *to, size_t size)
 	return true;
 }
 
-static bool text_at(const struct reading *r, uint32_t at, struct str *out)
+static bool text_at(struct str strings, uint32_t at, struct str *out)
 {
-	struct str rest = str_sub(r->strings, at, (size_t)at + MAX_PATH + 1);
+	struct str rest = str_sub(strings, at, (size_t)at + MAX_PATH + 1);
 	ptrdiff_t n = str_chr(rest, 0);
 
 	*out = str_sub(rest, 0, n < 0 ? 0 : (size_t)n);
 	return n > 0;
 }
 
+/*
+ * Names of subfolders are looked for from the beginning of the file, as ld.so does.  Behind an older
+ * format ldconfig counts them from the header, and so no loader finds what is in them.
+ */
 static void add(struct reading *r, const struct new_entry *x)
 {
 	struct ld_cache_entry entry = {.kernel = x->kernel};
 	uint32_t at;
 
-	if (x->flags != WANTED_FLAGS || !text_at(r, x->name, &entry.name) ||
-		!text_at(r, x->path, &entry.path) || entry.path.p[0] != '/')
+	if (x->flags != WANTED_FLAGS || !text_at(r->strings, x->name, &entry.name) ||
+		!text_at(r->strings, x->path, &entry.path) || entry.path.p[0] != '/')
 		return;
 	if (((uint32_t)(x->hwcap >> 32) & ~HWCAP_ISA_MASK) != HWCAP_IS_INDEX)
 		entry.hwcap = x->hwcap;
 	else if (!take(r->hwcaps, (x->hwcap & UINT32_MAX) * sizeof at, &at, sizeof at) ||
-		 !text_at(r, at, &entry.subfolder))
+		 !text_at(r->file, at, &entry.subfolder))
 		return;
 	*VEC_PUSH(r->a, r->out) = entry;
 }

@@ -413,7 +413,8 @@ static void entries_for_some_hosts_only(void **state)
 static void caches_of_all_formats(void **state)
 {
 	static const struct line one[] = {{"a.so", "/opt/a.so", 0, 0, 0}},
-				 two[] = {{"a.so", "/opt/b.so", EXTENDED(1), 0, 0}};
+				 two[] = {{"a.so", "/opt/b.so", 0, 0, 0},
+					 {"a.so", "/opt/v3.so", EXTENDED(1), 0, 0}};
 	struct ld_cache c;
 
 	(void)state;
@@ -425,13 +426,15 @@ static void caches_of_all_formats(void **state)
 			b.n = 16 + 12; /* the new one instead of the strings */
 			while (b.n % 8)
 				buf_putc(&b, 0);
-			new_cache(&b, two, 1, 0);
+			new_cache(&b, two, 2, 0);
 		}
 		assert_int_equal(ld_cache_read(&arena, buf_view(&b), &c), 1);
-		assert_int_equal(c.n, 1);
+		assert_true(c.n >= 1);
 		assert_true(str_is(c.v[0].name, "a.so"));
 		assert_true(str_is(c.v[0].path, both ? "/opt/b.so" : "/opt/a.so"));
-		assert_true(str_is(c.v[0].subfolder, both ? "x86-64-v3" : ""));
+		/* names of subfolders are not where ld.so looks for them */
+		for (size_t i = 0; i < c.n; i++)
+			assert_false(str_is(c.v[i].subfolder, "x86-64-v3"));
 	}
 }
 
