@@ -235,7 +235,7 @@ static int process_of(struct audit_world *w, const struct audit_file *program, s
 	for (size_t copied = 0; copied < (from)->list.n; copied++) \
 	*VEC_PUSH((p)->arena, &(p)->list) = (from)->list.v[copied]
 
-static void inherit(struct process *p, const struct process *from)
+static void inherit(struct process *p, struct process *from)
 {
 	p->parent = from;
 	p->has_program = from->has_program;

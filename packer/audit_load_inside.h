@@ -50,7 +50,7 @@ struct load_inner {
 struct process {
 	struct audit_world *world;
 	struct arena *arena;
-	const struct process *parent;
+	struct process *parent;
 	bool has_program;
 	size_t first; /* object that is not the parent's */
 	struct {

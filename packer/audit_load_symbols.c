@@ -79,12 +79,15 @@ static bool has_symbol(
 	return defaults == 1;
 }
 
-static int in_own(struct process *p, const struct elf_symbol *wanted, bool *found, struct err *e)
+static int in_objects(struct process *p, size_t from, ptrdiff_t but,
+	const struct elf_symbol *wanted, bool *found, struct err *e)
 {
 	const struct load_symtab *s;
 
 	*found = false;
-	for (size_t i = p->first; i < p->objects.n && !*found; i++) {
+	for (size_t i = from; i < p->objects.n && !*found; i++) {
+		if ((ptrdiff_t)i == but)
+			continue;
 		if (symtab_of(p->world, &p->objects.v[i], &s, e) < 0)
 			return -1;
 		*found = has_symbol(s, p->objects.v[i].elf, wanted);
@@ -101,9 +104,9 @@ static int in_scope(struct process *p, const struct elf_symbol *wanted, struct s
 	*found = v && v->num == 1;
 	if (v)
 		return 0;
-	if (p->parent && in_scope((struct process *)p->parent, wanted, key, found, e) < 0)
+	if (p->parent && in_scope(p->parent, wanted, key, found, e) < 0)
 		return -1;
-	if (!*found && in_own(p, wanted, found, e) < 0)
+	if (!*found && in_objects(p, p->first, -1, wanted, found, e) < 0)
 		return -1;
 	table_put(&p->resolved, arena_str(p->resolved.arena, key))->num = *found ? 1 : 2;
 	return 0;
@@ -128,16 +131,20 @@ static int is_certain(
 	return 0;
 }
 
-static int check_symbol(
-	struct process *p, size_t by, const struct elf_symbol *wanted, struct err *e)
+static int check_symbol(struct process *p, size_t by, const struct load_symtab *own,
+	const struct elf_symbol *wanted, struct arena *scratch, struct err *e)
 {
-	struct arena scratch = {0};
 	struct str key =
-		arena_strf(&scratch, "%.*s@%.*s", STR_ARG(wanted->name), STR_ARG(wanted->version));
+		arena_strf(scratch, "%.*s@%.*s", STR_ARG(wanted->name), STR_ARG(wanted->version));
 	bool found = true, certain = false;
-	int r = in_scope(p, wanted, key, &found, e);
+	int r;
 
-	arena_release(&scratch);
+	/* what an object wants and has is its copy of a variable, which has to come from another one */
+	if (table_get(&own->by_name, wanted->name))
+		r = in_objects(p, 0, (ptrdiff_t)by, wanted, &found, e);
+	else
+		r = in_scope(p, wanted, key, &found, e);
+	arena_reset(scratch);
 	if (r < 0 || (!found && is_certain(p, wanted, &certain, e) < 0))
 		return -1;
 	if (!found && certain)
@@ -146,9 +153,24 @@ static int check_symbol(
 	return 0;
 }
 
+static int check_object(struct process *p, size_t by, struct arena *scratch, struct err *e)
+{
+	const struct load_symtab *s;
+
+	if (symtab_of(p->world, &p->objects.v[by], &s, e) < 0)
+		return -1;
+	for (size_t k = 0; k < s->symbols.n_undefined; k++)
+		if (!s->symbols.undefined[k].weak &&
+			check_symbol(p, by, s, &s->symbols.undefined[k], scratch, e) < 0)
+			return -1;
+	return 0;
+}
+
 int load_check_symbols(struct process *p, struct err *e)
 {
 	const struct load_symtab *s;
+	struct arena scratch = {0};
+	int r = 0;
 
 	if (p->with_symbols)
 		return 0;
@@ -159,13 +181,8 @@ int load_check_symbols(struct process *p, struct err *e)
 			return -1;
 		p->vague = p->vague || !s->known;
 	}
-	for (size_t i = p->first; i < p->objects.n; i++) {
-		if (symtab_of(p->world, &p->objects.v[i], &s, e) < 0)
-			return -1;
-		for (size_t k = 0; k < s->symbols.n_undefined; k++)
-			if (!s->symbols.undefined[k].weak &&
-				check_symbol(p, i, &s->symbols.undefined[k], e) < 0)
-				return -1;
-	}
-	return 0;
+	for (size_t i = p->first; i < p->objects.n && r == 0; i++)
+		r = check_object(p, i, &scratch, e);
+	arena_release(&scratch);
+	return r;
 }

@@ -78,7 +78,8 @@ class World:
     def rpath(self):
         r = self.r
         picked = r.some(RPATHS, 3) or ['$ORIGIN/../lib']
-        return ':'.join(p.replace('@', self.prefix or '/opt/w') for p in picked)
+        # a path that is empty as a whole is not told from one that is not there
+        return ':'.join(p.replace('@', self.prefix or '/opt/w') for p in picked) or ':'
 
     def names(self, most):
         r = self.r
