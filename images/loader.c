@@ -332,9 +332,6 @@ static int find_listed(struct loader *l, struct str name, const struct host_libr
 /* Does this glibc, on this processor, take the entry?  Entries of a subfolder are `level` over 0. */
 static bool takes(const struct loader *l, const struct ld_cache_entry *x)
 {
-	/* what a folder of "tls" adds to a name, in the topmost bit */
-	const uint64_t tls = UINT64_C(1) << 63;
-
 	if (l->checks_kernel &&
 		x->kernel > ((l->kernel[0] & 0xff) << 16 | (l->kernel[1] & 0xff) << 8 |
 				    (l->kernel[2] & 0xff)))
@@ -342,7 +339,7 @@ static bool takes(const struct loader *l, const struct ld_cache_entry *x)
 	if (x->subfolder.n)
 		return glibc_cmp(l->words.glibc, STR("2.33")) >= 0 &&
 		       loader_has_level(&l->words, x->subfolder);
-	return x->hwcap == 0 || (l->words.has_legacy && (x->hwcap & ~tls) == 0);
+	return (x->hwcap & ~l->words.legacy) == 0;
 }
 
 /* The highest level, then what is for every processor, as they stand. */

@@ -13,7 +13,7 @@ struct loader_words {
 	struct str platform; /* $PLATFORM */
 	struct str *hwcaps;  /* "tls/x86_64/" */
 	size_t n_hwcaps;
-	bool has_legacy;     /* hwcaps of before glibc-hwcaps */
+	uint64_t legacy;     /* bits of them in a cache that this processor has */
 	struct str *folders; /* built in, without a slash at the end */
 	size_t n_folders;
 };

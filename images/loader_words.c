@@ -12,6 +12,12 @@ static const char *const intel[] = {"haswell", "broadwell", "skylake", "skylake_
 
 enum { MAX_PARTS = 4, LEVEL_AVX512 = 3 };
 
+/* Bits of an entry in a cache (dl-procinfo.h): of a subfolder "tls", of processors, of a platform. */
+#define BIT_TLS     (UINT64_C(1) << 63)
+#define BIT_X86_64  (UINT64_C(1) << 1)
+#define BIT_AVX512  (UINT64_C(1) << 2)
+#define BIT_HASWELL (UINT64_C(1) << 48)
+
 static bool at_least(struct str glibc, const char *version)
 {
 	return glibc_cmp(glibc, str_of(version)) >= 0;
@@ -69,12 +75,18 @@ static void legacy_hwcaps(struct arena *a, struct str archspec, struct loader_wo
 	const char *parts[MAX_PARTS];
 	unsigned n = 0;
 
+	w->legacy = BIT_TLS;
 #if !defined(__aarch64__)
 	if (at_least(w->glibc, "2.26")) {
 		parts[n++] = "x86_64";
-		if (w->level == LEVEL_AVX512 && is_intel(archspec))
+		w->legacy |= BIT_X86_64;
+		if (w->level == LEVEL_AVX512 && is_intel(archspec)) {
 			parts[n++] = "avx512_1";
+			w->legacy |= BIT_AVX512;
+		}
 	}
+	if (is_intel(archspec) && at_least(w->glibc, "2.26"))
+		w->legacy |= BIT_HASWELL;
 #endif
 	(void)archspec;
 	parts[n++] = arena_cstr(a, w->platform);
@@ -90,7 +102,6 @@ void loader_words_of(
 
 	*out = (struct loader_words){.glibc = glibc, .level = level < 0 ? 0 : level};
 	out->hwcaps = arena_array(a, struct str, (1u << MAX_PARTS) + LEVEL_AVX512);
-	out->has_legacy = !at_least(glibc, "2.37");
 #if defined(__aarch64__)
 	out->platform = STR("aarch64");
 #else
@@ -99,7 +110,7 @@ void loader_words_of(
 #endif
 	for (int i = at_least(glibc, "2.33") ? out->level : 0; i > 0; i--)
 		add_hwcaps(a, out, arena_strf(a, "glibc-hwcaps/%s/", levels[i]));
-	if (out->has_legacy)
+	if (!at_least(glibc, "2.37"))
 		legacy_hwcaps(a, archspec, out);
 }
 

@@ -139,7 +139,8 @@ class World:
             defined += [(s, r.choice([d for d in defines if d and d != v]), True)
                         for s, v, hidden in defined if v and r.may(30)]
         wanted = [(f, v) for f, versions in options['needs'] for v, weak in versions]
-        undefined = [(s, r.choice([None] + wanted), r.may(20)) for s in r.some(SYMBOLS, 2)]
+        undefined = [(s, r.choice([None] + wanted), r.may(20)) for s in r.some(SYMBOLS, 2)
+                     if s not in [d[0] for d in defined]]
         return {'defined': defined, 'undefined': undefined}
 
     def spoil(self, path):
