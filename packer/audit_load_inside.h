@@ -77,7 +77,7 @@ struct process {
 	struct table missing;        /* names that come to nothing */
 	struct load_hit interpreter;
 	bool with_symbols, vague; /* symbols were looked at; not those of every object are known */
-	struct table resolved;    /* "name@version" -> 1 it is there, 2 it is not */
+	struct table resolved;    /* "name@version@file" -> enum load_answer */
 };
 
 /* --- audit_load_find.c -------------------------------------------------------------------- */

@@ -1,5 +1,8 @@
 #include "packer/audit_load_inside.h"
 
+/* ENDS: the loader fails on the way, whatever would be found behind. */
+enum load_answer { ANSWER_NONE, ANSWER_FOUND, ANSWER_ENDS };
+
 /* The symbols of one file, those that it defines by name. */
 struct load_symtab {
 	bool known;
@@ -79,36 +82,53 @@ static bool has_symbol(
 	return defaults == 1;
 }
 
+/*
+ * A library without any versions, asked for a symbol of it in a version: an assertion of check_match()
+ * fails.  (One that needs versions of others counts as one that has them, with all its symbols in none.)
+ */
+static bool ends_loader(struct process *p, size_t object, const struct load_symtab *s,
+	const struct elf_symbol *wanted)
+{
+	const struct elf *elf = p->objects.v[object].elf;
+
+	return wanted->version.n && elf->n_defines == 0 && elf->n_needs == 0 &&
+	       table_get(&s->by_name, wanted->name) &&
+	       load_named(p, wanted->file) == (ptrdiff_t)object;
+}
+
 static int in_objects(struct process *p, size_t from, ptrdiff_t but,
-	const struct elf_symbol *wanted, bool *found, struct err *e)
+	const struct elf_symbol *wanted, enum load_answer *out, struct err *e)
 {
 	const struct load_symtab *s;
 
-	*found = false;
-	for (size_t i = from; i < p->objects.n && !*found; i++) {
+	*out = ANSWER_NONE;
+	for (size_t i = from; i < p->objects.n && *out == ANSWER_NONE; i++) {
 		if ((ptrdiff_t)i == but)
 			continue;
 		if (symtab_of(p->world, &p->objects.v[i], &s, e) < 0)
 			return -1;
-		*found = has_symbol(s, p->objects.v[i].elf, wanted);
+		if (ends_loader(p, i, s, wanted))
+			*out = ANSWER_ENDS;
+		else if (has_symbol(s, p->objects.v[i].elf, wanted))
+			*out = ANSWER_FOUND;
 	}
 	return 0;
 }
 
 /* In the scope of the program, then of the module; each answers a question once. */
-static int in_scope(struct process *p, const struct elf_symbol *wanted, struct str key, bool *found,
-	struct err *e)
+static int in_scope(struct process *p, const struct elf_symbol *wanted, struct str key,
+	enum load_answer *out, struct err *e)
 {
 	union table_value *v = table_get(&p->resolved, key);
 
-	*found = v && v->num == 1;
+	*out = v ? (enum load_answer)v->num : ANSWER_NONE;
 	if (v)
 		return 0;
-	if (p->parent && in_scope(p->parent, wanted, key, found, e) < 0)
+	if (p->parent && in_scope(p->parent, wanted, key, out, e) < 0)
 		return -1;
-	if (!*found && in_objects(p, p->first, -1, wanted, found, e) < 0)
+	if (*out == ANSWER_NONE && in_objects(p, p->first, -1, wanted, out, e) < 0)
 		return -1;
-	table_put(&p->resolved, arena_str(p->resolved.arena, key))->num = *found ? 1 : 2;
+	table_put(&p->resolved, arena_str(p->resolved.arena, key))->num = *out;
 	return 0;
 }
 
@@ -134,20 +154,21 @@ static int is_certain(
 static int check_symbol(struct process *p, size_t by, const struct load_symtab *own,
 	const struct elf_symbol *wanted, struct arena *scratch, struct err *e)
 {
-	struct str key =
-		arena_strf(scratch, "%.*s@%.*s", STR_ARG(wanted->name), STR_ARG(wanted->version));
-	bool found = true, certain = false;
+	struct str key = arena_strf(scratch, "%.*s@%.*s@%.*s", STR_ARG(wanted->name),
+		STR_ARG(wanted->version), STR_ARG(wanted->file));
+	enum load_answer answer;
+	bool certain = true;
 	int r;
 
 	/* what an object wants and has is its copy of a variable, which has to come from another one */
 	if (table_get(&own->by_name, wanted->name))
-		r = in_objects(p, 0, (ptrdiff_t)by, wanted, &found, e);
+		r = in_objects(p, 0, (ptrdiff_t)by, wanted, &answer, e);
 	else
-		r = in_scope(p, wanted, key, &found, e);
+		r = in_scope(p, wanted, key, &answer, e);
 	arena_reset(scratch);
-	if (r < 0 || (!found && is_certain(p, wanted, &certain, e) < 0))
+	if (r < 0 || (answer == ANSWER_NONE && is_certain(p, wanted, &certain, e) < 0))
 		return -1;
-	if (!found && certain)
+	if (answer != ANSWER_FOUND && certain)
 		*VEC_PUSH(p->arena, &p->symbols) = (struct load_symbol){by, wanted->name,
 			wanted->version, wanted->function && !p->objects.v[by].elf->bind_now};
 	return 0;
