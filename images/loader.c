@@ -34,7 +34,7 @@ struct loader {
 	int root; /* -1: none */
 	struct loader_words words;
 	struct str lib;
-	bool checks_kernel;
+	bool checks_kernel, insists_on_versions;
 	unsigned kernel[3];
 	struct host_library *listed; /* as profile.libraries */
 	struct table unlisted;       /* loaders by name -> struct host_library * */
@@ -204,6 +204,9 @@ static int read_folders(struct loader *l, struct err *e)
 		return -1;
 	if (f)
 		ld_so = f->content->bytes;
+	/* the text of the assertion in check_match(), which has no version of its own */
+	l->insists_on_versions =
+		str_find(ld_so, STR("! _dl_name_match_p (version->filename, map)")) >= 0;
 	loader_folders_of(l->arena, ld_so, str_of(place ? place : ""), &l->words);
 	return 0;
 }
@@ -272,6 +275,11 @@ bool loader_has_root(const struct loader *l)
 struct str loader_glibc(const struct loader *l)
 {
 	return l->words.glibc;
+}
+
+bool loader_insists_on_versions(const struct loader *l)
+{
+	return l->insists_on_versions;
 }
 
 struct str loader_lib(const struct loader *l)

@@ -58,6 +58,9 @@ bool loader_same(const struct host_library *a, const struct host_library *b);
 /* Does this loader pass over a library because it asks for a newer kernel than the profile's?  Those
  * of glibc 2.36 and newer do not look. */
 bool loader_kernel_too_old(const struct loader *l, const struct elf *elf);
+/* Does it fail where a library without versions is asked for a symbol in one?  Newer ones take the
+ * symbol; a list says no. */
+bool loader_insists_on_versions(const struct loader *l);
 /* What $LIB and $PLATFORM stand for. */
 struct str loader_lib(const struct loader *l);
 struct str loader_platform(const struct loader *l);

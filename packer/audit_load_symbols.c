@@ -84,15 +84,16 @@ static bool has_symbol(
 
 /*
  * A library without any versions, asked for a symbol of it in a version: an assertion of check_match()
- * fails.  (One that needs versions of others counts as one that has them, with all its symbols in none.)
+ * fails.  One that needs
+ * versions of others has them, with all its symbols in none.
  */
 static bool ends_loader(struct process *p, size_t object, const struct load_symtab *s,
 	const struct elf_symbol *wanted)
 {
 	const struct elf *elf = p->objects.v[object].elf;
 
-	return wanted->version.n && elf->n_defines == 0 && elf->n_needs == 0 &&
-	       table_get(&s->by_name, wanted->name) &&
+	return loader_insists_on_versions(p->world->loader) && wanted->version.n &&
+	       elf->n_defines == 0 && elf->n_needs == 0 && table_get(&s->by_name, wanted->name) &&
 	       load_named(p, wanted->file) == (ptrdiff_t)object;
 }
 
@@ -168,7 +169,7 @@ static int check_symbol(struct process *p, size_t by, const struct load_symtab *
 	arena_reset(scratch);
 	if (r < 0 || (answer == ANSWER_NONE && is_certain(p, wanted, &certain, e) < 0))
 		return -1;
-	if (answer != ANSWER_FOUND && certain)
+	if ((answer == ANSWER_ENDS || (answer == ANSWER_NONE && !wanted->weak)) && certain)
 		*VEC_PUSH(p->arena, &p->symbols) = (struct load_symbol){by, wanted->name,
 			wanted->version, wanted->function && !p->objects.v[by].elf->bind_now};
 	return 0;
@@ -180,10 +181,14 @@ static int check_object(struct process *p, size_t by, struct arena *scratch, str
 
 	if (symtab_of(p->world, &p->objects.v[by], &s, e) < 0)
 		return -1;
-	for (size_t k = 0; k < s->symbols.n_undefined; k++)
-		if (!s->symbols.undefined[k].weak &&
-			check_symbol(p, by, s, &s->symbols.undefined[k], scratch, e) < 0)
+	for (size_t k = 0; k < s->symbols.n_undefined; k++) {
+		const struct elf_symbol *x = &s->symbols.undefined[k];
+
+		/* a weak one may be missing, but not end the loader */
+		if ((!x->weak || (x->version.n && loader_insists_on_versions(p->world->loader))) &&
+			check_symbol(p, by, s, x, scratch, e) < 0)
 			return -1;
+	}
 	return 0;
 }
 
