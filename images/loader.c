@@ -4,18 +4,16 @@
 #include "images/libc.h"
 #include "images/loader_inside.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 enum { MAX_CACHE = 64 << 20, MAX_LIBRARY = 1 << 30 };
 
-/* What ld.so makes of a file that it has opened. */
-enum fit { FIT_GOOD, FIT_PASSED, FIT_BROKEN };
-
 /* A file of the root, whatever paths lead to it. */
 struct content {
 	struct str bytes;
-	enum fit fit;
+	enum loader_fit fit;
 	bool no_elf;
 	struct elf elf;
 	struct str fault;
@@ -58,19 +56,17 @@ static void judge(struct loader *l, const char *path, struct content *c)
 	int r = elf_read(l->arena, path, c->bytes, &c->elf, &fault);
 
 	if (r > 0) {
-		c->fit = c->elf.bits == 64 && elf_is_native(&c->elf) ? FIT_GOOD : FIT_PASSED;
+		c->fit = loader_fits(l, &c->elf);
 	} else if (r < 0) {
-		c->fit = FIT_BROKEN;
+		c->fit = FIT_FAILS;
 		c->fault = arena_str(l->arena, str_of(fault.text));
 	} else if (has_magic(c->bytes, "\177ELF\1", 5)) {
-		c->fit = FIT_PASSED;
+		c->fit = FIT_MACHINE;
 	} else {
-		c->fit = FIT_BROKEN;
+		c->fit = FIT_FAILS;
 		c->no_elf = true;
 		c->fault = arena_strf(l->arena, "'%s' is no ELF file", path);
 	}
-	if (c->fit == FIT_GOOD && loader_kernel_too_old(l, &c->elf))
-		c->fit = FIT_PASSED;
 	err_release(&fault);
 }
 
@@ -128,7 +124,7 @@ static int try_path(
 	struct found *f;
 	int r = at_path(l, path, &f, e);
 
-	if (r <= 0 || f->content->fit == FIT_PASSED)
+	if (r <= 0 || f->content->fit == FIT_MACHINE || f->content->fit == FIT_KERNEL)
 		return r < 0 ? -1 : 0;
 	*out = &f->library;
 	return 1;
@@ -308,6 +304,20 @@ bool loader_kernel_too_old(const struct loader *l, const struct elf *elf)
 	return false;
 }
 
+/* As open_verify() of dl-load.c, which has looked at the machine before the byte order since 2.19. */
+enum loader_fit loader_fits(const struct loader *l, const struct elf *elf)
+{
+	if (elf->bits != 64)
+		return FIT_MACHINE;
+	if (elf->big_endian && glibc_cmp(l->words.glibc, STR("2.19")) < 0)
+		return FIT_FAILS;
+	if (elf->big_endian || !elf_is_native(elf))
+		return FIT_MACHINE;
+	if (elf->type != ET_DYN)
+		return FIT_FAILS;
+	return loader_kernel_too_old(l, elf) ? FIT_KERNEL : FIT_TAKEN;
+}
+
 bool loader_same(const struct host_library *a, const struct host_library *b)
 {
 	if (a == b || !a->path.n || !b->path.n)
@@ -459,7 +469,7 @@ int loader_symbols(struct loader *l, const struct host_library *library,
 		return 0;
 	c = ((const struct found *)library)->content;
 	if (c->has_symbols < 0)
-		c->has_symbols = c->fit != FIT_BROKEN &&
+		c->has_symbols = c->fit != FIT_FAILS &&
 				 elf_symbols(l->arena, arena_cstr(l->arena, library->path),
 					 c->bytes, &c->symbols, NULL) == 1;
 	*out = &c->symbols;

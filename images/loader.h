@@ -55,8 +55,14 @@ int loader_interpreter(
 	struct loader *l, struct str path, const struct host_library **out, struct err *e);
 /* The same file, under whatever paths? */
 bool loader_same(const struct host_library *a, const struct host_library *b);
-/* Does this loader pass over a library because it asks for a newer kernel than the profile's?  Those
- * of glibc 2.36 and newer do not look. */
+/*
+ * What this loader makes of a file that it finds for a name, and that is an ELF file: of another machine
+ * it is passed over, and by loaders before 2.36 where it asks for a newer kernel than the profile's;
+ * what else is wrong with it ends the search, and the process.
+ */
+enum loader_fit { FIT_TAKEN, FIT_MACHINE, FIT_KERNEL, FIT_FAILS };
+enum loader_fit loader_fits(const struct loader *l, const struct elf *elf);
+/* Is it passed over because of its kernel alone? */
 bool loader_kernel_too_old(const struct loader *l, const struct elf *elf);
 /* Does it fail where a library without versions is asked for a symbol in one?  Newer ones take the
  * symbol; a list says no. */

@@ -1,8 +1,6 @@
 #include "base/buf.h"
 #include "packer/audit_load_inside.h"
 
-#include <elf.h>
-
 enum { MAX_LINKS = 40, MAX_PATH = 4096 };
 
 /* --- the tree ----------------------------------------------------------------------------- */
@@ -173,24 +171,24 @@ const struct audit_file *load_follow(struct audit_world *w, const struct audit_f
 
 /* --- judging a file ----------------------------------------------------------------------- */
 
-/* As open_verify() of dl-load.c: of another class or machine it is passed over; what else is wrong
- * with it ends the search. */
+static enum load_passed passed(const struct loader *l, const struct elf *elf)
+{
+	switch (loader_fits(l, elf)) {
+	case FIT_MACHINE:
+		return PASSED_MACHINE;
+	case FIT_KERNEL:
+		return PASSED_KERNEL;
+	case FIT_FAILS:
+		return PASSED_BROKEN;
+	case FIT_TAKEN:
+		break;
+	}
+	return PASSED_NONE;
+}
+
 enum load_passed load_judge(const struct loader *l, const struct audit_file *f)
 {
-	const struct elf *elf;
-
-	if (!f->binary || f->binary->fault.n)
-		return PASSED_BROKEN;
-	elf = &f->binary->elf;
-	if (elf->bits != 64)
-		return PASSED_MACHINE;
-	if (elf->big_endian)
-		return PASSED_BROKEN;
-	if (!elf_is_native(elf))
-		return PASSED_MACHINE;
-	if (elf->type != ET_DYN)
-		return PASSED_BROKEN;
-	return loader_kernel_too_old(l, elf) ? PASSED_KERNEL : PASSED_NONE;
+	return f->binary && !f->binary->fault.n ? passed(l, &f->binary->elf) : PASSED_BROKEN;
 }
 
 /* 1: the search ends here, with or without a file. */
@@ -210,15 +208,18 @@ static int take_file(struct audit_world *w, const struct audit_file *f, struct l
 	return 1;
 }
 
-static int take_library(const struct host_library *l, struct load_hit *out)
+static int take_library(
+	const struct audit_world *w, const struct host_library *l, struct load_hit *out)
 {
 	out->passed = NULL;
 	out->why = PASSED_NONE;
-	if (l->fault.n || (l->path.n && l->elf.type != ET_DYN))
+	if (l->fault.n)
 		out->why = PASSED_BROKEN;
-	else
+	else if (l->path.n)
+		out->why = passed(w->loader, &l->elf);
+	if (out->why == PASSED_NONE)
 		out->library = l;
-	return 1;
+	return out->why == PASSED_NONE || out->why == PASSED_BROKEN;
 }
 
 /* A path of the tree, whose folder holds no link. */
@@ -240,7 +241,7 @@ static int try_entry(struct audit_world *w, struct str path, struct load_hit *ou
 		if (place == PLACE_ROOT) {
 			r = loader_file(w->loader, to, &l, e);
 			if (r > 0)
-				take_library(l, out);
+				r = take_library(w, l, out);
 		}
 	}
 	arena_release(&scratch);
@@ -264,7 +265,7 @@ int load_find_path(struct audit_world *w, struct str path, struct load_hit *out,
 	case PLACE_ROOT:
 		r = loader_file(w->loader, to, &l, e);
 		if (r > 0)
-			take_library(l, out);
+			take_library(w, l, out);
 		break;
 	case PLACE_NONE:
 		break;
@@ -396,7 +397,7 @@ static int try_root(struct audit_world *w, const struct load_folder *f, struct s
 		folder.n--;
 	out->path = arena_strf(w->arena, "%.*s%.*s", STR_ARG(f->name),
 		STR_ARG(str_sub(l->path, folder.n, l->path.n)));
-	return take_library(l, out);
+	return take_library(w, l, out);
 }
 
 static int try_folder(struct audit_world *w, const struct load_folder *f, struct str name,
@@ -476,7 +477,7 @@ int load_find(struct process *p, size_t by, struct str name, struct load_hit *ou
 		r = loader_find(p->world->loader, name, elf->no_default_folders, &l, e);
 		if (r > 0) {
 			out->path = l->path.n ? l->path : name;
-			take_library(l, out);
+			take_library(p->world, l, out);
 		}
 	}
 	return r < 0 ? -1 : out->file || out->library;

@@ -553,14 +553,26 @@ static void kernels(void **state)
 	put_glibc("2.36", "", 0);
 	newer = opened("x86_64", "3.10.0");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct elf elf = {.has_kernel = true};
+		struct elf elf = {
+			.type = ET_DYN, .machine = NATIVE, .bits = 64, .has_kernel = true};
 
 		memcpy(elf.kernel, cases[i].kernel, sizeof elf.kernel);
-		assert_int_equal(loader_kernel_too_old(old, &elf), cases[i].too_old);
-		assert_false(loader_kernel_too_old(newer, &elf));
+		assert_int_equal(loader_fits(old, &elf), cases[i].too_old ? FIT_KERNEL : FIT_TAKEN);
+		assert_int_equal(loader_fits(newer, &elf), FIT_TAKEN);
 		elf.has_kernel = false;
-		assert_false(loader_kernel_too_old(old, &elf));
+		assert_int_equal(loader_fits(old, &elf), FIT_TAKEN);
 	}
+	/* the other byte order ends an old loader */
+	assert_int_equal(loader_fits(old, &(struct elf){.type = ET_DYN,
+						  .machine = EM_PPC64,
+						  .bits = 64,
+						  .big_endian = true}),
+		FIT_FAILS);
+	assert_int_equal(loader_fits(newer, &(struct elf){.type = ET_DYN,
+						    .machine = EM_PPC64,
+						    .bits = 64,
+						    .big_endian = true}),
+		FIT_MACHINE);
 	loader_close(old);
 	loader_close(newer);
 }
