@@ -33,7 +33,10 @@ static int release(void **state)
 
 struct world {
 	struct audit_file files[32];
-	struct elf_symbols symbols[32];
+	struct {
+		const struct elf *file;
+		struct elf_symbols symbols;
+	} symbols[32];
 	size_t n;
 	struct audit_tree tree;
 	struct profile profile;
@@ -512,6 +515,189 @@ static void packages_are_found_by_soname(void **state)
 	loader_close(v.loader);
 }
 
+/* --- symbols ------------------------------------------------------------------------------ */
+
+static int symbols_of(
+	void *ctx, struct arena *a, size_t file, struct elf_symbols *out, struct err *e)
+{
+	const struct world *w = ctx;
+
+	(void)a;
+	(void)e;
+	for (size_t i = 0; i < w->n; i++)
+		if (w->symbols[i].file == &w->files[file].binary->elf) {
+			*out = w->symbols[i].symbols;
+			return 1;
+		}
+	return 0;
+}
+
+/* "name", "name@VERSION" (hidden), "name@@VERSION" (the default); needed ones "name@VERSION file". */
+static struct elf_symbol symbol(const char *text)
+{
+	struct str rest = words(text), file = {NULL, 0};
+	struct elf_symbol s = {0};
+	struct str head = str_cut(&rest, ' ');
+
+	file = rest;
+	s.name = str_cut(&head, '@');
+	s.hidden = head.n && head.p[0] != '@';
+	s.version = head.n && head.p[0] == '@' ? str_sub(head, 1, head.n) : head;
+	s.file = file;
+	s.function = true;
+	return s;
+}
+
+static struct elf_symbols *symbols(struct world *w, const struct elf *elf)
+{
+	size_t i = 0;
+
+	while (w->symbols[i].file && w->symbols[i].file != elf)
+		i++;
+	w->symbols[i].file = elf;
+	if (!w->symbols[i].symbols.defined) {
+		w->symbols[i].symbols.defined = arena_array(&arena, struct elf_symbol, 16);
+		w->symbols[i].symbols.undefined = arena_array(&arena, struct elf_symbol, 16);
+	}
+	return &w->symbols[i].symbols;
+}
+
+static void has(struct world *w, const struct elf *elf, const char *text)
+{
+	struct elf_symbols *s = symbols(w, elf);
+
+	s->defined[s->n_defined++] = symbol(text);
+}
+
+static struct elf_symbol *wants(struct world *w, const struct elf *elf, const char *text)
+{
+	struct elf_symbols *s = symbols(w, elf);
+
+	s->undefined[s->n_undefined] = symbol(text);
+	s->undefined[s->n_undefined].hidden = false;
+	return &s->undefined[s->n_undefined++];
+}
+
+/* "a b@V", with "!" behind what is not lazy */
+static const char *unresolved(struct world *w, const char *program, const char *module)
+{
+	CLEANUP_BUF b = {0};
+	struct err e = {0};
+	struct load l;
+
+	w->tree.symbols = symbols_of;
+	w->tree.ctx = w;
+	if (!w->world)
+		open_world(w);
+	assert_int_equal(audit_load(w->world, &arena, file(w, program),
+				 module ? file(w, module) : NULL, true, &l, &e),
+		0);
+	for (size_t i = 0; i < l.n_symbols; i++)
+		buf_printf(&b, "%s%.*s%s%.*s%s", i ? " " : "", STR_ARG(l.symbols[i].name),
+			l.symbols[i].version.n ? "@" : "", STR_ARG(l.symbols[i].version),
+			l.symbols[i].lazy ? "" : "!");
+	return arena_cstr(&arena, buf_view(&b));
+}
+
+static void symbols_by_version(void **state)
+{
+	struct world w = {0};
+	struct elf *p, *a, *plain;
+
+	(void)state;
+	p = add_elf(&w, "bin/p", "a.so plain.so");
+	p->rpath = STR("$ORIGIN/../lib");
+	a = add_library(&w, "lib/a.so", NULL, NULL);
+	a->defines = list("A_1 A_2", &a->n_defines);
+	plain = add_library(&w, "lib/plain.so", NULL, NULL);
+	need(plain, "a.so", "A_1", false); /* so that it has versions, if none of its own */
+	symbols(&w, plain);
+	has(&w, a, "f@A_1");
+	has(&w, a, "f@@A_2");
+	has(&w, a, "old@A_1");
+	has(&w, a, "new@@A_2");
+	has(&w, a, "late@A_2");
+	has(&w, a, "none");
+	has(&w, plain, "plain");
+	wants(&w, p, "f@A_1 a.so");
+	wants(&w, p, "f@A_2 a.so");
+	wants(&w, p, "f@A_3 a.so");   /* missing */
+	wants(&w, p, "old@A_2 a.so"); /* missing */
+	wants(&w, p, "none@A_2 a.so");
+	wants(&w, p, "plain@A_1 a.so"); /* one without a version is as good */
+	wants(&w, p, "old");  /* without a version the first one is meant, hidden or not */
+	wants(&w, p, "new");  /* or the default */
+	wants(&w, p, "late"); /* missing */
+	wants(&w, p, "gone")->weak = true;
+	wants(&w, p, "gone")->function = false; /* missing, at once */
+	assert_string_equal(unresolved(&w, "bin/p", NULL), "f@A_3 old@A_2 late gone!");
+	loader_close(w.loader);
+}
+
+/* A module sees what the program brings; the program does not see what a module brings. */
+static void symbols_of_modules(void **state)
+{
+	struct world w = {0};
+	struct elf *p, *m, *a;
+
+	(void)state;
+	p = add_elf(&w, "bin/p", NULL);
+	a = add_library(&w, "site/a.so", NULL, NULL);
+	m = add_library(&w, "site/m.so", NULL, "a.so");
+	m->runpath = STR("$ORIGIN");
+	m->bind_now = true;
+	has(&w, p, "api");
+	has(&w, a, "a");
+	wants(&w, p, "a");
+	wants(&w, m, "api");
+	wants(&w, m, "a");
+	wants(&w, m, "gone");
+	wants(&w, a, "api");
+	assert_string_equal(unresolved(&w, "bin/p", "site/m.so"), "a gone!");
+	assert_string_equal(unresolved(&w, "bin/p", NULL), "a");
+	loader_close(w.loader);
+}
+
+/* A copy of a variable does not do for itself, but for others. */
+static void symbols_that_are_copied(void **state)
+{
+	struct world w = {0};
+	struct elf *p, *a;
+
+	(void)state;
+	p = add_elf(&w, "bin/p", "a.so");
+	p->rpath = STR("$ORIGIN");
+	a = add_library(&w, "bin/a.so", NULL, NULL);
+	has(&w, p, "here");
+	has(&w, p, "gone");
+	has(&w, a, "here");
+	wants(&w, p, "here");
+	wants(&w, p, "gone");
+	wants(&w, a, "gone");
+	assert_string_equal(unresolved(&w, "bin/p", NULL), "gone");
+	loader_close(w.loader);
+}
+
+/* Who knows what a library has that is missing, or that only a list knows? */
+static void what_is_not_certain_is_not_told(void **state)
+{
+	struct world w = {0};
+	struct elf *p, *a;
+
+	(void)state;
+	p = add_elf(&w, "bin/p", "a.so libc.so.6 gone.so");
+	p->rpath = STR("$ORIGIN");
+	a = add_library(&w, "bin/a.so", NULL, NULL);
+	a->defines = list("A_1", &a->n_defines);
+	symbols(&w, a);
+	wants(&w, p, "puts@GLIBC_2.2.5 libc.so.6");
+	wants(&w, p, "g@G_1 gone.so");
+	wants(&w, p, "any");
+	wants(&w, p, "a@A_1 a.so"); /* that one is known */
+	assert_string_equal(unresolved(&w, "bin/p", NULL), "a@A_1");
+	loader_close(w.loader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -530,6 +716,10 @@ int main(void)
 		cmocka_unit_test_teardown(a_version_of_what_nobody_loads, release),
 		cmocka_unit_test_teardown(modules_come_to_what_the_program_has, release),
 		cmocka_unit_test_teardown(packages_are_found_by_soname, release),
+		cmocka_unit_test_teardown(symbols_by_version, release),
+		cmocka_unit_test_teardown(symbols_of_modules, release),
+		cmocka_unit_test_teardown(symbols_that_are_copied, release),
+		cmocka_unit_test_teardown(what_is_not_certain_is_not_told, release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
