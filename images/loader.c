@@ -39,8 +39,9 @@ struct loader {
 	struct str own;              /* path of the root's ld.so */
 	struct str cache_bytes;
 	struct ld_cache cache;
-	struct table by_path; /* -> struct found *, NULL where there is none */
-	struct table by_file; /* device and inode -> struct content * */
+	struct table by_path;  /* -> struct found *, NULL where there is none */
+	struct table by_file;  /* device and inode -> struct content * */
+	struct table asked[2]; /* by no_defaults: name -> struct host_library *, NULL: nothing */
 };
 
 /* --- files of the root -------------------------------------------------------------------- */
@@ -236,6 +237,7 @@ int loader_open(struct arena *a, const char *root, const struct profile *p, stru
 		.by_path.arena = a,
 		.by_file.arena = a,
 		.unlisted.arena = a,
+		.asked = {{.arena = a}, {.arena = a}},
 		.lib = STR("lib64")};
 	*out = l;
 	if (root && open_root(l, root, e) < 0) {
@@ -383,27 +385,38 @@ static bool is_built_in(const struct loader *l, struct str path)
 	return false;
 }
 
+static int search(struct loader *l, struct str name, bool no_defaults,
+	const struct host_library **out, struct err *e)
+{
+	const struct ld_cache_entry *x = cached(l, name);
+	int r = 0;
+
+	if (x && !(no_defaults && is_built_in(l, x->path)))
+		r = try_path(l, x->path, out, e);
+	for (size_t i = 0; i < l->words.n_folders && !no_defaults && r == 0; i++)
+		r = loader_find_in(l, l->words.folders[i], name, out, e);
+	return r;
+}
+
 int loader_find(struct loader *l, struct str name, bool no_defaults,
 	const struct host_library **out, struct err *e)
 {
-	const struct ld_cache_entry *x;
+	struct table *asked = &l->asked[no_defaults];
+	const struct host_library *found = NULL;
+	union table_value *v;
 
 	if (l->root < 0)
 		return find_listed(l, name, out);
-	x = cached(l, name);
-	if (x && !(no_defaults && is_built_in(l, x->path))) {
-		int r = try_path(l, x->path, out, e);
-
-		if (r != 0)
-			return r;
+	v = table_get(asked, name);
+	if (!v) {
+		if (search(l, name, no_defaults, &found, e) < 0)
+			return -1;
+		v = table_put(asked, arena_str(l->arena, name));
+		v->ptr = (void *)found;
 	}
-	for (size_t i = 0; i < l->words.n_folders && !no_defaults; i++) {
-		int r = loader_find_in(l, l->words.folders[i], name, out, e);
-
-		if (r != 0)
-			return r;
-	}
-	return 0;
+	if (v->ptr)
+		*out = v->ptr;
+	return v->ptr != NULL;
 }
 
 int loader_find_in(struct loader *l, struct str folder, struct str name,
