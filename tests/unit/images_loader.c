@@ -519,6 +519,8 @@ static void one_file_under_two_names(void **state)
 /* What is no library ends a search; of another machine it does not. */
 static void what_cannot_be_loaded(void **state)
 {
+	static const char header[64] = "\177ELF\1\1\1";
+	const struct str of_32_bits = str_n(header, sizeof header);
 	struct loader *l;
 
 	(void)state;
@@ -526,7 +528,7 @@ static void what_cannot_be_loaded(void **state)
 	put("/lib64/a.so", STR("GROUP ( libc.so.6 )"));
 	put_library("/usr/lib64/a.so", NULL, NATIVE);
 	put("/lib64/b.so", STR(""));
-	put("/lib64/c.so", STR("\177ELF\1\1\1"));
+	put("/lib64/c.so", of_32_bits);
 	put_library("/usr/lib64/c.so", NULL, NATIVE);
 	put_library("/lib64/d.so", NULL, EM_PPC64);
 	l = opened("x86_64", "3.10");
