@@ -619,18 +619,21 @@ static void symbols_by_version(void **state)
 	has(&w, a, "late@A_2");
 	has(&w, a, "none");
 	has(&w, plain, "plain");
+	has(&w, plain, "shy");
+	symbols(&w, plain)->defined[1].hidden = true;
 	wants(&w, p, "f@A_1 a.so");
 	wants(&w, p, "f@A_2 a.so");
 	wants(&w, p, "f@A_3 a.so");   /* missing */
 	wants(&w, p, "old@A_2 a.so"); /* missing */
 	wants(&w, p, "none@A_2 a.so");
 	wants(&w, p, "plain@A_1 a.so"); /* one without a version is as good */
+	wants(&w, p, "shy@A_1 a.so");   /* missing */
 	wants(&w, p, "old");  /* without a version the first one is meant, hidden or not */
 	wants(&w, p, "new");  /* or the default */
 	wants(&w, p, "late"); /* missing */
 	wants(&w, p, "gone")->weak = true;
 	wants(&w, p, "gone")->function = false; /* missing, at once */
-	assert_string_equal(unresolved(&w, "bin/p", NULL), "f@A_3 old@A_2 late gone!");
+	assert_string_equal(unresolved(&w, "bin/p", NULL), "f@A_3 old@A_2 shy@A_1 late gone!");
 	loader_close(w.loader);
 }
 
