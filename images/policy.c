@@ -63,6 +63,35 @@ const char *audit_level_name(enum audit_level level)
 	return levels[level];
 }
 
+struct str audit_rule_names(struct arena *a)
+{
+	struct str all = {0};
+
+	for (int i = 0; i < AUDIT_RULES; i++)
+		all = arena_strf(a, "%.*s%s%s", STR_ARG(all), i ? ", " : "", rules[i].name);
+	return all;
+}
+
+int audit_ignore_of(struct str rule, struct str pattern, struct str reason,
+	struct audit_ignore *out, struct err *e)
+{
+	CLEANUP_ARENA scratch = {0};
+	bool option = out->place[0] == '-';
+	enum err_code code = option ? ERR_USAGE : ERR_INPUT;
+
+	out->rule = audit_rule_of(rule);
+	out->pattern = pattern;
+	out->reason = str_trim(reason);
+	if (out->rule == AUDIT_RULES && !str_is(rule, "*"))
+		err_set(e, code, "the audit has no rule '%.*s'; there are %.*s", STR_ARG(rule),
+			STR_ARG(audit_rule_names(&scratch)));
+	else if (!pattern.n || !out->reason.n)
+		err_set(e, code, "what is ignored needs a pattern and a reason");
+	else
+		return 0;
+	return option ? -1 : err_wrap(e, "%s", out->place);
+}
+
 int audit_ignore_parse(struct str text, struct audit_ignore *out, struct err *e)
 {
 	struct str rest = text, rule = str_cut(&rest, ':');
@@ -72,10 +101,12 @@ int audit_ignore_parse(struct str text, struct audit_ignore *out, struct err *e)
 		err_set(e, ERR_USAGE, "'%.*s' is not RULE:PATTERN=REASON", STR_ARG(text));
 		return err_advise(e, "for example library-not-found:lib/libfoo.so=not used here");
 	}
-	out->rule = audit_rule_of(rule);
-	if (out->rule == AUDIT_RULES && !str_is(rule, "*"))
-		return err_set(e, ERR_USAGE, "the audit has no rule '%.*s'", STR_ARG(rule));
-	out->pattern = str_sub(rest, 0, (size_t)at);
-	out->reason = str_sub(rest, (size_t)at + 1, rest.n);
-	return 0;
+	out->place = "--ignore";
+	return audit_ignore_of(
+		rule, str_sub(rest, 0, (size_t)at), str_sub(rest, (size_t)at + 1, rest.n), out, e);
+}
+
+const char *audit_ignore_rule(const struct audit_ignore *ignore)
+{
+	return ignore->rule == AUDIT_RULES ? "*" : rules[ignore->rule].name;
 }

@@ -46,13 +46,25 @@ const char *audit_level_name(enum audit_level level);
 /* One line of what a rule is about, for people. */
 const char *audit_rule_about(enum audit_rule rule);
 
+/* All names in their order, with commas between, for messages; in the arena. */
+struct str audit_rule_names(struct arena *a);
+
 /* Findings of a rule whose path or library matches the pattern (fnmatch, '*' matches slashes too). */
 struct audit_ignore {
 	enum audit_rule rule; /* AUDIT_RULES: any ("*") */
 	struct str pattern, reason;
+	const char *place; /* who says so, for messages: "--ignore", "envbuild.yml:3:5" */
 };
-/* "RULE:PATTERN=REASON", the reason may not be missing; slices of the text.  ERR_USAGE. */
+/*
+ * "RULE:PATTERN=REASON", the reason may not be missing; slices of the text.  ERR_USAGE, without the
+ * option's name.
+ */
 int audit_ignore_parse(struct str text, struct audit_ignore *out, struct err *e);
+/* The same of three texts.  out->place is set before: of a file it stands in the message, ERR_INPUT. */
+int audit_ignore_of(struct str rule, struct str pattern, struct str reason,
+	struct audit_ignore *out, struct err *e);
+/* "*", or the rule's name. */
+const char *audit_ignore_rule(const struct audit_ignore *ignore);
 
 /* `audit:` of a profile. */
 struct profile_audit {
@@ -60,7 +72,7 @@ struct profile_audit {
 	enum audit_level level[AUDIT_RULES];
 	struct audit_ignore *ignores;
 	size_t n_ignores;
-	bool forbids_executable_stack; /* `executable-stack: forbidden` (SELinux, or glibc from 2.41) */
+	bool forbids_executable_stack; /* `executable-stack: forbidden`, as SELinux may */
 	bool forbids_text_relocations;
 };
 

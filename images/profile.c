@@ -198,6 +198,7 @@ static const struct profile_key profile_keys[] = {
 	{"libraries", profile_read_libraries},
 	{"file-system", profile_read_file_system},
 	{"limits", profile_read_limits},
+	{"audit", profile_read_audit},
 	{NULL, NULL},
 };
 

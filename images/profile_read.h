@@ -1,4 +1,4 @@
-/* Between the files that read a profile (profile.c, profile_parts.c): for nobody else. */
+/* Between the files that read a profile (profile.c, profile_parts.c, profile_audit.c): for nobody else. */
 #ifndef IMAGES_PROFILE_READ_H
 #define IMAGES_PROFILE_READ_H
 
@@ -30,6 +30,7 @@ int profile_read_gpu(const struct profile_reading *r, const struct yaml *y, stru
 int profile_read_libraries(const struct profile_reading *r, const struct yaml *y, struct err *e);
 int profile_read_file_system(const struct profile_reading *r, const struct yaml *y, struct err *e);
 int profile_read_limits(const struct profile_reading *r, const struct yaml *y, struct err *e);
+int profile_read_audit(const struct profile_reading *r, const struct yaml *y, struct err *e);
 /* __archspec's build is the name of a CPU. */
 int profile_check_cpu(
 	const struct profile_reading *r, const struct yaml *y, struct str name, struct err *e);

@@ -88,6 +88,41 @@ static void add_limit(struct buf *b, const char *key, uint64_t limit)
 		buf_printf(b, "  %s: %llu\n", key, (unsigned long long)limit);
 }
 
+static void add_ignores(struct buf *b, const struct profile_audit *audit)
+{
+	buf_puts(b, audit->n_ignores ? "  ignore:\n" : "");
+	for (size_t i = 0; i < audit->n_ignores; i++) {
+		buf_puts(b, "  - {rule: ");
+		add_word(b, str_of(audit_ignore_rule(&audit->ignores[i])));
+		buf_puts(b, ", pattern: ");
+		add_word(b, audit->ignores[i].pattern);
+		buf_puts(b, ", reason: ");
+		add_word(b, audit->ignores[i].reason);
+		buf_puts(b, "}\n");
+	}
+}
+
+static void add_audit(struct buf *b, const struct profile_audit *audit)
+{
+	size_t levels = 0;
+
+	for (int i = 0; i < AUDIT_RULES; i++)
+		levels += audit->set[i];
+	if (levels || audit->n_ignores || audit->forbids_executable_stack ||
+		audit->forbids_text_relocations)
+		buf_puts(b, "audit:\n");
+	buf_puts(b, levels ? "  levels:\n" : "");
+	for (int i = 0; i < AUDIT_RULES; i++)
+		if (audit->set[i])
+			buf_printf(b, "    %s: %s\n", audit_rule_name((enum audit_rule)i),
+				audit_level_name(audit->level[i]));
+	if (audit->forbids_executable_stack)
+		buf_puts(b, "  executable-stack: forbidden\n");
+	if (audit->forbids_text_relocations)
+		buf_puts(b, "  text-relocations: forbidden\n");
+	add_ignores(b, audit);
+}
+
 void profile_write(struct buf *to, const struct profile *p)
 {
 	buf_printf(to, "name: ");
@@ -104,6 +139,7 @@ void profile_write(struct buf *to, const struct profile *p)
 	add_limit(to, "open-files", p->limits.open_files);
 	add_limit(to, "processes", p->limits.processes);
 	add_limit(to, "stack", p->limits.stack);
+	add_audit(to, &p->audit);
 }
 
 void probe_write(struct buf *to, const struct profile *p, const struct probe_notes *notes)

@@ -262,6 +262,51 @@ static int read_hooks(struct reader *r, const struct yaml *value, struct err *e)
 	return read_keys(r, value, "'hooks'", keys, sizeof(keys) / sizeof(*keys), e);
 }
 
+/* --- the audit ---------------------------------------------------------------------------- */
+
+static int read_ignore(
+	struct reader *r, const struct yaml *value, struct ignore_setting *out, struct err *e)
+{
+	out->place = place_of(r, value);
+	if (value->kind != YAML_MAP)
+		return yaml_fail(r->path, value, e,
+			"an entry of 'ignore' is not a map of rule, pattern and reason");
+	for (size_t i = 0; i < value->n; i++) {
+		struct str key = value->keys[i]->text;
+		struct str *to = str_is(key, "rule")      ? &out->rule
+				 : str_is(key, "pattern") ? &out->pattern
+				 : str_is(key, "reason")  ? &out->reason
+							  : NULL;
+
+		if (!to)
+			return yaml_fail(r->path, value->keys[i], e,
+				"unknown key '%.*s' in 'ignore'", STR_ARG(key));
+		if (read_word(r, value->items[i], arena_cstr(r->a, key), to, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_ignores(struct reader *r, const struct yaml *value, struct err *e)
+{
+	if (value->kind != YAML_SEQUENCE)
+		return yaml_fail(r->path, value, e, "'ignore' is not a list");
+	r->out->ignores = arena_array(r->a, struct ignore_setting, value->n);
+	for (size_t i = 0; i < value->n; i++)
+		if (read_ignore(r, value->items[i], &r->out->ignores[r->out->n_ignores++], e) < 0)
+			return -1;
+	return 0;
+}
+
+static int read_audit(struct reader *r, const struct yaml *value, struct err *e)
+{
+	static const struct key keys[] = {{"ignore", read_ignores}};
+
+	if (value->kind != YAML_MAP)
+		return yaml_fail(r->path, value, e, "'audit' is not a map");
+	return read_keys(r, value, "'audit'", keys, sizeof(keys) / sizeof(*keys), e);
+}
+
 static int read_pack(struct reader *r, const struct yaml *value, struct err *e)
 {
 	static const struct key keys[] = {
@@ -293,6 +338,7 @@ int settings_read(struct arena *a, const char *path, struct settings *out, struc
 		{"test", read_test},
 		{"pack", read_pack},
 		{"hooks", read_hooks},
+		{"audit", read_audit},
 	};
 	struct reader r = {.a = a, .path = path, .out = out};
 	struct yaml *root;

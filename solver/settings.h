@@ -15,6 +15,9 @@
  *	  add: {site/activate.d/site.sh: etc/conda/activate.d/}
  *	  max-size: 2G
  *	hooks: {pre-pack: prepare.sh}
+ *	audit:
+ *	  ignore:
+ *	  - {rule: library-not-found, pattern: libX11.so.6, reason: hosts without a screen}
  *
  * A list may be written as one word.  A key that is not known is an error: a typing mistake must
  * not pass in silence.
@@ -42,6 +45,12 @@ struct rule_settings {
 	size_t n;
 };
 
+/* A finding of the audit that does not count (images/policy.h), as written. */
+struct ignore_setting {
+	struct str rule, pattern, reason; /* empty: not given */
+	const char *place;                /* "PATH:LINE:COLUMN", for messages */
+};
+
 struct settings {
 	const char *path; /* NULL: there was none */
 	struct str *targets, *channels;
@@ -60,6 +69,8 @@ struct settings {
 	struct rule_settings exclude, include, drop, rename, add;
 	uint64_t max_size;   /* bytes of the archive; 0: not given */
 	struct str pre_pack; /* relative to the file's folder; empty: none */
+	struct ignore_setting *ignores;
+	size_t n_ignores;
 };
 
 /* Absent: *out is zeroed and 0 returned.  ERR_INPUT "PATH:LINE:COLUMN: ...". */

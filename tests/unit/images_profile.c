@@ -85,6 +85,46 @@ static void a_gpu_is_read(void **state)
 	assert_true(str_is(profile_virtual(&p, "__cuda"), "__cuda=12.4"));
 }
 
+static void an_audit_is_read(void **state)
+{
+	struct profile p, again;
+	struct buf written = {0};
+	struct err e = {0};
+	struct str text =
+		STR("name: lab\nsubdir: linux-64\nvirtual-packages: [__glibc=2.17]\n"
+		    "audit:\n  levels: {static-tls: error, isa-level: off}\n"
+		    "  executable-stack: forbidden\n  text-relocations: allowed\n"
+		    "  ignore:\n  - {rule: library-not-found, pattern: 'libX*', reason: no "
+		    "\\screens}\n"
+		    "  - {rule: '*', pattern: bin/x, reason: '\"unused\"'}\n");
+
+	(void)state;
+	if (profile_parse(&arena, "t.yml", text, &p, &e) < 0)
+		fail_msg("%s", e.text);
+	for (int round = 0; round < 2; round++) {
+		const struct profile_audit *a = &p.audit;
+
+		assert_true(a->set[RULE_STATIC_TLS] && a->set[RULE_ISA] && !a->set[RULE_VERSION]);
+		assert_int_equal(a->level[RULE_STATIC_TLS], LEVEL_ERROR);
+		assert_int_equal(a->level[RULE_ISA], LEVEL_OFF);
+		assert_true(a->forbids_executable_stack && !a->forbids_text_relocations);
+		assert_int_equal(a->n_ignores, 2);
+		assert_int_equal(a->ignores[0].rule, RULE_LIBRARY);
+		assert_true(str_is(a->ignores[0].pattern, "libX*"));
+		assert_true(str_is(a->ignores[0].reason, "no \\screens"));
+		assert_int_equal(a->ignores[1].rule, AUDIT_RULES);
+		assert_true(str_is(a->ignores[1].reason, "\"unused\""));
+		/* And so is what is written of it. */
+		buf_clear(&written);
+		profile_write(&written, &p);
+		assert_int_equal(profile_parse(&arena, "t.yml",
+					 arena_str(&arena, buf_view(&written)), &again, &e),
+			0);
+		p = again;
+	}
+	buf_release(&written);
+}
+
 #define HEAD  "name: lab\nsubdir: linux-64\n"
 #define GLIBC "virtual-packages:\n- __glibc=2.17\n"
 #define CUDA  "virtual-packages: [__glibc=2.17, __cuda=12.4]\n"
@@ -136,6 +176,21 @@ static const struct fault {
 	{HEAD GLIBC "libraries: {a: [], a: []}\n", "t.yml:5:", NULL},
 	{HEAD GLIBC "file-system: {noexec: [tmp]}\n", "t.yml:5:24: an entry of 'noexec'", NULL},
 	{HEAD GLIBC "file-system: {case-sensitive: 1}\n", "t.yml:5:31: 'case-sensitive'", NULL},
+	{HEAD GLIBC "audit: []\n", "t.yml:5:8: 'audit' must be a map", NULL},
+	{HEAD GLIBC "audit: {level: {}}\n", "t.yml:5:9: unknown key 'level' in 'audit'", NULL},
+	{HEAD GLIBC "audit: {levels: {glibc: off}}\n", "t.yml:5:18: the audit has no rule 'glibc'",
+		"there are version-not-found, library-not-found, "},
+	{HEAD GLIBC "audit: {levels: {static-tls: no}}\n", "t.yml:5:30: a level is error, ", NULL},
+	{HEAD GLIBC "audit: {levels: [a]}\n", "t.yml:5:17: 'levels' must be a map", NULL},
+	{HEAD GLIBC "audit: {executable-stack: no}\n", "t.yml:5:27: 'executable-stack' is", NULL},
+	{HEAD GLIBC "audit: {ignore: x}\n", "t.yml:5:17: 'ignore' must be a list", NULL},
+	{HEAD GLIBC "audit: {ignore: [x]}\n", "t.yml:5:18: what is ignored is a map", NULL},
+	{HEAD GLIBC "audit: {ignore: [{rule: x, pattern: y, reason: z}]}\n",
+		"t.yml:5:18: the audit has no rule 'x'; there are version-not-found, ", NULL},
+	{HEAD GLIBC "audit: {ignore: [{rule: static-tls, pattern: y}]}\n",
+		"t.yml:5:18: what is ignored needs a pattern and a reason", NULL},
+	{HEAD GLIBC "audit: {ignore: [{rule: static-tls, why: y}]}\n",
+		"t.yml:5:37: unknown key 'why' in 'ignore'", NULL},
 	{HEAD GLIBC "limits: {stack: 0}\n", "t.yml:5:17: 'stack' is a whole number", NULL},
 	{HEAD GLIBC "limits: {processes: -1}\n", "t.yml:5:21: 'processes' is a whole", NULL},
 	{HEAD GLIBC "limits: {memory: 1}\n", "t.yml:5:10: unknown key 'memory'", NULL},
@@ -450,6 +505,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_profile_is_read),
 		cmocka_unit_test(a_gpu_is_read),
+		cmocka_unit_test(an_audit_is_read),
 		cmocka_unit_test(faults_name_their_place),
 		cmocka_unit_test(unknown_cpus_pass),
 		cmocka_unit_test(shipped_profiles_are_whole),

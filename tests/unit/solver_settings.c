@@ -85,6 +85,26 @@ static void pack_rules(void **state)
 	assert_true(str_is(s.pre_pack, "prepare.sh"));
 }
 
+static void ignores(void **state)
+{
+	struct settings s;
+	struct err e = {0};
+
+	(void)state;
+	if (read_text("audit:\n"
+		      "  ignore:\n"
+		      "  - {rule: library-not-found, pattern: libX11.so.6, reason: no screens}\n"
+		      "  - {rule: static-tls, pattern: '*'}\n",
+		    &s, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(s.n_ignores, 2);
+	assert_true(str_is(s.ignores[0].rule, "library-not-found"));
+	assert_true(str_is(s.ignores[0].pattern, "libX11.so.6"));
+	assert_true(str_is(s.ignores[0].reason, "no screens"));
+	assert_true(str_ends(str_of(s.ignores[1].place), STR("envbuild.yml:4:5")));
+	assert_int_equal(s.ignores[1].reason.n, 0);
+}
+
 static void short_forms(void **state)
 {
 	struct settings s;
@@ -131,6 +151,12 @@ static void refused(void **state)
 		{"pack: {pre-pack: x}\n", ":1:8: unknown key 'pre-pack' in 'pack'"},
 		{"hooks: x\n", ":1:8: 'hooks' is not a map"},
 		{"hooks: {pre-test: x}\n", ":1:9: unknown key 'pre-test' in 'hooks'"},
+		{"audit: x\n", ":1:8: 'audit' is not a map"},
+		{"audit: {levels: {}}\n", ":1:9: unknown key 'levels' in 'audit'"},
+		{"audit: {ignore: {}}\n", ":1:17: 'ignore' is not a list"},
+		{"audit: {ignore: [x]}\n", ":1:18: an entry of 'ignore' is not a map of rule"},
+		{"audit: {ignore: [{why: x}]}\n", ":1:19: unknown key 'why' in 'ignore'"},
+		{"audit: {ignore: [{rule: ~}]}\n", ":1:25: 'rule' is not a text"},
 		{"- a\n", ":1:1: not a map"},
 		{"a: [\n", "envbuild.yml:"},
 	};
@@ -154,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good),
 		cmocka_unit_test(pack_rules),
+		cmocka_unit_test(ignores),
 		cmocka_unit_test(short_forms),
 		cmocka_unit_test(refused),
 	};
