@@ -72,10 +72,18 @@ struct audit_finding {
 	struct str needs;   /* "GLIBC_2.28", "libfoo.so.1", "x86-64-v3", "Linux 3.10" */
 	struct str library; /* that lacks it, or in which it is needed: "libc.so.6"; empty */
 	struct str has;     /* what the target has: "GLIBC_2.17"; empty: nothing of the kind */
-	struct str process; /* that it was met in: "bin/python3.6"; empty: any */
+	struct str process; /* that it was met in, a program or what one opens; empty: any */
+	const struct str *processes; /* all that it was met in; that is the first of them */
+	size_t n_processes;
 	struct str text;    /* a sentence without a full stop, complete in itself */
 	struct str advice;  /* what to do; empty: nothing is known */
 	struct str reason;  /* it is ignored for; empty: it counts */
+};
+
+/* An ignore and how many findings it took out; 0: it is of no use any more. */
+struct audit_ignored {
+	const struct audit_ignore *ignore;
+	size_t n;
 };
 
 /* The newest glibc that files of one package need of the host. */
@@ -96,6 +104,8 @@ struct audit {
 	size_t n_findings;
 	size_t n_of[LEVEL_ERROR + 1]; /* by level, without ignored ones */
 	size_t n_ignored;
+	struct audit_ignored *ignores; /* as given: of the options, then of the profile */
+	size_t n_ignores;
 	struct audit_floor *floors; /* the highest first; only packages that need any */
 	size_t n_floors;
 };

@@ -1,0 +1,350 @@
+/* What of a process comes to nothing: libraries, versions, symbols. */
+#include "images/libc.h"
+#include "packer/audit_inside.h"
+
+#include <fnmatch.h>
+
+/* What a name that was needed is said of: the file of the tree that asks, itself or by way of the host's. */
+struct asking {
+	const struct audit_file *file;
+	struct str through; /* the host's library that needs it on its behalf; empty: itself */
+};
+
+static struct asking who_asks(const struct load *l, size_t by)
+{
+	struct asking who = {0};
+	ptrdiff_t i = (ptrdiff_t)by;
+
+	if (l->objects[by].library)
+		who.through = l->objects[by].library->soname;
+	while (i >= 0 && !l->objects[i].file) {
+		if (l->objects[i].loader >= i)
+			return who;
+		i = l->objects[i].loader;
+	}
+	if (i >= 0)
+		who.file = l->objects[i].file;
+	else if (l->n_objects)
+		who.file = l->objects[l->module > 0 ? l->module : 0].file;
+	return who;
+}
+
+/* What stands before "needs". */
+static struct str asks(struct auditing *au, const struct asking *who)
+{
+	struct str name = audit_name_file(au, who->file);
+
+	if (!who->through.n)
+		return name;
+	return arena_strf(
+		au->a, "%.*s loads the host's %.*s, which", STR_ARG(name), STR_ARG(who->through));
+}
+
+static struct str target(const struct auditing *au)
+{
+	return au->profile->name;
+}
+
+/* --- versions ------------------------------------------------------------------------------- */
+
+/* has: what the host's library defines of the kind; empty: nothing. */
+static void lacks_of_host(
+	struct auditing *au, const struct asking *who, const struct elf_need *need, struct str has)
+{
+	bool sure = au->out->against_root;
+	/* What a single file needs besides the C library, its environment may bring. */
+	bool maybe = au->tree->alone && !audit_glibc_number(need->version).n;
+	struct audit_finding *f = audit_add(
+		au, &(struct audit_saying){RULE_VERSION, maybe ? LEVEL_WARNING : LEVEL_ERROR,
+			    maybe  ? SURE_POSSIBLE
+			    : sure ? SURE_CERTAIN
+				   : SURE_LIKELY,
+			    who->file, need->version, need->file});
+
+	if (f->text.n)
+		return;
+	f->has = has;
+	f->text = arena_strf(au->a, "%.*s needs %.*s of %.*s; hosts of target '%.*s' have %.*s%.*s",
+		STR_ARG(audit_name_file(au, who->file)), STR_ARG(need->version),
+		STR_ARG(need->file), STR_ARG(target(au)),
+		STR_ARG(has.n ? has : STR("none of its kind")),
+		STR_ARG(has.n ? STR(" at most") : STR("")));
+}
+
+static void lacks_of_tree(struct auditing *au, const struct asking *who,
+	const struct elf_need *need, const struct audit_file *in)
+{
+	const struct elf *elf = &in->binary->elf;
+	struct str has = audit_best_version(elf->defines, elf->n_defines, need->version);
+	struct audit_finding *f =
+		audit_add(au, &(struct audit_saying){RULE_VERSION, LEVEL_ERROR, SURE_CERTAIN,
+				      who->file, need->version, need->file});
+
+	if (f->text.n)
+		return;
+	f->has = has;
+	f->text = arena_strf(au->a, "%.*s needs %.*s of %.*s; %.*s has %.*s%.*s",
+		STR_ARG(asks(au, who)), STR_ARG(need->version), STR_ARG(need->file),
+		STR_ARG(audit_name_file(au, in)), STR_ARG(has.n ? has : STR("none of its kind")),
+		STR_ARG(has.n ? STR(" at most") : STR("")));
+}
+
+static void judge_lack(struct auditing *au, const struct load *l, const struct load_lack *lack)
+{
+	const struct load_object *in = &l->objects[lack->in];
+	struct asking who = who_asks(l, lack->by);
+
+	if (lack->unversioned || lack->need->weak || !who.file)
+		return;
+	if (in->file) {
+		lacks_of_tree(au, &who, lack->need, in->file);
+		return;
+	}
+	/* What the host has among its own libraries is no release's doing. */
+	if (who.through.n)
+		return;
+	if (au->tree->of_packages && table_get(&au->brought, lack->need->file))
+		return;
+	/* Lists leave private versions out. */
+	if (!in->library->path.n && str_ends(lack->need->version, STR("_PRIVATE")))
+		return;
+	lacks_of_host(au, &who, lack->need,
+		audit_best_version(in->elf->defines, in->elf->n_defines, lack->need->version));
+}
+
+/* Of a library that nobody has seen, the list or the glibc that the target promises is the word. */
+static void judge_promised(struct auditing *au, const struct load *l, const struct load_miss *m,
+	const struct asking *who)
+{
+	const struct profile *p = au->profile;
+	const struct profile_library *listed = profile_library(p, m->name);
+	const struct elf *elf = l->objects[m->by].elf;
+
+	if (who->through.n)
+		return;
+	for (size_t i = 0; i < elf->n_needs; i++) {
+		const struct elf_need *need = &elf->needs[i];
+		struct str number = audit_glibc_number(need->version), has;
+		bool is_there = false;
+
+		if (!str_eq(need->file, m->name) || need->weak)
+			continue;
+		for (size_t k = 0; listed && k < listed->n_versions; k++)
+			is_there = is_there || str_eq(listed->versions[k], need->version);
+		if (listed && listed->n_versions && !is_there &&
+			!str_ends(need->version, STR("_PRIVATE"))) {
+			has = audit_best_version(
+				listed->versions, listed->n_versions, need->version);
+			lacks_of_host(au, who, need, has);
+		} else if (!listed && number.n && glibc_cmp(number, p->glibc) > 0) {
+			has = arena_strf(au->a, "GLIBC_%.*s", STR_ARG(p->glibc));
+			lacks_of_host(au, who, need, has);
+		}
+	}
+}
+
+/* --- libraries of the driver ---------------------------------------------------------------- */
+
+static bool fits(struct auditing *au, const struct str *patterns, size_t n, struct str name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fnmatch(arena_cstr(au->a, patterns[i]), arena_cstr(au->a, name), 0) == 0)
+			return true;
+	return false;
+}
+
+/* 1: there it is; 0: nothing of the driver's; -1: a finding. */
+static int judge_driver(struct auditing *au, const struct asking *who, struct str name)
+{
+	static const struct str of_nvidia[] = {STR_INIT("libcuda.so*"), STR_INIT("libnvidia-*.so*"),
+		STR_INIT("libcudadebugger.so*"), STR_INIT("libnvcuvid.so*"),
+		STR_INIT("libnvoptix.so*")};
+	const struct profile_gpu *gpu = &au->profile->gpu;
+	bool plugin = au->process->kind == PROCESS_LIBRARY;
+	struct audit_finding *f;
+
+	if (fits(au, gpu->libraries, gpu->n_libraries, name))
+		return 1;
+	if (!fits(au, of_nvidia, sizeof of_nvidia / sizeof *of_nvidia, name))
+		return 0;
+	/* A GPU's host whose profile names no libraries has what the driver always brings. */
+	if (gpu->wanted && !gpu->n_libraries)
+		return 1;
+	/* Programs look for plugins of devices and go on without. */
+	f = audit_add(au, &(struct audit_saying){RULE_DRIVER,
+				  au->tree->alone ? LEVEL_INFO
+				  : plugin        ? LEVEL_WARNING
+						  : LEVEL_ERROR,
+				  SURE_LIKELY, who->file, name, name});
+	if (!f->text.n)
+		f->text = arena_strf(au->a,
+			"%.*s needs %.*s, which only the driver of a GPU brings; target '%.*s' %s",
+			STR_ARG(asks(au, who)), STR_ARG(name), STR_ARG(target(au)),
+			gpu->wanted ? "does not name it among its driver's" : "has no GPU");
+	return -1;
+}
+
+/* --- libraries ------------------------------------------------------------------------------ */
+
+/* A file stood in the way, or was passed over. */
+static void judge_passed(struct auditing *au, const struct load_miss *m, const struct asking *who)
+{
+	static const enum audit_rule rules[] = {[PASSED_NONE] = RULE_LIBRARY,
+		[PASSED_MACHINE] = RULE_MACHINE,
+		[PASSED_KERNEL] = RULE_KERNEL,
+		[PASSED_BROKEN] = RULE_BROKEN};
+	const struct elf *elf = m->passed->binary ? &m->passed->binary->elf : &(struct elf){0};
+	struct str why = {0}, needs = m->name;
+	struct audit_finding *f;
+
+	switch (m->why) {
+	case PASSED_NONE:
+		return;
+	case PASSED_MACHINE:
+		why = arena_strf(au->a, "is for %.*s", STR_ARG(audit_machine_name(au, elf)));
+		break;
+	case PASSED_KERNEL:
+		needs = arena_strf(
+			au->a, "Linux %u.%u.%u", elf->kernel[0], elf->kernel[1], elf->kernel[2]);
+		why = arena_strf(au->a, "asks for %.*s, and hosts of target '%.*s' have %.*s",
+			STR_ARG(needs), STR_ARG(target(au)), STR_ARG(au->kernel));
+		break;
+	case PASSED_BROKEN:
+		why = STR("is broken");
+		break;
+	}
+	f = audit_add(au, &(struct audit_saying){rules[m->why], LEVEL_ERROR, SURE_LIKELY, m->passed,
+				  needs, m->name});
+	if (f->text.n)
+		return;
+	f->has = m->why == PASSED_KERNEL ? au->kernel : (struct str){0};
+	f->text = arena_strf(au->a, "%.*s %.*s, and %.*s needs it",
+		STR_ARG(audit_name_file(au, m->passed)), STR_ARG(why),
+		STR_ARG(audit_name_file(au, who->file)));
+}
+
+/* Without a root: what is neither brought nor listed may be there all the same. */
+static void missing_on_list(struct auditing *au, const struct asking *who, struct str name)
+{
+	struct audit_finding *f = audit_add(au,
+		&(struct audit_saying){RULE_LIBRARY, au->tree->alone ? LEVEL_INFO : LEVEL_WARNING,
+			SURE_POSSIBLE, who->file, name, name});
+
+	if (!f->text.n)
+		f->text = arena_strf(au->a,
+			"%.*s needs the library %.*s, which no package brings and target '%.*s' "
+			"does not "
+			"list",
+			STR_ARG(asks(au, who)), STR_ARG(name), STR_ARG(target(au)));
+}
+
+static void missing_on_host(struct auditing *au, const struct asking *who, struct str name)
+{
+	bool listed = profile_library(au->profile, name) != NULL;
+	bool alone = au->tree->alone, plugin = au->process->kind == PROCESS_LIBRARY;
+	struct audit_saying s = {.rule = RULE_LIBRARY,
+		.level = LEVEL_ERROR,
+		.sure = SURE_CERTAIN,
+		.file = who->file,
+		.needs = name,
+		.library = name};
+	struct audit_finding *f;
+
+	/* Its hosts are promised to have it; a thin image does not. */
+	if (listed || plugin) {
+		s.level = LEVEL_WARNING;
+		s.sure = listed ? SURE_POSSIBLE : SURE_LIKELY;
+	}
+	if (alone) {
+		s.level = LEVEL_INFO;
+		s.sure = SURE_POSSIBLE;
+	}
+	f = audit_add(au, &s);
+	if (f->text.n)
+		return;
+	f->text = arena_strf(au->a,
+		"%.*s needs the library %.*s, which %s and the image of target '%.*s' does "
+		"not have%s",
+		STR_ARG(asks(au, who)), STR_ARG(name),
+		alone ? "is not among these files" : "no package brings", STR_ARG(target(au)),
+		listed ? ", though its profile lists it" : "");
+}
+
+/* The environment has it, but nothing leads there. */
+static void out_of_reach(struct auditing *au, const struct asking *who, struct str name,
+	const struct audit_file *brought)
+{
+	struct audit_finding *f;
+	bool root = au->out->against_root;
+
+	/* Libraries and plugins find what the program has loaded before them. */
+	if (au->process->kind == PROCESS_LIBRARY || au->tree->of_packages)
+		return;
+	f = audit_add(au, &(struct audit_saying){RULE_LIBRARY, root ? LEVEL_ERROR : LEVEL_WARNING,
+				  root ? SURE_CERTAIN : SURE_LIKELY, who->file, name, name});
+	if (!f->text.n)
+		f->text = arena_strf(au->a,
+			"%.*s needs the library %.*s; the environment has it as '%.*s', but no "
+			"path to look for libraries leads there",
+			STR_ARG(asks(au, who)), STR_ARG(name), STR_ARG(brought->path));
+}
+
+static void judge_miss(struct auditing *au, const struct load *l, const struct load_miss *m)
+{
+	struct asking who = who_asks(l, m->by);
+	union table_value *brought = table_get(&au->brought, m->name);
+
+	if (!who.file || judge_driver(au, &who, m->name) != 0)
+		return;
+	if (m->passed) {
+		judge_passed(au, m, &who);
+		return;
+	}
+	if (brought) {
+		if (au->profile->has_libraries || au->out->against_root)
+			out_of_reach(au, &who, m->name, brought->ptr);
+		return;
+	}
+	judge_promised(au, l, m, &who);
+	if (au->out->against_root)
+		missing_on_host(au, &who, m->name);
+	else if (au->profile->has_libraries)
+		missing_on_list(au, &who, m->name);
+}
+
+/* --- symbols -------------------------------------------------------------------------------- */
+
+static void judge_symbol(struct auditing *au, const struct load *l, const struct load_symbol *s)
+{
+	const struct load_object *by = &l->objects[s->by];
+	bool plugin = au->process->kind == PROCESS_LIBRARY;
+	struct str name = s->name;
+	struct audit_finding *f;
+
+	if (!by->file)
+		return;
+	if (s->version.n)
+		name = arena_strf(au->a, "%.*s@%.*s", STR_ARG(s->name), STR_ARG(s->version));
+	/* What opens a plugin may have the symbol; a function is missed when it is called. */
+	f = audit_add(au, &(struct audit_saying){RULE_SYMBOL,
+				  plugin || au->tree->alone ? LEVEL_INFO
+				  : s->lazy                 ? LEVEL_WARNING
+							    : LEVEL_ERROR,
+				  plugin || s->lazy ? SURE_POSSIBLE : SURE_CERTAIN, by->file, name,
+				  (struct str){0}});
+	if (!f->text.n)
+		f->text = arena_strf(au->a, "%.*s needs the symbol %.*s, which %s '%.*s' has",
+			STR_ARG(audit_name_file(au, by->file)), STR_ARG(name),
+			plugin ? "nothing that it loads for" : "no library that is loaded for",
+			STR_ARG(au->process->name));
+}
+
+void audit_judge_load(struct auditing *au, const struct load *l)
+{
+	for (size_t i = 0; i < l->n_misses; i++)
+		judge_miss(au, l, &l->misses[i]);
+	for (size_t i = 0; i < l->n_lacks; i++)
+		judge_lack(au, l, &l->lacks[i]);
+	for (size_t i = 0; i < l->n_symbols; i++)
+		judge_symbol(au, l, &l->symbols[i]);
+}
