@@ -191,7 +191,7 @@ static void judge_rpath(struct auditing *au, const struct audit_file *f)
 	bool any = false, danger = false;
 	struct audit_finding *x;
 
-	while (rest.p) {
+	while (rest.n) {
 		struct str folder = str_cut(&rest, ':');
 
 		/* A colon at the end is a slip of builds; the loader takes it for the working folder. */
