@@ -8,22 +8,36 @@
 
 enum { SHOWN = 10 };
 
+/* --ignore, then envbuild.yml. */
+static int gather_ignores(struct session *s, struct audit_options *out, struct err *e)
+{
+	const struct text_list *given = &s->line.options.ignore;
+	size_t n_set = s->settings ? s->settings->n_ignores : 0;
+	struct audit_ignore *v = arena_array(&s->arena, struct audit_ignore, given->n + n_set);
+
+	out->ignores = v;
+	for (size_t i = 0; i < given->n; i++)
+		if (audit_ignore_parse(str_of(given->v[i]), &v[out->n_ignores++], e) < 0)
+			return err_wrap(e, "--ignore");
+	for (size_t i = 0; i < n_set; i++) {
+		const struct ignore_setting *set = &s->settings->ignores[i];
+		struct audit_ignore *one = &v[out->n_ignores++];
+
+		one->place = set->place;
+		if (audit_ignore_of(set->rule, set->pattern, set->reason, one, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int audit_options_fill(struct session *s, const struct profile *profile, const char *root,
 	struct audit_options *out, struct err *e)
 {
-	const struct text_list *given = &s->line.options.ignore;
-	struct audit_ignore *ignores = arena_array(&s->arena, struct audit_ignore, given->n);
-
-	for (size_t i = 0; i < given->n; i++)
-		if (audit_ignore_parse(str_of(given->v[i]), &ignores[i], e) < 0)
-			return err_wrap(e, "--ignore");
 	*out = (struct audit_options){.profile = profile,
 		.root = root,
 		.symbols = s->line.options.symbols,
-		.ignores = ignores,
-		.n_ignores = given->n,
 		.jobs = s->jobs};
-	return 0;
+	return gather_ignores(s, out, e);
 }
 
 int audit_known(struct session *s, const struct known_binaries **out, struct err *e)
@@ -93,10 +107,24 @@ static void say_floor(struct arena *a, const struct audit *audit)
 		STR_ARG(audit->profile->name), STR_ARG(audit->glibc));
 }
 
+/* What is said of a site's hosts may be of no use here; what is said of this environment should be. */
+static void say_useless(const struct audit *audit)
+{
+	for (size_t i = 0; i < audit->n_ignores && !audit->tree->of_packages; i++) {
+		const struct audit_ignored *one = &audit->ignores[i];
+
+		if (one->n == 0 && !one->of_profile)
+			log_note("%s: the audit finds nothing that '%s:%.*s' would ignore",
+				one->ignore->place, audit_ignore_rule(one->ignore),
+				STR_ARG(one->ignore->pattern));
+	}
+}
+
 int audit_gate(struct session *s, const struct audit *audit, struct err *e)
 {
 	const struct audit_finding *f = audit->findings;
 
+	say_useless(audit);
 	say_level(audit, LEVEL_WARNING);
 	say_floor(&s->arena, audit);
 	if (!audit->n_of[LEVEL_ERROR])

@@ -33,17 +33,28 @@ static int audit(struct pack_run *run, struct str *out, struct err *e)
 {
 	struct arena *a = &run->s->arena;
 	struct audit_options options;
-	struct audit_tree tree;
+	struct audit_tree *tree = arena_new(a, struct audit_tree);
 	CLEANUP_BUF text = {0};
-	struct audit audit;
+	struct audit *audit = arena_new(a, struct audit);
 
-	if (audit_options_fill(run->s, &run->plan.profile, run->options.root, &options, e) < 0 ||
-		audit_tree_content(a, &run->s->cache, &run->content, &tree, e) < 0 ||
-		audit_run(a, &tree, &options, &audit, e) < 0)
+	if (audit_options_fill(run->s, &run->plan.profile, run->options.root, &options, e) < 0)
 		return -1;
-	if (audit_write_reports(run->s, &audit, e) < 0 || audit_gate(run->s, &audit, e) < 0)
+	/* Made again, it is audited as it was: what is ignored stands in its manifest. */
+	if (run->given) {
+		options.ignores = run->making.ignores;
+		options.n_ignores = run->making.n_ignores;
+		options.symbols = run->making.symbols;
+	}
+	run->making.ignores = options.ignores;
+	run->making.n_ignores = options.n_ignores;
+	run->making.symbols = options.symbols;
+	if (audit_tree_content(a, &run->s->cache, &run->content, tree, e) < 0 ||
+		audit_run(a, tree, &options, audit, e) < 0)
 		return -1;
-	audit_json(a, &audit, &text);
+	if (audit_write_reports(run->s, audit, e) < 0 || audit_gate(run->s, audit, e) < 0)
+		return -1;
+	audit_json(a, audit, &text);
+	run->audit = audit;
 	*out = arena_str(a, buf_view(&text));
 	return 0;
 }

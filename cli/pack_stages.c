@@ -140,6 +140,7 @@ int pack_archive(struct pack_run *run, struct err *e)
 
 	if (pack_papers(run, r.epoch, papers, &r.n_papers, e) < 0)
 		return -1;
+	r.audit = run->audit;
 	if (pack_write(&r, &run->packed, e) < 0)
 		return -1;
 	return rules_check_size(&run->rules, &run->sizes, run->packed.bytes, e);

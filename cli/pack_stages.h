@@ -34,6 +34,7 @@ struct pack_run {
 	struct inputs inputs;
 	struct str version;        /* of the release; empty: none was given */
 	struct pack_making making; /* the options that decide bytes */
+	const struct audit *audit; /* of what is packed; NULL: not made yet */
 	const struct pack_paper
 		*given; /* papers that are inputs, as they are; NULL: made of the plan */
 	size_t n_given;

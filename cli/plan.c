@@ -115,6 +115,7 @@ int project_open(struct session *s, const char *env, struct project *out, struct
 	}
 	if (out->has_lock)
 		cache_note_lock(&s->cache, out->lock_path);
+	s->settings = &out->settings;
 	choose_targets(s, out);
 	return check_targets(s, out, e);
 }

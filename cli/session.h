@@ -11,6 +11,7 @@
 #include "images/store.h"
 #include "solver/condarc.h"
 
+struct settings;
 struct unsat;
 
 struct session {
@@ -28,6 +29,8 @@ struct session {
 		size_t n, cap;
 	} held; /* descriptors that keep images in use */
 	unsigned jobs;
+	const struct settings
+		*settings;         /* of the project that the command works on; NULL: of none */
 	const struct unsat *unsat; /* of the last target that has no solution; NULL: none */
 };
 

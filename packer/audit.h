@@ -75,15 +75,16 @@ struct audit_finding {
 	struct str process; /* that it was met in, a program or what one opens; empty: any */
 	const struct str *processes; /* all that it was met in; that is the first of them */
 	size_t n_processes;
-	struct str text;    /* a sentence without a full stop, complete in itself */
-	struct str advice;  /* what to do; empty: nothing is known */
-	struct str reason;  /* it is ignored for; empty: it counts */
+	struct str text;   /* a sentence without a full stop, complete in itself */
+	struct str advice; /* what to do; empty: nothing is known */
+	struct str reason; /* it is ignored for; empty: it counts */
 };
 
 /* An ignore and how many findings it took out; 0: it is of no use any more. */
 struct audit_ignored {
 	const struct audit_ignore *ignore;
 	size_t n;
+	bool of_profile;
 };
 
 /* The newest glibc that files of one package need of the host. */

@@ -42,7 +42,8 @@ static void gather_ignores(struct auditing *au)
 	for (size_t i = 0; i < o->n_ignores; i++)
 		out->ignores[out->n_ignores++].ignore = &o->ignores[i];
 	for (size_t i = 0; i < p->n_ignores; i++)
-		out->ignores[out->n_ignores++].ignore = &p->ignores[i];
+		out->ignores[out->n_ignores++] =
+			(struct audit_ignored){.ignore = &p->ignores[i], .of_profile = true};
 }
 
 static int by_weight(const void *a, const void *b)

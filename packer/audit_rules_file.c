@@ -219,10 +219,11 @@ static void judge_leftover(struct auditing *au, const struct audit_file *f)
 
 	if (!left.n)
 		return;
-	/* A placeholder was meant to be replaced; other paths are mostly names of sources. */
-	x = audit_add(au, &(struct audit_saying){RULE_PREFIX,
-				  audit_is_placeholder(left) ? LEVEL_WARNING : LEVEL_INFO,
-				  SURE_POSSIBLE, f, left, (struct str){0}});
+	/* In programs these are mostly names of sources; in a text one was meant to be replaced. */
+	x = audit_add(
+		au, &(struct audit_saying){RULE_PREFIX,
+			    f->binary || !audit_is_placeholder(left) ? LEVEL_INFO : LEVEL_WARNING,
+			    SURE_POSSIBLE, f, left, (struct str){0}});
 	if (!x->text.n)
 		x->text = arena_strf(au->a,
 			"%.*s holds the path '%.*s' of the machine that built it, which nothing "

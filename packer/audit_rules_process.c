@@ -176,7 +176,9 @@ static void judge_room(struct auditing *au, const struct load *l)
 {
 	const struct audit_file *largest = NULL;
 	uint64_t sum = 0, most = 0;
+	enum audit_level level;
 	struct audit_finding *f;
+	bool certain;
 
 	for (size_t i = first_of_module(l); i < l->n_objects; i++) {
 		uint64_t size = static_tls(&l->objects[i]);
@@ -189,19 +191,20 @@ static void judge_room(struct auditing *au, const struct load *l)
 	}
 	if (sum <= TLS_SURPLUS || !largest)
 		return;
-	f = audit_add(
-		au, &(struct audit_saying){RULE_STATIC_TLS,
-			    sum > TLS_SURPLUS + TLS_SLACK ? LEVEL_ERROR : LEVEL_WARNING,
-			    sum > TLS_SURPLUS + TLS_SLACK ? SURE_CERTAIN : SURE_POSSIBLE, largest,
-			    arena_strf(au->a, "%llu bytes of static TLS", (unsigned long long)sum),
-			    (struct str){0}});
+	/* What is a runtime of compilers is linked, and then there is room. */
+	certain = sum > TLS_SURPLUS + TLS_SLACK && au->process->kind == PROCESS_MODULE;
+	level = certain                               ? LEVEL_ERROR
+		: au->process->kind == PROCESS_MODULE ? LEVEL_WARNING
+						      : LEVEL_INFO;
+	f = audit_add(au, &(struct audit_saying){RULE_STATIC_TLS, level,
+				  certain ? SURE_CERTAIN : SURE_POSSIBLE, largest,
+				  STR("static TLS"), (struct str){0}});
 	if (f->text.n)
 		return;
 	f->has = arena_strf(au->a, "%d bytes", TLS_SURPLUS);
 	f->text = arena_strf(au->a,
-		"%.*s cannot be opened by a program: it and what it needs take %llu bytes of "
-		"static "
-		"thread-local storage, and the loader of glibc %.*s keeps %d",
+		"%.*s cannot be opened by a program that runs: it and what it needs take %llu "
+		"bytes of static thread-local storage, and the loader of glibc %.*s keeps %d",
 		STR_ARG(audit_name_file(au, largest)), (unsigned long long)sum,
 		STR_ARG(au->out->glibc), TLS_SURPLUS);
 }

@@ -39,6 +39,23 @@ static void key_bool(struct json_out *w, const char *key, bool value)
 	jw_bool(w, value);
 }
 
+/* Most have none. */
+static void write_ignores(const struct pack_making *m, struct json_out *w)
+{
+	if (!m->n_ignores)
+		return;
+	jw_key(w, "audit_ignore");
+	jw_array(w);
+	for (size_t i = 0; i < m->n_ignores; i++) {
+		jw_object(w);
+		jw_pair(w, "rule", str_of(audit_ignore_rule(&m->ignores[i])));
+		jw_pair(w, "pattern", m->ignores[i].pattern);
+		jw_pair(w, "reason", m->ignores[i].reason);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+}
+
 void making_write(const struct pack_making *m, struct json_out *w)
 {
 	jw_key(w, "making");
@@ -61,6 +78,9 @@ void making_write(const struct pack_making *m, struct json_out *w)
 	for (size_t i = 0; i < m->n_allow_clobber; i++)
 		jw_cstr(w, m->allow_clobber[i]);
 	jw_array_end(w);
+	if (m->symbols)
+		key_bool(w, "audit_symbols", true);
+	write_ignores(m, w);
 	jw_object_end(w);
 }
 
@@ -102,6 +122,49 @@ static int read_patterns(struct arena *a, struct json *j, struct pack_making *ou
 	return t == JSON_ARRAY_END ? 0 : json_unexpected(j, t, "a list of patterns", e);
 }
 
+static int read_ignore(struct arena *a, struct json *j, struct audit_ignore *out, struct err *e)
+{
+	struct str texts[3] = {{0}};
+	struct err fault = {0};
+	enum json_type t;
+
+	while ((t = json_next(j)) == JSON_KEY) {
+		struct str key = json_text(j);
+		int i = str_is(key, "rule")      ? 0
+			: str_is(key, "pattern") ? 1
+			: str_is(key, "reason")  ? 2
+						 : -1;
+
+		if (i < 0 ? json_skip(j) < 0 : json_read_text(j, a, &texts[i], e) < 0)
+			return i < 0 ? json_error(j, e) : -1;
+	}
+	if (t != JSON_OBJECT_END)
+		return json_error(j, e);
+	out->place = "manifest.json";
+	if (audit_ignore_of(texts[0], texts[1], texts[2], out, &fault) == 0)
+		return 0;
+	err_release(&fault);
+	return json_fail(j, e, "what the audit ignores is not a rule, a pattern and a reason");
+}
+
+static int read_ignores(struct arena *a, struct json *j, struct pack_making *out, struct err *e)
+{
+	struct {
+		struct audit_ignore *v;
+		size_t n, cap;
+	} list = {0};
+	enum json_type t = json_next(j);
+
+	if (t != JSON_ARRAY)
+		return json_unexpected(j, t, "a list", e);
+	while ((t = json_next(j)) == JSON_OBJECT && list.n < PATTERNS_MAX)
+		if (read_ignore(a, j, VEC_PUSH(a, &list), e) < 0)
+			return -1;
+	out->ignores = list.v;
+	out->n_ignores = list.n;
+	return t == JSON_ARRAY_END ? 0 : json_unexpected(j, t, "a list of maps", e);
+}
+
 static int read_key(
 	struct arena *a, struct json *j, struct str key, struct pack_making *out, struct err *e)
 {
@@ -121,6 +184,10 @@ static int read_key(
 		return read_bool(j, &out->externally_managed, e);
 	if (str_is(key, "allow_clobber"))
 		return read_patterns(a, j, out, e);
+	if (str_is(key, "audit_symbols"))
+		return read_bool(j, &out->symbols, e);
+	if (str_is(key, "audit_ignore"))
+		return read_ignores(a, j, out, e);
 	return json_skip(j) < 0 ? json_error(j, e) : 0;
 }
 

@@ -7,6 +7,7 @@
 #define PACKER_MAKING_H
 
 #include "base/json.h"
+#include "images/policy.h"
 #include "packer/pack.h"
 
 struct pack_making {
@@ -17,6 +18,10 @@ struct pack_making {
 	bool no_compile, frozen, externally_managed;
 	const char **allow_clobber; /* patterns */
 	size_t n_allow_clobber;
+	/* What the audit was told to ignore, besides the profile, and whether it looked at symbols. */
+	const struct audit_ignore *ignores;
+	size_t n_ignores;
+	bool symbols;
 	bool as_told; /* made again: format, compressor and level stay what another manifest said */
 };
 

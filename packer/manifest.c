@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "packer/audit.h"
 #include "packer/embed.h"
 #include "packer/making.h"
 #include "packer/sizes.h"
@@ -106,6 +107,29 @@ static void add_needs_relocation(struct json_out *w, const struct content *c)
 	jw_object_end(w);
 }
 
+/* What was found and does not count, for a reason that somebody gave; nothing where there is none. */
+static void add_ignored(struct json_out *w, const struct audit *audit)
+{
+	if (!audit || !audit->n_ignored)
+		return;
+	jw_key(w, "audit_ignored");
+	jw_array(w);
+	for (size_t i = 0; i < audit->n_ignores; i++) {
+		const struct audit_ignored *one = &audit->ignores[i];
+
+		if (one->n == 0)
+			continue;
+		jw_object(w);
+		jw_pair(w, "rule", str_of(audit_ignore_rule(one->ignore)));
+		jw_pair(w, "pattern", one->ignore->pattern);
+		jw_pair(w, "reason", one->ignore->reason);
+		jw_key(w, "findings");
+		jw_int(w, (int64_t)one->n);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+}
+
 void manifest_write(const struct pack_request *r, struct str build_prefix,
 	const struct str *replaced, size_t n_replaced, struct buf *to)
 {
@@ -134,6 +158,7 @@ void manifest_write(const struct pack_request *r, struct str build_prefix,
 	for (size_t i = 0; i < n_replaced; i++)
 		jw_str(&w, replaced[i]);
 	jw_array_end(&w);
+	add_ignored(&w, r->audit);
 	manifest_rules_write(&w, r->rules);
 	manifest_sizes_write(&w, r->sizes);
 	jw_object_end(&w);

@@ -28,6 +28,7 @@ struct pack_paper {
 };
 
 struct pack_making;
+struct audit;
 
 struct pack_request {
 	struct arena *arena; /* for the result's parts */
@@ -51,6 +52,7 @@ struct pack_request {
 	/* What made the content what it is, for the manifest (rules.h, sizes.h); NULL: nothing told. */
 	const struct rules *rules;
 	const struct sizes *sizes;
+	const struct audit *audit; /* what it ignored, for the manifest; NULL: nothing told */
 	struct str dest_prefix;    /* absolute: all files hold it already; empty: as packaged */
 	const struct cache *cache; /* whose compressed segments are used; NULL: none */
 	bool keep_segments;        /* new ones go there (--low-disk: none) */
