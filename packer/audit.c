@@ -152,6 +152,18 @@ static int judge(struct auditing *au, struct err *e)
 	return 0;
 }
 
+/* Some are slices of what the loader has mapped. */
+static void keep_texts(struct auditing *au)
+{
+	for (size_t i = 0; i < au->out->n_findings; i++) {
+		struct audit_finding *f = &au->out->findings[i];
+
+		f->needs = arena_str(au->a, f->needs);
+		f->library = arena_str(au->a, f->library);
+		f->has = arena_str(au->a, f->has);
+	}
+}
+
 int audit_run(struct arena *a, const struct audit_tree *tree, const struct audit_options *o,
 	struct audit *out, struct err *e)
 {
@@ -172,12 +184,13 @@ int audit_run(struct arena *a, const struct audit_tree *tree, const struct audit
 	if (loader_open(a, o->root, o->profile, &au.loader, e) < 0)
 		return -1;
 	out->against_root = loader_has_root(au.loader);
-	out->glibc = loader_glibc(au.loader);
+	out->glibc = arena_str(a, loader_glibc(au.loader));
 	rc = judge(&au, e);
 	if (rc == 0) {
 		audit_apply_policy(&au);
 		for (size_t i = 0; i < out->n_findings; i++)
 			audit_advise(&au, &out->findings[i]);
+		keep_texts(&au);
 		rank_floors(&au);
 	}
 	loader_close(au.loader);

@@ -22,10 +22,10 @@ mkdir -p "$bad" "$good" bad/bin good/bin bad/share/doc/tests
 
 # library FILE SOURCE OPTION...  program FILE OPTION...
 library() {
-  printf '%s\n' "$2" | gcc -O1 -fPIC -shared -x c -o "$1" - -Wl,-z,noexecstack "${@:3}" || exit 1
+  printf '%s\n' "$2" | gcc -O1 -fPIC -shared -x c -o "$1" - -x none -Wl,-z,noexecstack "${@:3}" || exit 1
 }
 program() {
-  printf 'int main(void) { return 0; }\n' | gcc -O1 -x c -o "$1" - -Wl,--no-as-needed "${@:2}" || exit 1
+  printf 'int main(void) { return 0; }\n' | gcc -O1 -x c -o "$1" - -x none -Wl,--no-as-needed "${@:2}" || exit 1
 }
 for t in bad good; do
   program $t/bin/python3.9
@@ -67,7 +67,7 @@ for t in bad good; do
 done
 # CPUs, kernels, thread-local storage.
 library "$bad/cpu.so" 'int cpu;' -Wl,-z,x86-64-v3
-library "$good/cpu.so" 'int cpu;' -Wl,-z,x86-64-baseline
+library "$good/cpu.so" 'int cpu;'
 kernel() { printf '__asm__(".section .note.ABI-tag,\\"a\\"\\n.long 4,16,1\\n.asciz \\"GNU\\"\\n.long 0,%s\\n.text");int k;' "$1"; }
 library "$bad/kernel.so" "$(kernel 9,9,9)" -nostartfiles
 library "$good/kernel.so" "$(kernel 2,6,32)" -nostartfiles
