@@ -252,5 +252,5 @@ says "lists those there are" "the audit has no rule 'versions'; there are versio
 expect 2 "no reason" "$ENVBUILD" audit -t ./bare.yml --ignore 'static-tls:x' list
 printf 'audit: {levels: {static_tls: error}}\n' >>bare.yml
 expect 2 "a misspelt rule of a profile" "$ENVBUILD" audit -t ./bare.yml list
-says "has its place" "bare.yml:8:18: the audit has no rule 'static_tls'"
+says "has its place" "bare.yml:[0-9]+:18: the audit has no rule 'static_tls'"
 done_testing
