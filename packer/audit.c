@@ -175,6 +175,7 @@ int audit_run(struct arena *a, const struct audit_tree *tree, const struct audit
 		.brought.arena = a,
 		.known.arena = a,
 		.loaded = arena_array(a, bool, tree->n_files + 1),
+		.opened = arena_array(a, bool, tree->n_files + 1),
 		.floors = arena_array(a, struct audit_floor, tree->n_packages + 1),
 		.cpu = cpu_of(o->profile),
 		.kernel = kernel_of(o->profile)};

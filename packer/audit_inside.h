@@ -15,7 +15,8 @@
 enum process_kind {
 	PROCESS_PROGRAM,
 	PROCESS_MODULE,  /* of Python, imported by it */
-	PROCESS_LIBRARY, /* a library or plugin that none of these loads, opened by itself */
+	PROCESS_PLUGIN,  /* made to be opened, that none of these loads; by whom is not known */
+	PROCESS_LIBRARY, /* made to be linked, that none of these loads; opened by itself */
 };
 
 struct audit_process {
@@ -36,13 +37,15 @@ struct auditing {
 	struct table brought;       /* names of the tree's libraries -> struct audit_file */
 	struct table known;         /* findings by what they say -> index + 1 */
 	bool *loaded;               /* by file: a process loads it */
+	bool *opened;               /* by file: it is a module or plugin, and was opened */
 	struct audit_floor *floors; /* by package + 1 */
 	struct profile *shipped;    /* the shipped targets, where they were asked for */
 	size_t n_shipped;
 	const struct audit_process *process; /* that is looked at; NULL: none */
-	struct audit_together *together;     /* audit_rules_process.c */
-	int cpu;                             /* the target's level; -1: not known */
-	struct str kernel;                   /* the target's; empty: not known */
+	struct table *symbols; /* that any file of the tree defines, where they were asked for */
+	struct audit_together *together; /* audit_rules_process.c */
+	int cpu;                         /* the target's level; -1: not known */
+	struct str kernel;               /* the target's; empty: not known */
 	struct {
 		struct audit_finding *v;
 		size_t n, cap;
@@ -80,6 +83,8 @@ bool audit_is_data(struct str path);
 bool audit_tree_has(const struct audit_tree *t, struct str path);
 /* The path as it lies in the tree, of an absolute one; false: it leads elsewhere. */
 bool audit_inside(const struct audit_tree *t, struct str absolute, struct str *rel);
+/* Objects from here on are what the module brings; the others, which may hold it, are the program's. */
+size_t audit_first_of_module(const struct load *l);
 /* Is a path one that stands for the place of any environment, to be replaced when it is installed? */
 bool audit_is_placeholder(struct str path);
 /* "'lib/x.so' of package 'x-1.0-0'", in the arena. */

@@ -29,6 +29,13 @@ static bool is_library(const struct audit_file *f)
 	return elf->type == ET_DYN && elf->dynamic && !audit_is_program(f);
 }
 
+/* Others are linked with it, as its name says; what is not named so is opened by name. */
+static bool is_linked(const struct audit_file *f)
+{
+	return f->binary->elf.soname.n &&
+	       str_starts(audit_library_name(f->path, &f->binary->elf), STR("lib"));
+}
+
 static struct str name_of(struct str path)
 {
 	return str_sub(path, (size_t)(str_rchr(path, '/') + 1), path.n);
@@ -101,6 +108,12 @@ static void mark(struct auditing *au, const struct load *l)
 			au->loaded[l->objects[i].file - au->tree->files] = true;
 }
 
+size_t audit_first_of_module(const struct load *l)
+{
+	return l->module < 0 || l->objects[l->module].loader >= 0 ? l->n_objects
+								  : (size_t)l->module;
+}
+
 static int begin(struct auditing *au, const struct audit_process *p, struct err *e)
 {
 	struct load l;
@@ -110,8 +123,10 @@ static int begin(struct auditing *au, const struct audit_process *p, struct err 
 	au->process = p;
 	au->out->n_processes++;
 	mark(au, &l);
-	if (p->module)
+	if (p->module) {
 		au->loaded[p->module - au->tree->files] = true;
+		au->opened[p->module - au->tree->files] = p->kind != PROCESS_LIBRARY;
+	}
 	audit_judge_load(au, &l);
 	audit_judge_process(au, &l);
 	au->process = NULL;
@@ -127,8 +142,10 @@ static bool is_of_kind(struct auditing *au, const struct audit_file *f, enum pro
 		return audit_is_program(f) && !audit_is_data(f->path);
 	case PROCESS_MODULE:
 		return is_library(f) && is_module(f->path);
+	case PROCESS_PLUGIN:
 	case PROCESS_LIBRARY:
-		return is_library(f) && !au->loaded[f - au->tree->files] && !audit_is_data(f->path);
+		return is_library(f) && !au->loaded[f - au->tree->files] &&
+		       !audit_is_data(f->path) && is_linked(f) == (kind == PROCESS_LIBRARY);
 	}
 	return false;
 }

@@ -115,8 +115,8 @@ static void judge_isa(struct auditing *au, const struct audit_file *f)
 }
 
 /*
- * The loader passes libraries over that ask for a newer kernel (until glibc 2.35), and static programs
- * give up.  Of other programs the loader's own note counts, which is the host's.
+ * Loaders pass libraries over that ask for a newer kernel (until glibc 2.35), and static programs give
+ * up.  Of other programs the loader's own note counts, which is the host's.
  */
 static void judge_kernel(struct auditing *au, const struct audit_file *f)
 {
@@ -130,16 +130,14 @@ static void judge_kernel(struct auditing *au, const struct audit_file *f)
 	needs = arena_strf(au->a, "%u.%u.%u", elf->kernel[0], elf->kernel[1], elf->kernel[2]);
 	if (glibc_cmp(needs, au->kernel) <= 0)
 		return;
-	refused =
-		!audit_is_program(f) &&
-		(!elf->dynamic || (au->out->glibc.n && glibc_cmp(au->out->glibc, STR("2.36")) < 0));
-	x = audit_add(
-		au, &(struct audit_saying){RULE_KERNEL,
-			    refused && (is_loaded(au, f) || is_in_bin(f->path)) ? LEVEL_ERROR
-			    : refused                                           ? LEVEL_WARNING
-										: LEVEL_INFO,
-			    refused ? SURE_LIKELY : SURE_POSSIBLE, f,
-			    arena_strf(au->a, "Linux %.*s", STR_ARG(needs)), (struct str){0}});
+	refused = !audit_is_program(f) && (!elf->dynamic || loader_kernel_too_old(au->loader, elf));
+	x = audit_add(au,
+		&(struct audit_saying){RULE_KERNEL,
+			refused && (au->opened[f - au->tree->files] || !elf->dynamic) ? LEVEL_ERROR
+			: refused ? LEVEL_WARNING
+				  : LEVEL_INFO,
+			refused ? SURE_LIKELY : SURE_POSSIBLE, f,
+			arena_strf(au->a, "Linux %.*s", STR_ARG(needs)), (struct str){0}});
 	if (x->text.n)
 		return;
 	x->has = arena_strf(au->a, "Linux %.*s", STR_ARG(au->kernel));

@@ -160,7 +160,7 @@ static int judge_driver(struct auditing *au, const struct asking *who, struct st
 		STR_INIT("libcudadebugger.so*"), STR_INIT("libnvcuvid.so*"),
 		STR_INIT("libnvoptix.so*")};
 	const struct profile_gpu *gpu = &au->profile->gpu;
-	bool plugin = au->process->kind == PROCESS_LIBRARY;
+	bool plugin = au->process->kind >= PROCESS_PLUGIN;
 	struct audit_finding *f;
 
 	if (fits(au, gpu->libraries, gpu->n_libraries, name))
@@ -241,7 +241,7 @@ static void missing_on_list(struct auditing *au, const struct asking *who, struc
 static void missing_on_host(struct auditing *au, const struct asking *who, struct str name)
 {
 	bool listed = profile_library(au->profile, name) != NULL;
-	bool alone = au->tree->alone, plugin = au->process->kind == PROCESS_LIBRARY;
+	bool alone = au->tree->alone, linked = au->process->kind == PROCESS_LIBRARY;
 	struct audit_saying s = {.rule = RULE_LIBRARY,
 		.level = LEVEL_ERROR,
 		.sure = SURE_CERTAIN,
@@ -251,7 +251,7 @@ static void missing_on_host(struct auditing *au, const struct asking *who, struc
 	struct audit_finding *f;
 
 	/* Its hosts are promised to have it; a thin image does not. */
-	if (listed || plugin) {
+	if (listed || linked) {
 		s.level = LEVEL_WARNING;
 		s.sure = listed ? SURE_POSSIBLE : SURE_LIKELY;
 	}
@@ -277,7 +277,7 @@ static void out_of_reach(struct auditing *au, const struct asking *who, struct s
 	struct audit_finding *f;
 	bool root = au->out->against_root;
 
-	/* Libraries and plugins find what the program has loaded before them. */
+	/* They find what the program has loaded before them. */
 	if (au->process->kind == PROCESS_LIBRARY || au->tree->of_packages)
 		return;
 	f = audit_add(au, &(struct audit_saying){RULE_LIBRARY, root ? LEVEL_ERROR : LEVEL_WARNING,
@@ -314,29 +314,60 @@ static void judge_miss(struct auditing *au, const struct load *l, const struct l
 
 /* --- symbols -------------------------------------------------------------------------------- */
 
+/* All symbols that files of the environment define, whoever may load them. */
+static void gather_symbols(struct auditing *au)
+{
+	const struct audit_tree *t = au->tree;
+
+	au->symbols = arena_new(au->a, struct table);
+	au->symbols->arena = au->a;
+	for (size_t i = 0; t->symbols && i < t->n_files; i++) {
+		struct elf_symbols symbols;
+
+		if (!audit_counts(&t->files[i]) ||
+			t->symbols(t->ctx, au->a, i, &symbols, NULL) <= 0)
+			continue;
+		for (size_t k = 0; k < symbols.n_defined; k++)
+			table_put(au->symbols, symbols.defined[k].name);
+	}
+}
+
+/* May who opens a plugin or a library bring the symbol? */
+static bool may_come(struct auditing *au, struct str name)
+{
+	if (au->process->kind < PROCESS_PLUGIN)
+		return false;
+	if (!au->symbols)
+		gather_symbols(au);
+	return table_get(au->symbols, name) != NULL;
+}
+
 static void judge_symbol(struct auditing *au, const struct load *l, const struct load_symbol *s)
 {
-	const struct load_object *by = &l->objects[s->by];
-	bool plugin = au->process->kind == PROCESS_LIBRARY;
-	struct str name = s->name;
+	struct asking who = who_asks(l, s->by);
+	bool linked = au->process->kind == PROCESS_LIBRARY;
+	/* What is opened by Python is bound at once; of a program each function when it is called. */
+	bool later = s->lazy && s->by < audit_first_of_module(l);
+	struct audit_saying x = {.rule = RULE_SYMBOL,
+		.level = LEVEL_ERROR,
+		.sure = SURE_CERTAIN,
+		.file = who.file,
+		.needs = s->name};
 	struct audit_finding *f;
 
-	if (!by->file)
+	if (!who.file || (who.through.n && later))
 		return;
 	if (s->version.n)
-		name = arena_strf(au->a, "%.*s@%.*s", STR_ARG(s->name), STR_ARG(s->version));
-	/* What opens a plugin may have the symbol; a function is missed when it is called. */
-	f = audit_add(au, &(struct audit_saying){RULE_SYMBOL,
-				  plugin || au->tree->alone ? LEVEL_INFO
-				  : s->lazy                 ? LEVEL_WARNING
-							    : LEVEL_ERROR,
-				  plugin || s->lazy ? SURE_POSSIBLE : SURE_CERTAIN, by->file, name,
-				  (struct str){0}});
+		x.needs = arena_strf(au->a, "%.*s@%.*s", STR_ARG(s->name), STR_ARG(s->version));
+	if (later || linked || au->tree->alone || may_come(au, s->name)) {
+		x.level = later ? LEVEL_WARNING : LEVEL_INFO;
+		x.sure = SURE_POSSIBLE;
+	}
+	f = audit_add(au, &x);
 	if (!f->text.n)
-		f->text = arena_strf(au->a, "%.*s needs the symbol %.*s, which %s '%.*s' has",
-			STR_ARG(audit_name_file(au, by->file)), STR_ARG(name),
-			plugin ? "nothing that it loads for" : "no library that is loaded for",
-			STR_ARG(au->process->name));
+		f->text = arena_strf(au->a,
+			"%.*s needs the symbol %.*s, which nothing has that is loaded for '%.*s'",
+			STR_ARG(asks(au, &who)), STR_ARG(x.needs), STR_ARG(au->process->name));
 }
 
 void audit_judge_load(struct auditing *au, const struct load *l)

@@ -41,13 +41,6 @@ static struct str path_of(const struct load_object *o)
 	return o->file ? o->file->path : o->library->path;
 }
 
-/* Objects from here on are what the module brings; the others, which may hold it, are the program's. */
-static size_t first_of_module(const struct load *l)
-{
-	return l->module < 0 || l->objects[l->module].loader >= 0 ? l->n_objects
-								  : (size_t)l->module;
-}
-
 /* --- shadows -------------------------------------------------------------------------------- */
 
 /* The environment's own library of that name, where programs are meant to find it. */
@@ -180,7 +173,7 @@ static void judge_room(struct auditing *au, const struct load *l)
 	struct audit_finding *f;
 	bool certain;
 
-	for (size_t i = first_of_module(l); i < l->n_objects; i++) {
+	for (size_t i = audit_first_of_module(l); i < l->n_objects; i++) {
 		uint64_t size = static_tls(&l->objects[i]);
 
 		sum = size > UINT64_MAX - sum ? UINT64_MAX : sum + size;
@@ -192,10 +185,10 @@ static void judge_room(struct auditing *au, const struct load *l)
 	if (sum <= TLS_SURPLUS || !largest)
 		return;
 	/* What is a runtime of compilers is linked, and then there is room. */
-	certain = sum > TLS_SURPLUS + TLS_SLACK && au->process->kind == PROCESS_MODULE;
-	level = certain                               ? LEVEL_ERROR
-		: au->process->kind == PROCESS_MODULE ? LEVEL_WARNING
-						      : LEVEL_INFO;
+	certain = sum > TLS_SURPLUS + TLS_SLACK && au->process->kind != PROCESS_LIBRARY;
+	level = certain                                ? LEVEL_ERROR
+		: au->process->kind == PROCESS_LIBRARY ? LEVEL_INFO
+						       : LEVEL_WARNING;
 	f = audit_add(au, &(struct audit_saying){RULE_STATIC_TLS, level,
 				  certain ? SURE_CERTAIN : SURE_POSSIBLE, largest,
 				  STR("static TLS"), (struct str){0}});
@@ -220,7 +213,7 @@ static void count_tls(struct auditing *au, const struct load *l)
 
 		if (!o->elf->tls_size)
 			continue;
-		if (i < first_of_module(l)) {
+		if (i < audit_first_of_module(l)) {
 			of_program++;
 			continue;
 		}
@@ -282,10 +275,10 @@ static bool wants_stack(const struct load_object *o)
 /* From glibc 2.41 on dlopen() makes no stack executable that is not already. */
 static bool refused_by_loader(struct auditing *au, const struct load *l, size_t i)
 {
-	if (i < first_of_module(l) || !au->out->glibc.n ||
+	if (i < audit_first_of_module(l) || !au->out->glibc.n ||
 		glibc_cmp(au->out->glibc, STR("2.41")) < 0)
 		return false;
-	for (size_t k = 0; k < first_of_module(l); k++)
+	for (size_t k = 0; k < audit_first_of_module(l); k++)
 		if (l->objects[k].elf->bits && l->objects[k].elf->dynamic &&
 			wants_stack(&l->objects[k]))
 			return false;
