@@ -214,6 +214,7 @@ target list.yml 'libraries: {libc.so.6: [GLIBC_2.2.5], ld-linux-x86-64.so.2: [],
 target bare.yml
 mkdir -p list/lib
 library list/lib/libkernel.so.1 "$(kernel 9,9,9)" -nostartfiles -Wl,-soname,libkernel.so.1
+library list/lib/kernel.so "$(kernel 9,9,9)" -nostartfiles
 library list/lib/libold.so.1 "$(kernel 2,6,32)" -nostartfiles -Wl,-soname,libold.so.1
 library list/lib/libneeds.so.1 'int f;' -nostartfiles -Wl,--no-as-needed,-soname,libneeds.so.1 libgone.so.1
 library list/lib/libsecond.so.1 'extern int two(void); int f(void) { return two(); }' -nostartfiles newer/libver.so.1
@@ -221,7 +222,8 @@ library list/lib/libfirst.so.1 'extern int one(void); int f(void) { return one()
 printf '#define _GNU_SOURCE\n#include <stdio.h>\nint f(void) { return renameat2(-1, "", -1, "", 0); }\n' |
   gcc -shared -fPIC -nostartfiles -x c -o list/lib/libnew.so.1 - || exit 1
 cat >wanted <<'END'
-kernel-too-new error lib/libkernel.so.1 Linux
+kernel-too-new error lib/kernel.so Linux
+kernel-too-new warning lib/libkernel.so.1 Linux
 kernel-too-new none lib/libold.so.1 -
 library-not-found warning lib/libneeds.so.1 libgone.so.1
 version-not-found error lib/libsecond.so.1 V_2
