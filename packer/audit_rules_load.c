@@ -332,14 +332,14 @@ static void gather_symbols(struct auditing *au)
 	}
 }
 
-/* May who opens a plugin or a library bring the symbol? */
-static bool may_come(struct auditing *au, struct str name)
+/* May who opens a plugin or a library bring the symbol?  One with a version comes from what was linked. */
+static bool may_come(struct auditing *au, const struct load_symbol *s)
 {
-	if (au->process->kind < PROCESS_PLUGIN)
+	if (au->process->kind < PROCESS_PLUGIN || s->version.n)
 		return false;
 	if (!au->symbols)
 		gather_symbols(au);
-	return table_get(au->symbols, name) != NULL;
+	return table_get(au->symbols, s->name) != NULL;
 }
 
 static void judge_symbol(struct auditing *au, const struct load *l, const struct load_symbol *s)
@@ -359,7 +359,7 @@ static void judge_symbol(struct auditing *au, const struct load *l, const struct
 		return;
 	if (s->version.n)
 		x.needs = arena_strf(au->a, "%.*s@%.*s", STR_ARG(s->name), STR_ARG(s->version));
-	if (later || linked || au->tree->alone || may_come(au, s->name)) {
+	if (later || linked || au->tree->alone || may_come(au, s)) {
 		x.level = later ? LEVEL_WARNING : LEVEL_INFO;
 		x.sure = SURE_POSSIBLE;
 	}
