@@ -208,6 +208,21 @@ static int read_folders(struct loader *l, struct err *e)
 	return 0;
 }
 
+/* What runs a root's own C library runs the rest of it, whatever the profile says of the kernel. */
+static int trust_root(struct loader *l, struct err *e)
+{
+	bool checks = l->checks_kernel;
+	const struct host_library *libc;
+	int r;
+
+	l->checks_kernel = false;
+	r = loader_find(l, STR("libc.so.6"), false, &libc, e);
+	l->checks_kernel = checks;
+	if (r > 0 && loader_kernel_too_old(l, &libc->elf))
+		memcpy(l->kernel, libc->elf.kernel, sizeof l->kernel);
+	return r < 0 ? -1 : 0;
+}
+
 static int open_root(struct loader *l, const char *root, struct err *e)
 {
 	struct str glibc, reason;
@@ -223,7 +238,7 @@ static int open_root(struct loader *l, const char *root, struct err *e)
 	if (read_cache(l, e) < 0 || read_folders(l, e) < 0)
 		return -1;
 	l->lib = str_sub(l->words.folders[0], 1, l->words.folders[0].n);
-	return 0;
+	return trust_root(l, e);
 }
 
 int loader_open(struct arena *a, const char *root, const struct profile *p, struct loader **out,
