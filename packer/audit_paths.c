@@ -138,10 +138,27 @@ const struct audit_file *audit_tree_find(const struct audit_tree *t, struct str 
 	return f && f->type != PATH_SOFTLINK ? f : NULL;
 }
 
-bool audit_tree_has(const struct audit_tree *t, struct str path)
+/* Most links name a file beside them: that needs no look at the folders above. */
+static bool leads_to_file(const struct audit_tree *t, const struct audit_file *link)
 {
 	char buffer[PATH_MAX];
+	const struct audit_file *f;
+	struct str path;
+
+	if (!follow(t, link, (struct str){0}, &path, buffer))
+		return false;
+	f = plain(t, path);
+	return f && f->type != PATH_SOFTLINK;
+}
+
+bool audit_tree_has(const struct audit_tree *t, struct str path)
+{
+	const struct audit_file *f = plain(t, path);
+	char buffer[PATH_MAX];
 	size_t at;
+
+	if (f && (f->type != PATH_SOFTLINK || leads_to_file(t, f)))
+		return true;
 
 	if (!resolve(t, &path, buffer))
 		return false;
