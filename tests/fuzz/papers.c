@@ -21,10 +21,14 @@ static void check_manifest(struct arena *a, struct str text)
 	struct manifest m;
 	struct err e = {0};
 
-	if (manifest_parse(a, text, "manifest", &m, &e) == 0)
+	if (manifest_parse(a, text, "manifest", &m, &e) == 0) {
 		for (size_t i = 0; i < m.making.n_allow_clobber; i++)
 			if (!m.making.allow_clobber[i])
 				abort();
+		for (size_t i = 0; i < m.making.n_ignores; i++)
+			if (m.making.ignores[i].rule > AUDIT_RULES || !m.making.ignores[i].reason.n)
+				abort();
+	}
 	check_code(&e);
 }
 
