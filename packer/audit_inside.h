@@ -77,6 +77,8 @@ struct audit_finding *audit_add(struct auditing *au, const struct audit_saying *
 /* A regular file that is an ELF file of this machine, and whole. */
 bool audit_counts(const struct audit_file *f);
 bool audit_is_program(const struct audit_file *f);
+/* A place that PATH leads to. */
+bool audit_is_in_bin(struct str path);
 /* A place that nothing loads anything from: tests, their data, documentation. */
 bool audit_is_data(struct str path);
 /* Is the tree's file of that path, or a folder with something in it, there?  Links are followed. */

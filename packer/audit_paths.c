@@ -179,6 +179,11 @@ bool audit_is_placeholder(struct str path)
 	       str_find(path, STR("/anaconda1anaconda2anaconda3")) >= 0;
 }
 
+bool audit_is_in_bin(struct str path)
+{
+	return str_starts(path, STR("bin/")) || str_starts(path, STR("sbin/"));
+}
+
 bool audit_is_data(struct str path)
 {
 	static const char *const names[] = {"test", "tests", "testing", "testdata", "test_data",

@@ -9,11 +9,6 @@ static bool is_loaded(const struct auditing *au, const struct audit_file *f)
 	return au->loaded[f - au->tree->files];
 }
 
-static bool is_in_bin(struct str path)
-{
-	return str_starts(path, STR("bin/")) || str_starts(path, STR("sbin/"));
-}
-
 /* --- kinds of machines ---------------------------------------------------------------------- */
 
 struct str audit_machine_name(struct auditing *au, const struct elf *elf)
@@ -53,7 +48,7 @@ static struct str machine_of_target(const struct auditing *au)
 static void judge_machine(struct auditing *au, const struct audit_file *f)
 {
 	const struct elf *elf = &f->binary->elf;
-	bool program = is_in_bin(f->path) && (elf->type == ET_EXEC || elf->type == ET_DYN) &&
+	bool program = audit_is_in_bin(f->path) && (elf->type == ET_EXEC || elf->type == ET_DYN) &&
 		       elf->machine != EM_BPF;
 	/* Such a suffix says which machine it is for. */
 	bool module = str_ends(f->path, STR("-x86_64-linux-gnu.so")) &&
@@ -285,8 +280,9 @@ static int has_interpreter(struct auditing *au, struct str path)
 		return -1;
 	if (au->out->against_root)
 		return loader_has_path(au->loader, path);
-	/* A list has no paths; the loader's name is on it. */
-	if (!au->profile->has_libraries)
+	/* A list has no paths, and need not name what is there wherever glibc is. */
+	if (!au->profile->has_libraries || str_is(path, "/lib64/ld-linux-x86-64.so.2") ||
+		str_is(path, "/lib/ld-linux-aarch64.so.1"))
 		return -1;
 	return profile_library(au->profile, base_of(path)) != NULL;
 }
@@ -315,7 +311,7 @@ static void judge_interpreter(struct auditing *au, const struct audit_file *f)
 static void judge_broken(struct auditing *au, const struct audit_file *f)
 {
 	struct str name = base_of(f->path);
-	bool program = is_in_bin(f->path) && (f->mode & 0111);
+	bool program = audit_is_in_bin(f->path) && (f->mode & 0111);
 	bool library = str_ends(name, STR(".so")) || str_find(name, STR(".so.")) > 0;
 	bool meant = !audit_is_data(f->path) && (program || library);
 	struct audit_finding *x = audit_add(

@@ -270,18 +270,26 @@ static void missing_on_host(struct auditing *au, const struct asking *who, struc
 		listed ? ", though its profile lists it" : "");
 }
 
+/* What is not started by its name may have been given LD_LIBRARY_PATH by what starts it. */
+static bool is_wrapped(const struct auditing *au)
+{
+	const struct audit_file *program = au->process->program;
+
+	return program && !audit_is_in_bin(program->path);
+}
+
 /* The environment has it, but nothing leads there. */
 static void out_of_reach(struct auditing *au, const struct asking *who, struct str name,
 	const struct audit_file *brought)
 {
+	bool sure = au->out->against_root && !is_wrapped(au);
 	struct audit_finding *f;
-	bool root = au->out->against_root;
 
 	/* They find what the program has loaded before them. */
-	if (au->process->kind == PROCESS_LIBRARY || au->tree->of_packages)
+	if (au->process->kind == PROCESS_LIBRARY || au->tree->of_packages || au->tree->alone)
 		return;
-	f = audit_add(au, &(struct audit_saying){RULE_LIBRARY, root ? LEVEL_ERROR : LEVEL_WARNING,
-				  root ? SURE_CERTAIN : SURE_LIKELY, who->file, name, name});
+	f = audit_add(au, &(struct audit_saying){RULE_LIBRARY, sure ? LEVEL_ERROR : LEVEL_WARNING,
+				  sure ? SURE_CERTAIN : SURE_LIKELY, who->file, name, name});
 	if (!f->text.n)
 		f->text = arena_strf(au->a,
 			"%.*s needs the library %.*s; the environment has it as '%.*s', but no "
