@@ -133,6 +133,17 @@ void arena_reset(struct arena *a)
 	POISON(b->data, b->size);
 }
 
+void arena_join(struct arena *a, struct arena *from)
+{
+	struct arena_block **end = &a->head;
+
+	/* Behind our own: the newest of these has room. */
+	while (*end)
+		end = &(*end)->next;
+	*end = from->head;
+	from->head = NULL;
+}
+
 size_t arena_used(const struct arena *a)
 {
 	size_t sum = 0;

@@ -24,6 +24,8 @@ void *arena_calloc(struct arena *a, size_t n, size_t size);
 void arena_release(struct arena *a);
 /* Empties it and keeps its newest block for what comes next. */
 void arena_reset(struct arena *a);
+/* All that `from` holds lives in `a` from then on; `from` is empty.  For who worked on other threads. */
+void arena_join(struct arena *a, struct arena *from);
 /* Bytes handed out so far. */
 size_t arena_used(const struct arena *a);
 #define CLEANUP_ARENA __attribute__((cleanup(arena_release))) struct arena

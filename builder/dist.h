@@ -18,6 +18,14 @@ struct str record_row_path(struct arena *a, struct str row);
 /* dir/rel without "." and ".."; empty where it is absolute or leads out of the prefix. */
 struct str prefix_path_resolve(struct arena *a, struct str dir, struct str rel);
 
+/* lib/python3.11/site-packages/NAME.dist-info/FILE, or .egg-info: the folder; else empty. */
+struct str dist_folder_of(struct str path);
+/*
+ * The path of the file by which the distribution at `path` (its .dist-info or .egg-info in the prefix
+ * open at fd) is known: METADATA, PKG-INFO, or the .egg-info itself.
+ */
+struct str dist_anchor(struct arena *a, int fd, struct str path);
+
 /* --- zip directories (wheel_zip.c) ---------------------------------------------------------- */
 
 struct zip_names {

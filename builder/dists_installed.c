@@ -124,6 +124,28 @@ static void read_one(struct reader *r, const char *name)
 	err_release(&e);
 }
 
+struct str dist_anchor(struct arena *a, int fd, struct str path)
+{
+	if (str_ends(path, STR(".dist-info")))
+		return arena_strf(a, "%.*s/METADATA", STR_ARG(path));
+	return is_folder(fd, arena_cstr(a, path)) ? arena_strf(a, "%.*s/PKG-INFO", STR_ARG(path))
+						  : path;
+}
+
+struct str dist_folder_of(struct str path)
+{
+	struct str rest = path, folder, lib = str_cut(&rest, '/'), python = str_cut(&rest, '/'),
+		   site = str_cut(&rest, '/'), name = str_cut(&rest, '/');
+
+	if (!str_is(lib, "lib") || !str_starts(python, STR("python")) ||
+		!str_is(site, "site-packages"))
+		return (struct str){0};
+	if (!str_ends(name, STR(".dist-info")) && !str_ends(name, STR(".egg-info")))
+		return (struct str){0};
+	folder = str_sub(path, 0, (size_t)(name.p + name.n - path.p));
+	return rest.p && str_chr(rest, '/') >= 0 ? (struct str){0} : folder;
+}
+
 static int cmp_path(const void *a, const void *b)
 {
 	return str_cmp(

@@ -521,6 +521,23 @@ struct str scan_undeclared(
 	return path_around(a, data, (size_t)at, first->text.n, first->unit);
 }
 
+struct str scan_build_path(
+	struct arena *a, struct str data, const struct places *declared, size_t length)
+{
+	static const struct str tools = STR_INIT("/_build_env/");
+	struct covering c = {declared, length, 0};
+	struct str path = {0};
+	ptrdiff_t hit;
+
+	/* Most files hold neither, and a look for all patterns at once is cheaper. */
+	if (scan_suspect(data))
+		path = scan_undeclared(a, data, declared, length);
+	if (path.n)
+		return path;
+	hit = find_uncovered(data, tools, &c);
+	return hit < 0 ? path : path_around(a, data, (size_t)hit, tools.n - 1, 1);
+}
+
 bool scan_left(struct str data, struct str prefix, const struct places *declared)
 {
 	CLEANUP_ARENA scratch = {0};

@@ -48,6 +48,12 @@ enum { SCAN_CARRY = 127 };
  */
 struct str scan_undeclared(
 	struct arena *a, struct str data, const struct places *declared, size_t length);
+/*
+ * The same, and the folder of tools that conda-build puts beside the prefix that it builds in: a path
+ * that is on no other machine.
+ */
+struct str scan_build_path(
+	struct arena *a, struct str data, const struct places *declared, size_t length);
 /* The same for a path that one knows: does it stand, in any encoding, outside these places? */
 bool scan_left(struct str data, struct str prefix, const struct places *declared);
 

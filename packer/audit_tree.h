@@ -20,10 +20,13 @@ int audit_tree_prefix(struct arena *a, const struct cache *c, const char *prefix
 	struct audit_tree *out, struct err *e);
 /* An archive of envbuild or conda-pack, any format that unpack takes. */
 int audit_tree_archive(struct arena *a, const char *archive, struct audit_tree *out, struct err *e);
-/* A package file, .conda or .tar.bz2; work is an empty folder for what is in it. */
-int audit_tree_package(
-	struct arena *a, const char *file, const char *work, struct audit_tree *out, struct err *e);
-/* Single ELF files. */
+/*
+ * Package files, .conda or .tar.bz2, as if all of them were installed together; work is an empty
+ * folder for what is in them, which has to stay while symbols are asked for.
+ */
+int audit_tree_package_files(struct arena *a, const char **files, size_t n, const char *work,
+	struct audit_tree *out, struct err *e);
+/* Single ELF files; their paths in the tree are those given.  ERR_USAGE: one is none. */
 int audit_tree_files(
 	struct arena *a, const char **files, size_t n, struct audit_tree *out, struct err *e);
 

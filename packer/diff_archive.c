@@ -112,21 +112,6 @@ static int read_record(struct reading *r, struct str path, struct err *e)
 
 /* --- Python distributions --------------------------------------------------------------------- */
 
-/* lib/python3.11/site-packages/NAME.dist-info/FILE: the folder; else empty. */
-static struct str dist_folder(struct str path)
-{
-	struct str rest = path, folder, lib = str_cut(&rest, '/'), python = str_cut(&rest, '/'),
-		   site = str_cut(&rest, '/'), name = str_cut(&rest, '/');
-
-	if (!str_is(lib, "lib") || !str_starts(python, STR("python")) ||
-		!str_is(site, "site-packages"))
-		return (struct str){0};
-	if (!str_ends(name, STR(".dist-info")) && !str_ends(name, STR(".egg-info")))
-		return (struct str){0};
-	folder = str_sub(path, 0, (size_t)(name.p + name.n - path.p));
-	return rest.p && str_chr(rest, '/') >= 0 ? (struct str){0} : folder;
-}
-
 static int dist_of(struct reading *r, struct str folder, struct side_dist **out, struct err *e)
 {
 	union table_value *v = table_get(&r->dists, folder);
@@ -218,7 +203,7 @@ static int look_for_floor(struct reading *r, const struct member *m, struct err 
 
 static int read_body(struct reading *r, const struct member *m, struct err *e)
 {
-	struct str path = m->path, folder = dist_folder(path);
+	struct str path = m->path, folder = dist_folder_of(path);
 
 	if (str_is(path, PAPERS_DIR "manifest.json"))
 		return read_manifest(r, e);

@@ -131,25 +131,13 @@ static struct str text_of(struct walk *w, struct str path, size_t max)
 	return text;
 }
 
-static struct str anchor_of(struct walk *w, struct str path)
-{
-	struct stat st;
-
-	if (str_ends(path, STR(".dist-info")))
-		return arena_strf(w->m->arena, "%.*s/METADATA", STR_ARG(path));
-	if (fstatat(w->fd, arena_cstr(w->m->arena, path), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		S_ISDIR(st.st_mode))
-		return arena_strf(w->m->arena, "%.*s/PKG-INFO", STR_ARG(path));
-	return path;
-}
-
 static void add_dist(struct walk *w, struct str site, const struct installed_dist *d)
 {
 	struct arena *a = w->m->arena;
 	struct side_dist *out = VEC_PUSH(a, &w->m->dists);
 	struct str url = arena_strf(a, "%.*s/direct_url.json", STR_ARG(d->path));
 
-	*out = (struct side_dist){.anchor = anchor_of(w, d->path),
+	*out = (struct side_dist){.anchor = dist_anchor(w->m->arena, w->fd, d->path),
 		.name = d->dist.given_name,
 		.version = d->dist.version};
 	out->license = side_metadata_license(text_of(w, out->anchor, DIST_TEXT_MAX));

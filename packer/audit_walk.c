@@ -1,0 +1,224 @@
+#include "packer/audit_walk.h"
+
+#include "base/interrupt.h"
+#include "base/work.h"
+#include "builder/beneath.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/*
+ * Level by level: all folders of one level are listed at the same time, each by one thread.  In a
+ * folder names are sorted as if folders ended in a slash; so what is in them comes in the order of
+ * whole paths, and nothing has to be sorted at the end.
+ */
+struct name {
+	struct walked file;    /* its path is the key: whole, of a folder with a slash behind it */
+	struct folder *folder; /* NULL: a file or link */
+};
+
+struct folder {
+	struct str path; /* empty: the top */
+	struct name *names;
+	size_t n;
+	int error; /* it could not be read: errno */
+};
+
+struct level {
+	struct folder **v;
+	size_t n, cap;
+};
+
+struct walking {
+	const struct walk_request *r;
+	struct arena *arenas; /* one for each worker */
+	struct level level;
+	atomic_size_t next, files;
+};
+
+static int by_path(const void *a, const void *b)
+{
+	return str_cmp(((const struct name *)a)->file.path, ((const struct name *)b)->file.path);
+}
+
+/* --- one folder ------------------------------------------------------------------------------- */
+
+struct names {
+	struct name *v;
+	size_t n, cap;
+};
+
+static struct str path_of(struct arena *a, const struct folder *f, const char *name)
+{
+	size_t above = f->path.n ? f->path.n + 1 : 0, n = strlen(name);
+	char *path = arena_alloc(a, above + n + 1);
+
+	if (above) {
+		memcpy(path, f->path.p, f->path.n);
+		path[f->path.n] = '/';
+	}
+	memcpy(path + above, name, n);
+	return str_n(path, above + n);
+}
+
+static void add(struct walking *w, struct arena *a, struct folder *f, int fd, const char *name,
+	struct names *to)
+{
+	struct str path = path_of(a, f, name);
+	char target[PATH_MAX];
+	struct name *out;
+	struct stat st;
+	ssize_t n;
+
+	/* What has gone since it was listed is not there. */
+	if ((w->r->skip && w->r->skip(w->r->ctx, path)) ||
+		fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		(!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode)))
+		return;
+	out = VEC_PUSH(a, to);
+	*out = (struct name){.file.path = path};
+	file_stamp_of(&st, &out->file.stamp);
+	if (S_ISDIR(st.st_mode)) {
+		out->folder = arena_new(a, struct folder);
+		out->folder->path = path;
+		out->file.path = arena_strf(a, "%.*s/", STR_ARG(path));
+	} else if (S_ISLNK(st.st_mode)) {
+		n = readlinkat(fd, name, target, sizeof target);
+		out->file.link = arena_str(a, str_n(target, n < 0 ? 0 : (size_t)n));
+	}
+}
+
+/* As the kernel gives them: getdents64(2).  fd stands at the folder's beginning. */
+static void list(struct walking *w, struct arena *a, struct folder *f, int fd)
+{
+	_Alignas(struct dirent64) char bytes[32 << 10];
+	struct names names = {0};
+	ssize_t n;
+
+	while ((n = getdents64(fd, bytes, sizeof bytes)) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *entry = (const void *)(bytes + at);
+
+			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+				add(w, a, f, fd, entry->d_name, &names);
+			at += entry->d_reclen;
+		}
+	f->error = n < 0 ? errno : 0;
+	if (names.n)
+		qsort(names.v, names.n, sizeof *names.v, by_path);
+	f->names = names.v;
+	f->n = names.n;
+}
+
+static void read_folder(struct walking *w, struct arena *a, struct beneath *b, struct folder *f)
+{
+	struct str inside = path_of(a, f, "x");
+	struct err why = {0};
+	char name[256];
+	int fd;
+
+	fd = beneath_parent(b, inside, name, &why);
+	if (fd < 0)
+		f->error = why.sys ? why.sys : ELOOP;
+	else
+		list(w, a, f, fd);
+	err_release(&why);
+}
+
+static int work(void *ctx, size_t i, struct err *e)
+{
+	struct walking *w = ctx;
+	struct beneath b;
+	size_t k;
+	int rc = 0;
+
+	beneath_init(&b, w->r->fd, false);
+	while (rc == 0 && (k = atomic_fetch_add(&w->next, 1)) < w->level.n) {
+		struct folder *f = w->level.v[k];
+
+		rc = interrupt_check(e);
+		read_folder(w, &w->arenas[i], &b, f);
+		if (rc == 0 && atomic_fetch_add(&w->files, f->n) + f->n > WALK_FILES_MAX)
+			rc = err_set(e, ERR_INTEGRITY, "more than %d files in '%s'",
+				(int)WALK_FILES_MAX, w->r->root);
+	}
+	beneath_release(&b);
+	return rc;
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+static void descend(struct arena *a, struct walking *w)
+{
+	struct level next = {0};
+
+	for (size_t i = 0; i < w->level.n; i++)
+		for (size_t k = 0; k < w->level.v[i]->n; k++)
+			if (w->level.v[i]->names[k].folder)
+				*VEC_PUSH(a, &next) = w->level.v[i]->names[k].folder;
+	w->level = next;
+}
+
+struct gathering {
+	struct arena *a;
+	struct walk_result *out;
+	size_t unread_cap;
+};
+
+/* As deep as a path has components, which beneath_parent() bounds. */
+static void gather(struct gathering *g, const struct folder *f)
+{
+	struct walk_result *out = g->out;
+
+	if (f->error) {
+		struct {
+			struct walk_unread *v;
+			size_t n, cap;
+		} list = {out->unread, out->n_unread, g->unread_cap};
+
+		*VEC_PUSH(g->a, &list) = (struct walk_unread){f->path, f->error};
+		out->unread = list.v;
+		out->n_unread = list.n;
+		g->unread_cap = list.cap;
+	}
+	for (size_t i = 0; i < f->n; i++)
+		if (f->names[i].folder)
+			gather(g, f->names[i].folder);
+		else
+			out->v[out->n++] = f->names[i].file;
+}
+
+static int walk_levels(struct arena *a, struct walking *w, struct folder *top, struct err *e)
+{
+	*VEC_PUSH(a, &w->level) = top;
+	while (w->level.n) {
+		atomic_store(&w->next, 0);
+		if (work_run(w->r->jobs, w->r->jobs, work, w, e) < 0)
+			return -1;
+		descend(a, w);
+	}
+	return 0;
+}
+
+int audit_walk(
+	struct arena *a, const struct walk_request *r, struct walk_result *out, struct err *e)
+{
+	struct walking w = {.r = r, .arenas = arena_array(a, struct arena, r->jobs)};
+	struct gathering g = {a, out, 0};
+	struct folder top = {0};
+	int rc = walk_levels(a, &w, &top, e);
+
+	*out = (struct walk_result){0};
+	for (unsigned i = 0; i < r->jobs; i++)
+		arena_join(a, &w.arenas[i]);
+	if (rc < 0)
+		return -1;
+	out->v = arena_array(a, struct walked, atomic_load(&w.files));
+	gather(&g, &top);
+	return 0;
+}
