@@ -161,8 +161,7 @@ int environment_kind(const char *path, enum environment_kind *out, struct err *e
 	return 0;
 }
 
-/* The target an archive or prefix was made for, by the profile it carries. */
-static int carried_profile(struct session *s, const char *path, struct profile *out, struct err *e)
+int environment_profile(struct session *s, const char *path, struct profile *out, struct err *e)
 {
 	struct arena *a = &s->arena;
 	char *copy = path_join(a, s->work, "profile.yml");
@@ -223,7 +222,7 @@ static int open_archive(struct session *s, const char *operand, bool relocate,
 	struct unpack_request r = {.archive = operand, .jobs = s->jobs};
 	struct step step;
 
-	if (carried_profile(s, operand, &out->profile, e) < 0 ||
+	if (environment_profile(s, operand, &out->profile, e) < 0 ||
 		environment_engine(s, &out->profile, &out->engine, e) < 0)
 		return -1;
 	out->prefix = path_join(&s->arena, s->work, "env");
@@ -254,7 +253,7 @@ int environment_open(struct session *s, const char *operand, bool relocate, stru
 		return open_archive(s, operand, relocate, out, e);
 	case ENVIRONMENT_PREFIX:
 		out->prefix = path_absolute(&s->arena, operand);
-		if (carried_profile(s, operand, &out->profile, e) < 0)
+		if (environment_profile(s, operand, &out->profile, e) < 0)
 			return -1;
 		return environment_engine(s, &out->profile, &out->engine, e);
 	}

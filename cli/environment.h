@@ -40,6 +40,12 @@ enum environment_kind {
 /* What an operand is, by what stands there; ERR_USAGE where nothing does. */
 int environment_kind(const char *path, enum environment_kind *out, struct err *e);
 
+/*
+ * The profile of -t, else the one that an archive or prefix was made for, which it carries, else that
+ * of host.  The work folder must exist.
+ */
+int environment_profile(struct session *s, const char *path, struct profile *out, struct err *e);
+
 /* An environment brought up in the work folder, ready to be used. */
 struct environment {
 	char *prefix; /* on this machine */

@@ -12,6 +12,7 @@
 #include "packer/audit_symbols.h"
 #include "packer/audit_tree.h"
 #include "packer/audit_walk.h"
+#include "packer/relocator/relocate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -354,6 +355,17 @@ static int look(struct looking *l, const struct cache *c, struct err *e)
 	return 0;
 }
 
+/* What was unpacked for another place has that in its files. */
+static struct str meant_prefix(const struct looking *l)
+{
+	char recorded[RELOCATE_PATH_MAX + 1];
+	struct relocate_error why = {0};
+
+	if (relocate_recorded(l->fd, recorded, &why) == 1)
+		return arena_str(l->a, str_of(recorded));
+	return str_of(l->prefix);
+}
+
 int audit_tree_prefix(struct arena *a, const struct cache *c, const char *prefix, unsigned jobs,
 	struct audit_tree *out, struct err *e)
 {
@@ -371,7 +383,7 @@ int audit_tree_prefix(struct arena *a, const struct cache *c, const char *prefix
 	if (look(&l, c, e) < 0)
 		return err_wrap(e, "in '%s'", prefix);
 	audit_growing_finish(&l.g, prefix, out);
-	out->prefix = str_of(l.prefix);
+	out->prefix = meant_prefix(&l);
 	audit_symbols_below(a, out, l.prefix);
 	return 0;
 }
