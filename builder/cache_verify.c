@@ -7,6 +7,7 @@
 #include "builder/bytecode_cache.h"
 #include "builder/entry.h"
 #include "builder/facts.h"
+#include "builder/prefix_cache.h"
 #include "builder/segment_cache.h"
 #include "builder/take.h"
 #include "solver/channel_cache.h"
@@ -151,6 +152,8 @@ static int verify_item(
 			str_of(path_base(item->rel)), item->key, e);
 	case CACHE_SEGMENT:
 		return segment_file_verify(path_join(a, v->cache->dir, item->rel), e);
+	case CACHE_AUDIT:
+		return prefix_cache_verify(path_join(a, v->cache->dir, item->rel), e);
 	case CACHE_BYTECODE:
 		return bytecode_entry_verify(path_join(a, v->cache->dir, item->rel), e);
 	case CACHE_GIT: /* git sums all it has by itself */

@@ -143,6 +143,7 @@ static bool is_wanted(const struct cache_item *item, const struct cache_clean_re
 	case CACHE_INDEX:
 	case CACHE_SHARD:
 	case CACHE_SEGMENT:
+	case CACHE_AUDIT:
 		/* No lock names these: their time decides. */
 		return !r->all && !r->older && !r->has_max_size;
 	case CACHE_KINDS:

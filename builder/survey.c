@@ -21,7 +21,8 @@ const char *const CACHE_KIND_NAMES[CACHE_KINDS] = {[CACHE_PACKAGE] = "packages",
 	[CACHE_GIT] = "git",
 	[CACHE_INDEX] = "indexes",
 	[CACHE_SHARD] = "shards",
-	[CACHE_SEGMENT] = "segments"};
+	[CACHE_SEGMENT] = "segments",
+	[CACHE_AUDIT] = "audits"};
 
 /* Where they lie, and how many folders down. */
 static const struct {
@@ -33,7 +34,8 @@ static const struct {
 	[CACHE_GIT] = {"git", 1},
 	[CACHE_INDEX] = {"index", 1},
 	[CACHE_SHARD] = {"shards", 2},
-	[CACHE_SEGMENT] = {"segments", 2}};
+	[CACHE_SEGMENT] = {"segments", 2},
+	[CACHE_AUDIT] = {"audit", 2}};
 
 enum { MAX_PATH_NOTE = 8192 };
 
@@ -201,7 +203,7 @@ static int visit(void *ctx, const char *rel, const struct stat *st, struct err *
 	int depth = depth_of(rel);
 
 	(void)e;
-	if (v->kind == CACHE_SHARD || v->kind == CACHE_SEGMENT)
+	if (v->kind == CACHE_SHARD || v->kind == CACHE_SEGMENT || v->kind == CACHE_AUDIT)
 		return visit_file(v, rel, st, depth);
 	if (depth == places[v->kind].depth) {
 		v->item = S_ISDIR(st->st_mode) && path_base(rel)[0] != '.' ? add_item(v, rel, st)

@@ -25,9 +25,10 @@ enum cache_kind {
 	CACHE_INDEX,    /* index/KEY: of channels */
 	CACHE_SHARD,    /* shards/XX/SHA256: files, parts of channels' indexes */
 	CACHE_SEGMENT,  /* segments/XX/KEY: files, compressed packages for archives */
+	CACHE_AUDIT,    /* audit/XX/KEY: files, what audits have read of environments */
 	CACHE_KINDS
 };
-/* "packages", "wheels", "bytecode", "git", "indexes", "shards", "segments" */
+/* "packages", "wheels", "bytecode", "git", "indexes", "shards", "segments", "audits" */
 extern const char *const CACHE_KIND_NAMES[CACHE_KINDS];
 
 struct cache_item {

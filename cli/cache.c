@@ -98,6 +98,8 @@ static void info_json(const struct session *s, const struct cache_survey *survey
 	json_bytes(&w, "shard_bytes", by_kind[CACHE_SHARD].bytes);
 	json_bytes(&w, "segments", by_kind[CACHE_SEGMENT].n);
 	json_bytes(&w, "segment_bytes", by_kind[CACHE_SEGMENT].bytes);
+	json_bytes(&w, "audits", by_kind[CACHE_AUDIT].n);
+	json_bytes(&w, "audit_bytes", by_kind[CACHE_AUDIT].bytes);
 	jw_key(&w, "locks");
 	jw_array(&w);
 	for (size_t i = 0; i < survey->locks.n; i++) {

@@ -190,12 +190,16 @@ static void tell_errors(const struct looking *l)
 
 static int read_changed(struct looking *l, struct err *e)
 {
+	size_t n = 0;
 	int rc;
 
 	l->arenas = arena_array(l->a, struct arena, l->jobs);
 	rc = work_run(l->jobs, l->jobs, work, l, e);
 	for (unsigned i = 0; i < l->jobs; i++)
 		arena_join(l->a, &l->arenas[i]);
+	for (size_t i = 0; i < l->files.n; i++)
+		n += is_looked_at(l, i);
+	log_debug("'%s': %zu files, %zu of them read", l->prefix, l->files.n, n);
 	if (rc == 0)
 		tell_errors(l);
 	return rc;
