@@ -115,12 +115,7 @@ static int group_operands(struct session *s, struct groups *out, struct err *e)
 		g = group_of(s, out, kind);
 		g->operands[g->n++] = s->line.operands[i];
 	}
-	if (out->n > 1 && s->line.options.reports.n) {
-		err_set(e, ERR_USAGE, "--report is of one audit, and these are %zu", out->n);
-		return err_advise(e, "name one archive or environment, or only packages, or only "
-				     "files");
-	}
-	return 0;
+	return out->n > 1 ? check_outputs(s, out->n, e) : 0;
 }
 
 static int read_tree(

@@ -13,7 +13,8 @@ enum {
 	OVERLAP = 2 * 4096,   /* a path that ends one window begins the next */
 	SCRIPT_LINE_MAX = 256 /* what Linux reads of a script */
 };
-static const uint64_t LOOK_MAX = UINT64_C(4) << 30;
+/* Of an ELF file that comes as a stream; of any other file; where paths are looked for in the former. */
+static const uint64_t ELF_MAX = UINT64_C(4) << 30, OTHER_MAX = 256 << 20, PATHS_MAX = 1 << 30;
 
 void audit_looking_release(struct audit_looking *l)
 {
@@ -88,7 +89,7 @@ static void take_elf(
 		fault(a, b, s, why.text);
 	err_release(&why);
 	b->path = s->path;
-	b->leftover = leftover(a, bytes, s);
+	b->leftover = leftover(a, str_sub(bytes, 0, PATHS_MAX), s);
 	out->binary = b;
 }
 
@@ -109,7 +110,7 @@ static int look_at_elf(struct audit_looking *l, struct arena *a, const struct au
 		file_unmap(bytes);
 		return 0;
 	}
-	int more = fill(l, s, LOOK_MAX, e);
+	int more = fill(l, s, ELF_MAX, e);
 	if (more < 0)
 		return -1;
 	if (more == 0) {
@@ -151,7 +152,7 @@ static int look_at_other(struct audit_looking *l, struct arena *a, const struct 
 		size_t keep = l->body.n < OVERLAP ? l->body.n : OVERLAP;
 
 		out->leftover = leftover(a, buf_view(&l->body), s);
-		if (!more || out->leftover.n || seen >= LOOK_MAX)
+		if (!more || out->leftover.n || seen >= OTHER_MAX)
 			return 0;
 		memmove(l->body.p, l->body.p + l->body.n - keep, keep);
 		l->body.n = keep;

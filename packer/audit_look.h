@@ -40,8 +40,8 @@ struct audit_look {
 
 /*
  * Scripts are looked for among executable files and in bin/.  An ELF file that names too much, or is
- * larger than 4 GiB and comes as a stream, is one with a fault.  Of other files the first 4 GiB are
- * looked at.  Texts live in the arena.
+ * larger than 4 GiB and comes as a stream, is one with a fault.  Of other files the first 256
+ * MiB are looked at.  Texts live in the arena.
  */
 int audit_look(struct audit_looking *l, struct arena *a, const struct audit_subject *s,
 	struct audit_look *out, struct err *e);

@@ -125,12 +125,16 @@ static const struct audit_file *find(const struct packed_symbols *p, struct str 
 static int read_member(
 	struct packed_symbols *p, struct archive_in *in, const struct member *m, struct err *e)
 {
-	const struct audit_file *f = find(p, m->path);
+	const struct audit_file *f = find(p, m->path), *target;
 	CLEANUP_ARENA scratch = {0};
 	struct elf_symbols *symbols;
 	struct str bytes;
 
-	if (m->type != MEMBER_FILE || !f || !f->binary || f->binary->fault.n)
+	if (!f || !f->binary || f->binary->fault.n)
+		return 0;
+	if (m->type == MEMBER_HARDLINK && (target = find(p, m->link)))
+		p->by_file[f - p->files] = p->by_file[target - p->files];
+	if (m->type != MEMBER_FILE)
 		return 0;
 	if (archive_read_all(in, &scratch, ELF_MAX, &bytes, e) < 0)
 		return -1;

@@ -1,7 +1,6 @@
 #!/bin/bash
-# What an audit looks at, of every kind of operand: whose files are, links, scripts, leftover paths; what
-# is kept of an environment, and that a change is seen; what is hostile.
-# timeout: 150
+# What an audit looks at, of every kind of operand: whose files are, links, scripts, leftover paths.
+# timeout: 100
 . "$(dirname "$0")/../lib.sh"
 need gcc python3 zstd bzip2
 export ENVBUILD_DATA=$T/data ENVBUILD_CACHE=$T/cache ENVBUILD_NO_FSYNC=1 LC_ALL=C.UTF-8
@@ -54,13 +53,14 @@ same "what was unpacked of it, too" "$(target unpacked)" own
 same "and a folder that it was packed to" "$(target demo-dir)" own
 same "another environment for this host" "$(target made/conda)" host
 same "-t says otherwise" "$(target -t rhel7 demo.tar.gz)" rhel7
-says "and what it is held against" "target 'rhel7' has no image here: held against what its profile lists"
+expect 0 "without an image" "$ENVBUILD" audit -t rhel7 --ignore '*:*=of the test' demo.tar.gz
+says "it is said what it is held against" "target 'rhel7' has no image here: held against what its profile lists"
 same "several targets give several documents" "$(target -t rhel7 -t debian12 env)" "rhel7 debian12"
 same "so do archives and environments; packages are one" \
   "$(target demo.tar.gz made/channel/noarch/app-1.0-0.conda env made/channel/noarch/other-1.0-0.tar.bz2)" "own host host"
 expect 2 "a text" "$ENVBUILD" audit environment.yml
 says "is nothing to audit" "'environment.yml' is nothing that can be audited"
-expect 1 "what is not there" "$ENVBUILD" audit nowhere
+expect 2 "what is not there" "$ENVBUILD" audit nowhere
 expect 2 "a report of several" "$ENVBUILD" audit --report x.html env demo.tar.gz
 printf '#define _GNU_SOURCE\n#include <stdio.h>\nint work(void) { return renameat2(-1, "", -1, "", 0); }\n' >new.c
 gcc -O1 -fPIC -shared -nostartfiles -Wl,-soname,libnew.so -o libnew.so new.c || exit 1
@@ -69,181 +69,7 @@ says "is an error" "GLIBC_2.28"
 expect 7 "for one of two targets" "$ENVBUILD" audit -t debian12 -t rhel7 libnew.so
 expect 0 "for a newer one it is none" "$ENVBUILD" audit -t debian12 libnew.so
 
-# --- what is kept ----------------------------------------------------------------------------
-read_now() { # how many files were read
-  "$tree" prefix made/conda "$ENVBUILD_CACHE" >now.json 2>now.err || cat now.err
-  sed -n 's/.* files, \([0-9]*\) of them read$/\1/p' now.err
-}
-fresh() { "$tree" prefix made/conda >fresh.json 2>/dev/null; cmp fresh.json now.json; }
-local=$(stat -f -c %T .)
-case $local in
-ext2/ext3 | xfs | btrfs | tmpfs | overlayfs | zfs | f2fs) ;;
-*) skip "what is kept" "times on $local are not this machine's" && done_testing && exit ;;
-esac
-kept() { # kept N NAME: N files are read, and what comes of it is right
-  sleep 0.15
-  same "$2" "$(read_now)" "$1"
-  check "$2: and nothing else differs" fresh
-}
-sleep 0.15
-all=$(read_now)
-check "the first time all is read" test "$all" -ge 20
-kept 0 "the second time nothing"
-kept 0 "nor later"
-mk=made/conda/share/tools.mk
-touch -r $mk before
-sed -i.old 's/app_1/app_2/' $mk && rm $mk.old && touch -r before $mk
-kept 1 "a file with another in its place, of the same size and time"
-says "is seen" "app_2/_build_env" now.json
-sed 's/app_2/app_3/' $mk >text && cat text >$mk && touch -r before $mk
-kept 1 "a file that was written to, size and time set back"
-says "is seen, too" "app_3/_build_env" now.json
-kept 0 "it is kept then"
-chmod 755 $mk
-kept 1 "a file of another mode"
-printf '#!/no/where\n' >made/conda/bin/late
-kept 1 "a new file"
-says "is there" '"bin/late".*"/no/where"' now.json
-rm made/conda/bin/late
-kept 0 "a file that went"
-check "is not there" sh -c '! grep -q bin/late now.json'
-mv made/conda/share/data.txt made/conda/share/moved.txt
-kept 1 "a file under another name"
-says "is nobody's" '"share/moved.txt","package":""' now.json
-mv made/conda/share/moved.txt made/conda/share/data.txt
-kept 1 "back at its place"
-says "it is the package's again" '"share/data.txt","package":"other-1.0-0"' now.json
-sed -i 's/"share\/data.txt"/"share\/else.txt"/g' made/conda/conda-meta/other-1.0-0.json
-kept 0 "a record that says otherwise"
-says "counts" '"share/data.txt","package":""' now.json
-sed -i 's/own==2.0//; s/^Version: 2.0/Version: 3.0/' made/conda/lib/python3.11/site-packages/own-2.0.dist-info/METADATA
-kept 1 "what pip says"
-says "counts, too" '"dist":"own==3.0"' now.json
-kept 0 "it is all kept"
-# A change within one tick of the file system's clock, size and time as before: nothing but that it is
-# too young to be trusted tells.
-wrong=0
-for i in 1 2 3 4 5 6 7 8 9; do
-  printf 'CC = /x%d/_build_env/bin/cc\n' "$i" >$mk && touch -r before $mk
-  read_now >/dev/null
-  printf 'CC = /y%d/_build_env/bin/cc\n' "$i" >$mk && touch -r before $mk
-  read_now >/dev/null
-  grep -q "/y$i/_build_env" now.json || wrong=$((wrong + 1))
-done
-same "a change right after an audit is seen each time" $wrong 0
-sleep 0.15
-read_now >/dev/null
-file=$(echo cache/audit/*/*)
-check "there is one file of it" test -f "$file"
-damage() { # damage NAME COMMAND...
-  cp "$file" whole
-  "${@:2}"
-  check "$1: all is read" test "$(read_now)" -ge 20
-  says "$1: it is said" "damaged: all files of .*made/conda' are read" now.err
-  check "$1: and right" fresh
-}
-damage "a kept file that is cut" truncate -s 1000 "$file"
-damage "one with a flipped bit" python3 -c '
-import sys
-with open(sys.argv[1], "r+b") as f:
-    f.seek(700); b = f.read(1); f.seek(700); f.write(bytes([b[0] ^ 1]))' "$file"
-damage "one of another place" sh -c 'ENVBUILD_CACHE=$T/two '"$tree"' prefix env two >/dev/null 2>&1; cp two/audit/*/* '"$file"
-expect 0 "the cache knows of it" "$ENVBUILD" cache info
-says "and counts it" "audits +1," "$T/out"
-sed -i 's/_build_env/_build_enw/' "$file"
-expect 5 "it is verified" "$ENVBUILD" cache verify
-says "and thrown away" "audit/.* is damaged and was removed"
-touch -d '2 days ago' cache/audit
-read_now >/dev/null
-touch -d '2 days ago' "$file"
-expect 0 "it goes by its age" "$ENVBUILD" cache clean --older 1d
-check "it is gone" test ! -e "$file"
-chmod 555 cache/audit
-for i in 1 2 3 4; do "$tree" prefix made/conda cache >"at$i.json" 2>/dev/null & pids="$pids $!"; done
-for pid in $pids; do wait "$pid"; done
-"$tree" prefix made/conda >fresh.json 2>/dev/null
-check "four at once say the same" sh -c 'for i in 1 2 3 4; do cmp fresh.json at$i.json || exit 1; done'
-chmod 755 cache/audit
-
-# --- a kill ----------------------------------------------------------------------------------
-for signal in TERM KILL; do
-  for wait in 0.005 0.01 0.02 0.03 0.05; do
-    "$ENVBUILD" audit env >/dev/null 2>&1 &
-    pid=$!
-    sleep $wait
-    kill -$signal $pid 2>/dev/null
-    wait $pid 2>/dev/null
-  done
-done
-"$ENVBUILD" audit env >/dev/null 2>&1
-same "runs that were killed leave nothing" "$(find cache/work cache/tmp -mindepth 1 | wc -l)" 0
-check "what was kept is whole" "$ENVBUILD" cache verify -q
-
-# --- hostile ---------------------------------------------------------------------------------
-bad=$T/bad
-mkdir -p "$bad/conda-meta" "$bad/bin" "$bad/loop" "$bad/shut"
-: >"$bad/conda-meta/history"
-ln -s . "$bad/loop/again" && ln -s two "$bad/one" && ln -s one "$bad/two" && ln -s / "$bad/root"
-mkfifo "$bad/bin/fifo"
-python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind("bad/bin/socket")'
-truncate -s 6G "$bad/sparse"
-printf '\177ELF' >"$bad/short" && truncate -s 5G "$bad/short"
-printf '#!%01000d' 0 >"$bad/bin/long" && printf '#!' >"$bad/bin/empty" && : >"$bad/bin/nothing"
-printf '#!/bin/sh\n' >"$bad/bin/two
-lines" && chmod 755 "$bad"/bin/[let]*
-printf 'x' >"$bad/shut/inside" && printf 'x' >"$bad/unread"
-python3 - "$bad" <<'PY'
-import os, sys
-os.chdir(sys.argv[1])
-for _ in range(700):
-    os.mkdir("deeper")
-    os.chdir("deeper")
-with open("end", "w") as f:
-    f.write("x")
-PY
-expect 0 "loops, fifos, sockets, large and odd files" "$tree" prefix "$bad"
-python3 - "$T/out" >got <<'PY'
-import json, sys
-with open(sys.argv[1], "rb") as f:
-    tree = {x["path"]: x for x in json.loads(f.read().decode("utf-8", "replace"))["files"]}
-print(len(tree["bin/long"]["interpreter"]), tree["bin/two\nlines"]["interpreter"], tree["bin/empty"]["interpreter"],
-      tree["loop/again"]["link"], tree["root"]["link"], "bin/fifo" in tree, "bin/socket" in tree,
-      bool(tree["short"]["elf"]["fault"]), sum(p.endswith("/end") for p in tree))
-PY
-same "are looked at, or passed over" "$(cat got)" "254 /bin/sh  . / False False True 0"
-says "too deep a folder is named" "the folder '.*deeper.*' is not audited"
-expect 0 "the command goes through" "$ENVBUILD" audit -q "$bad"
-chmod 000 "$bad/shut" "$bad/unread"
-as_user() { "$@"; }
-if [ "$(id -u)" = 0 ]; then
-  as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
-  as_user test -x "$tree" || as_user() { false; }
-fi
-if as_user true; then
-  mkdir own-cache && chmod 777 own-cache
-  expect 0 "an ordinary user" as_user "$tree" prefix "$bad" own-cache
-  says "hears which folder cannot be read" "the folder '.*bad/shut' is not audited: Permission denied"
-  says "and which file" "'.*bad/unread' is not audited: Permission denied"
-  chmod 700 "$bad/conda-meta"
-  expect 0 "without records" as_user "$tree" prefix "$bad" own-cache
-  says "owners are not known" "which packages '.*bad' has is not known"
-  chmod 755 "$bad/conda-meta"
-else
-  skip "an ordinary user" "no other user can run this"
-fi
-chmod 755 "$bad/shut" "$bad/unread"
-# Files that come and go meanwhile.
-(while [ ! -e stop ]; do for i in 1 2 3 4 5 6 7 8; do echo x >"$bad/bin/f$i"; mkdir -p "$bad/d$i"; done
-  rm -rf "$bad"/bin/f? "$bad"/d?; done) &
-writer=$!
-lost=0
-for _ in 1 2 3 4 5 6 7 8; do "$tree" prefix "$bad/bin" >/dev/null 2>"$T/err" || lost=$((lost + 1)); done
-: >stop
-wait $writer
-same "what comes and goes meanwhile is no error" $lost 0
-check "nor is it told" sh -c '! grep -q "bin/f" err'
-
-# Archives.
+# --- hostile archives ------------------------------------------------------------------------
 archive() { # archive NAME PYTHON: members are added to tar
   python3 - "$T/$1.tar" "$2" <<'PY'
 import io, sys, tarfile

@@ -15,8 +15,8 @@ import tarfile
 
 from make_package import SYM, Channel, member
 
-OLD = "/opt/anaconda1anaconda2anaconda3"
-BUILT = "/home/someone/conda-bld/app_1/_h_env_placehold_placehold_placehold_placehold_placehold_placeh"
+OLD = "/opt/build/_h_env" + "_placehold" * 22
+BUILT = "/home/someone/conda-bld/app_1/_h_env_placehold_placehold_placehold_placehold"
 TOOLS = "/home/conda/feedstock_root/build_artifacts/app_1/_build_env"
 SITE = "lib/python3.11/site-packages"
 
@@ -221,7 +221,7 @@ def look_at_packages(look, prefix, dists):
     look.has("a placeholder in UTF-16", "share/wide.bin", leftover=BUILT)
     look.same("a broken ELF file has a fault", bool(look.of("lib/broken.so", "elf.fault")), True)
     for path, f in look.files.items():
-        if "symbols" in f:
+        if "symbols" in f and path != "bin/conda-unpack":  # it is linked statically
             look.same("symbols of " + path, f["symbols"] > 0, path != "lib/broken.so")
 
 
