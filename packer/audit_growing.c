@@ -61,7 +61,15 @@ static int by_path(const void *a, const void *b)
 	return order ? order : (x > y) - (x < y);
 }
 
-void audit_growing_finish(struct audit_growing *g, const char *what, struct audit_tree *out)
+static bool is_rising(const struct audit_growing *g)
+{
+	for (size_t i = 1; i < g->files.n; i++)
+		if (str_cmp(g->files.v[i - 1].path, g->files.v[i].path) >= 0)
+			return false;
+	return true;
+}
+
+static void sort(struct audit_growing *g)
 {
 	const struct audit_file **sorted = arena_array(g->a, const struct audit_file *, g->files.n);
 	struct audit_file *files = arena_array(g->a, struct audit_file, g->files.n);
@@ -69,17 +77,24 @@ void audit_growing_finish(struct audit_growing *g, const char *what, struct audi
 
 	for (size_t i = 0; i < g->files.n; i++)
 		sorted[i] = &g->files.v[i];
-	if (g->files.n)
-		qsort(sorted, g->files.n, sizeof *sorted, by_path);
+	qsort(sorted, g->files.n, sizeof *sorted, by_path);
 	for (size_t i = 0; i < g->files.n; i++) {
 		if (n == 0 || !str_eq(files[n - 1].path, sorted[i]->path))
 			files[n++] = *sorted[i];
 		else if (sorted[i]->package >= 0)
 			g->packages.v[sorted[i]->package].covered = true;
 	}
+	g->files.v = files;
+	g->files.n = n;
+}
+
+void audit_growing_finish(struct audit_growing *g, const char *what, struct audit_tree *out)
+{
+	if (!is_rising(g))
+		sort(g);
 	*out = (struct audit_tree){.what = what,
 		.packages = g->packages.v,
 		.n_packages = g->packages.n,
-		.files = files,
-		.n_files = n};
+		.files = g->files.v,
+		.n_files = g->files.n};
 }

@@ -324,6 +324,7 @@ static void settle_links(struct reading *r)
 static int finish(struct reading *r, struct audit_tree *out, struct err *e)
 {
 	struct table declared = {0};
+	size_t n;
 
 	if (installed_sort(&r->installed, e) < 0)
 		return in_archive(r, e);
@@ -333,8 +334,9 @@ static int finish(struct reading *r, struct audit_tree *out, struct err *e)
 	for (size_t i = 0; i < r->g.files.n; i++)
 		if (settle_file(r, i, &declared, e) < 0)
 			return in_archive(r, e);
+	n = r->g.files.n;
 	audit_growing_finish(&r->g, r->path, out);
-	if (out->n_files != r->g.files.n) {
+	if (out->n_files != n) {
 		err_set(e, ERR_INTEGRITY, "a path occurs twice");
 		return in_archive(r, e);
 	}

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ enum { SAID = 5 };
 struct item {
 	const struct kept_file *before; /* what was kept of this path; NULL: nothing */
 	bool holds;                     /* and it is unchanged */
+	struct str link;                /* where a link leads */
 	struct audit_look look;
 	int error; /* it could not be read: errno */
 };
@@ -121,6 +123,18 @@ static bool is_looked_at(const struct looking *l, size_t i)
 	       !str_starts(w->path, STR("conda-meta/"));
 }
 
+static void read_link(struct arena *a, struct beneath *b, struct str path, struct item *out)
+{
+	char name[256], target[PATH_MAX];
+	int dir = beneath_parent(b, path, name, NULL);
+	ssize_t n = dir < 0 ? -1 : readlinkat(dir, name, target, sizeof target);
+
+	if (n < 0)
+		out->error = ENOENT;
+	else
+		out->link = arena_str(a, str_n(target, (size_t)n));
+}
+
 static int open_at(struct beneath *b, struct str path, struct err *e)
 {
 	char name[256];
@@ -167,9 +181,12 @@ static int work(void *ctx, size_t i, struct err *e)
 	int rc = 0;
 
 	beneath_init(&b, l->fd, false);
-	while (rc == 0 && (k = atomic_fetch_add(&l->next, 1)) < l->files.n)
+	while (rc == 0 && (k = atomic_fetch_add(&l->next, 1)) < l->files.n) {
 		if (is_looked_at(l, k) && look_at(l, &buffers, &l->arenas[i], &b, k) < 0)
 			rc = interrupt_check(e);
+		if (!l->items[k].holds && S_ISLNK(l->files.v[k].stamp.mode))
+			read_link(&l->arenas[i], &b, l->files.v[k].path, &l->items[k]);
+	}
 	beneath_release(&b);
 	audit_looking_release(&buffers);
 	return rc;
@@ -274,6 +291,7 @@ static void recall(struct looking *l)
 
 		if (!item->holds)
 			continue;
+		item->link = item->before->link;
 		item->look = (struct audit_look){.interpreter = item->before->interpreter,
 			.leftover = item->before->leftover,
 			.binary = item->before->binary};
@@ -282,6 +300,9 @@ static void recall(struct looking *l)
 
 static int add_files(struct looking *l, struct err *e)
 {
+	/* As many as there can be: an array that grows leaves its old ones behind. */
+	l->g.files.v = arena_array(l->a, struct audit_file, l->files.n);
+	l->g.files.cap = l->files.n;
 	for (size_t i = 0; i < l->files.n; i++) {
 		const struct walked *w = &l->files.v[i];
 		const struct item *item = &l->items[i];
@@ -291,7 +312,7 @@ static int add_files(struct looking *l, struct err *e)
 			continue;
 		f = audit_growing_file(&l->g, w->path, owner_of(l, i),
 			S_ISLNK(w->stamp.mode) ? PATH_SOFTLINK : PATH_FILE, w->stamp.mode & 0777);
-		f->link = w->link;
+		f->link = item->link;
 		f->interpreter = item->look.interpreter;
 		f->leftover = item->look.leftover;
 		if (item->look.binary && audit_growing_binary(&l->g, f, item->look.binary, e) < 0)
@@ -328,7 +349,7 @@ static void keep(struct looking *l, const struct cache *c)
 		if (item->error || !(item->holds || file_stamp_lasts(&w->stamp, l->horizon)))
 			continue;
 		to.files[i].read = true;
-		to.files[i].link = w->link;
+		to.files[i].link = item->link;
 		to.files[i].interpreter = item->look.interpreter;
 		to.files[i].leftover = item->look.leftover;
 		to.files[i].binary = item->look.binary;

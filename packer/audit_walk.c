@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -66,31 +65,39 @@ static struct str path_of(struct arena *a, const struct folder *f, const char *n
 	return str_n(path, above + n);
 }
 
-static void add(struct walking *w, struct arena *a, struct folder *f, int fd, const char *name,
-	struct names *to)
+static void add_folder(struct arena *a, struct str path, struct names *to)
 {
-	struct str path = path_of(a, f, name);
-	char target[PATH_MAX];
+	struct folder *folder = arena_new(a, struct folder);
+
+	folder->path = path;
+	*VEC_PUSH(a, to) =
+		(struct name){.file.path = arena_strf(a, "%.*s/", STR_ARG(path)), .folder = folder};
+}
+
+/* What has gone since it was listed is not there. */
+static void add(struct walking *w, struct arena *a, struct folder *f, int fd,
+	const struct dirent64 *entry, struct names *to)
+{
+	struct str path = path_of(a, f, entry->d_name);
 	struct name *out;
 	struct stat st;
-	ssize_t n;
 
-	/* What has gone since it was listed is not there. */
-	if ((w->r->skip && w->r->skip(w->r->ctx, path)) ||
-		fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		(!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode)))
+	if (w->r->skip && w->r->skip(w->r->ctx, path))
+		return;
+	/* Many file systems tell folders without being asked for each. */
+	if (entry->d_type == DT_DIR) {
+		add_folder(a, path, to);
+		return;
+	}
+	if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (S_ISDIR(st.st_mode))
+		add_folder(a, path, to);
+	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
 		return;
 	out = VEC_PUSH(a, to);
 	*out = (struct name){.file.path = path};
 	file_stamp_of(&st, &out->file.stamp);
-	if (S_ISDIR(st.st_mode)) {
-		out->folder = arena_new(a, struct folder);
-		out->folder->path = path;
-		out->file.path = arena_strf(a, "%.*s/", STR_ARG(path));
-	} else if (S_ISLNK(st.st_mode)) {
-		n = readlinkat(fd, name, target, sizeof target);
-		out->file.link = arena_str(a, str_n(target, n < 0 ? 0 : (size_t)n));
-	}
 }
 
 /* As the kernel gives them: getdents64(2).  fd stands at the folder's beginning. */
@@ -105,7 +112,7 @@ static void list(struct walking *w, struct arena *a, struct folder *f, int fd)
 			const struct dirent64 *entry = (const void *)(bytes + at);
 
 			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-				add(w, a, f, fd, entry->d_name, &names);
+				add(w, a, f, fd, entry, &names);
 			at += entry->d_reclen;
 		}
 	f->error = n < 0 ? errno : 0;

@@ -14,7 +14,6 @@ enum { WALK_FILES_MAX = 2000000 };
 struct walked {
 	struct str path; /* below the folder */
 	struct file_stamp stamp;
-	struct str link; /* of a link */
 };
 
 struct walk_request {
