@@ -31,12 +31,12 @@ struct kept_package {
 struct kept_file {
 	struct str path;
 	struct file_stamp stamp;
-	ptrdiff_t package;           /* index into packages; -1: of none */
-	bool read;                   /* what follows is known */
-	struct str link;             /* of a link; never with anything else */
-	struct str interpreter;      /* of a script */
-	struct str leftover;         /* of a file that is no ELF file */
-	struct binary *binary;       /* of one that is; its path is this one's */
+	ptrdiff_t package;      /* index into packages; -1: of none */
+	bool read;              /* what follows is known */
+	struct str link;        /* of a link; never with anything else */
+	struct str interpreter; /* of a script */
+	struct str leftover;    /* of a file that is no ELF file */
+	struct binary *binary;  /* of one that is; its path is this one's */
 };
 
 struct kept_prefix {
