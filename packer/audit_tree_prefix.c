@@ -357,13 +357,33 @@ static void keep(struct looking *l, const struct cache *c)
 	prefix_cache_save(c, l->prefix, &to);
 }
 
+/* What lies there and what was kept of it are found out at the same time. */
+struct opening {
+	struct looking *l;
+	const struct cache *cache;
+	struct arena arena; /* of what was kept */
+};
+
+static int open_half(void *ctx, size_t i, struct err *e)
+{
+	struct opening *o = ctx;
+
+	if (i == 0)
+		return walk(o->l, e);
+	prefix_cache_load(&o->arena, o->cache, o->l->prefix, &o->l->kept);
+	return 0;
+}
+
 static int look(struct looking *l, const struct cache *c, struct err *e)
 {
+	struct opening opening = {.l = l, .cache = c};
+	int rc;
+
 	l->horizon = prefix_cache_horizon(l->fd);
-	if (walk(l, e) < 0)
+	rc = work_run(l->jobs, c ? 2 : 1, open_half, &opening, e);
+	arena_join(l->a, &opening.arena);
+	if (rc < 0)
 		return -1;
-	if (c)
-		prefix_cache_load(l->a, c, l->prefix, &l->kept);
 	match(l);
 	if (read_changed(l, e) < 0)
 		return -1;
