@@ -61,8 +61,13 @@ sed -i 's/own==2.0//; s/^Version: 2.0/Version: 3.0/' made/conda/lib/python3.11/s
 kept 1 "what pip says"
 says "counts, too" '"dist":"own==3.0"' now.json
 kept 0 "it is all kept"
-# A change within one tick of the file system's clock, size and time as before: nothing but that it is
-# too young to be trusted tells.
+touch -d '1 hour' $mk
+kept 1 "a file whose time is yet to come"
+kept 1 "is never taken for known"
+touch -r before $mk
+kept 1 "with a time that has passed it is read once more"
+kept 0 "and kept"
+# Size and time as before, at once.
 wrong=0
 for i in 1 2 3 4 5 6 7 8 9; do
   printf 'CC = /x%d/_build_env/bin/cc\n' "$i" >$mk && touch -r before $mk
@@ -107,17 +112,19 @@ check "four at once say the same" sh -c 'for i in 1 2 3 4; do cmp fresh.json at$
 chmod 755 cache/audit
 
 # --- a kill ----------------------------------------------------------------------------------
-for signal in TERM KILL; do
+killed() { # killed SIGNAL: runs that are, at several moments
   for wait in 0.005 0.01 0.02 0.03 0.05; do
     "$ENVBUILD" audit made/conda >/dev/null 2>&1 &
     pid=$!
     sleep $wait
-    kill -$signal $pid 2>/dev/null
+    kill "-$1" $pid 2>/dev/null
     wait $pid 2>/dev/null
   done
-done
-"$ENVBUILD" audit made/conda >/dev/null 2>&1
-same "runs that were killed leave nothing" "$(find cache/work cache/tmp -mindepth 1 | wc -l)" 0
+}
+killed TERM
+same "runs that were ended leave nothing" "$(find cache/work cache/tmp -mindepth 1 | wc -l)" 0
+killed KILL
+expect 0 "after runs that were killed" "$ENVBUILD" audit made/conda
 check "what was kept is whole" "$ENVBUILD" cache verify -q
 
 # --- hostile ---------------------------------------------------------------------------------
