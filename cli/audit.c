@@ -1,6 +1,7 @@
 /* envbuild audit: can every binary file load on the target's hosts? */
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/audit_facts.h"
 #include "cli/audit_gate.h"
 #include "cli/environment.h"
 #include "cli/image_root.h"
@@ -102,6 +103,19 @@ static struct group *group_of(struct session *s, struct groups *groups, enum kin
 	*VEC_PUSH(&s->arena, groups) = (struct group){
 		.kind = kind, .operands = arena_array(&s->arena, const char *, s->line.n_operands)};
 	return &groups->v[groups->n - 1];
+}
+
+/* Files that are written are of one of them. */
+static int check_outputs(const struct session *s, size_t n, struct err *e)
+{
+	const struct options *o = &s->line.options;
+
+	if (!o->reports.n && !o->export_facts)
+		return 0;
+	err_set(e, ERR_USAGE, "--%s is of one audit, and these are %zu",
+		o->reports.n ? "report" : "export-facts", n);
+	return err_advise(
+		e, "name one archive or environment, or only packages, or only single files");
 }
 
 static int group_operands(struct session *s, struct groups *out, struct err *e)
@@ -246,7 +260,8 @@ static int audit_group(struct session *s, const struct group *g, struct results 
 	struct audit_tree *tree = arena_new(&s->arena, struct audit_tree);
 	struct targets targets;
 
-	if (find_targets(s, g, &targets, e) < 0 || read_tree(s, g, tree, e) < 0)
+	if (find_targets(s, g, &targets, e) < 0 || read_tree(s, g, tree, e) < 0 ||
+		audit_export_facts(s, tree, e) < 0)
 		return -1;
 	for (size_t i = 0; i < targets.n; i++)
 		if (judge(s, tree, &targets.v[i], r, e) < 0)
