@@ -126,7 +126,7 @@ void elf_read_notes(struct elf_reading *r, const Elf64_Phdr *p)
 	if (!elf_range(r, p->p_offset, p->p_filesz, &rest))
 		return;
 	while (next_note(r, &rest, align, &n))
-		if (n.type == NT_GNU_ABI_TAG)
+		if (n.type == NT_GNU_ABI_TAG && p->p_align >= 4)
 			read_kernel(out, n.content);
 		else if (n.type == NT_GNU_BUILD_ID && out->build_id.n == 0 &&
 			 n.content.n <= MAX_BUILD_ID)
