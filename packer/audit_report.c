@@ -1,6 +1,4 @@
-#include "packer/audit_report.h"
-
-#include "base/json.h"
+#include "packer/audit_report_inside.h"
 
 int audit_form_of(const char *file, enum audit_form *out, struct err *e)
 {
@@ -36,80 +34,106 @@ void audit_report(struct arena *a, const struct audit *audit, enum audit_form fo
 	}
 }
 
-void audit_text(struct arena *a, const struct audit *audit, bool all, struct buf *to)
+/* --- what the forms have in common ------------------------------------------------------------ */
+
+void report_group(
+	struct arena *a, const struct audit *audit, bool ignored, struct report_groups *out)
 {
-	(void)a;
+	size_t n = audit->tree->n_packages + 1;
+	size_t *sizes = arena_array(a, size_t, n);
+	struct report_group **groups = arena_array(a, struct report_group *, n);
+
+	*out = (struct report_groups){.v = arena_array(a, struct report_group, n)};
+	for (size_t i = 0; i < audit->n_findings; i++)
+		if ((audit->findings[i].reason.n > 0) == ignored)
+			sizes[audit->findings[i].package + 1]++;
 	for (size_t i = 0; i < audit->n_findings; i++) {
 		const struct audit_finding *f = &audit->findings[i];
+		struct report_group **group = &groups[f->package + 1];
 
-		if (all || f->level > LEVEL_INFO)
-			buf_printf(to, "%s: %.*s\n", audit_level_name(f->level), STR_ARG(f->text));
+		if ((f->reason.n > 0) != ignored)
+			continue;
+		if (!*group) {
+			*group = &out->v[out->n++];
+			(*group)->package = f->package;
+			(*group)->v =
+				arena_array(a, const struct audit_finding *, sizes[f->package + 1]);
+		}
+		(*group)->v[(*group)->n++] = f;
 	}
 }
 
-static void put_package(struct json_out *w, const struct audit *audit, ptrdiff_t package)
+struct str report_package(const struct audit *audit, ptrdiff_t package)
 {
-	jw_key(w, "package");
-	if (package < 0)
-		jw_null(w);
-	else
-		jw_str(w, audit->tree->packages[package].dist);
+	return package < 0 ? STR("no package") : audit->tree->packages[package].dist;
 }
 
-static void put_floor(struct json_out *w, const struct audit *audit)
+struct str report_count(struct arena *a, size_t n, const char *what)
 {
-	jw_key(w, "needs_glibc");
-	if (!audit->n_floors) {
-		jw_null(w);
-		return;
+	return arena_strf(a, "%zu %s%s", n, what, n == 1 ? "" : "s");
+}
+
+const char *report_sure(enum audit_sure sure)
+{
+	static const char *const names[] = {
+		[SURE_POSSIBLE] = "possible", [SURE_LIKELY] = "likely", [SURE_CERTAIN] = "certain"};
+
+	return names[sure];
+}
+
+const char *report_against(const struct audit *audit)
+{
+	return audit->against_root ? "image" : "list";
+}
+
+/* Char of XML 1.0, section 2.2; n bytes of one character of UTF-8. */
+static bool is_of_xml(const char *p, size_t n)
+{
+	unsigned char c = (unsigned char)*p;
+
+	if (n == 1)
+		return (c >= ' ' && c != 0x7f) || c == '\t' || c == '\n' || c == '\r';
+	if (n == 2 && c == 0xc2) /* C1: allowed, but they steer terminals */
+		return (unsigned char)p[1] >= 0xa0;
+	return n != 0 &&
+	       !(n == 3 && memcmp(p, "\xef\xbf\xbe", 2) == 0 && (unsigned char)p[2] >= 0xbe);
+}
+
+static const char *entity_of(char c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>': /* "]]>" may not stand in XML */
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	case '\t': /* as white space an attribute would lose these */
+		return "&#9;";
+	case '\n':
+		return "&#10;";
+	case '\r':
+		return "&#13;";
 	}
-	jw_object(w);
-	jw_pair(w, "version", audit->floors[0].glibc);
-	put_package(w, audit, audit->floors[0].package);
-	jw_object_end(w);
+	return NULL;
 }
 
-static void put_finding(
-	struct json_out *w, const struct audit *audit, const struct audit_finding *f)
+void report_markup(struct buf *to, struct str s)
 {
-	jw_object(w);
-	jw_pair(w, "rule", str_of(audit_rule_name(f->rule)));
-	jw_pair(w, "level", str_of(audit_level_name(f->level)));
-	put_package(w, audit, f->package);
-	jw_pair(w, "path", f->path);
-	jw_pair(w, "needs", f->needs);
-	jw_pair(w, "library", f->library);
-	jw_pair(w, "target_has", f->has);
-	jw_pair(w, "text", f->text);
-	jw_object_end(w);
-}
+	for (size_t i = 0; i < s.n;) {
+		size_t n = utf8_sequence(str_sub(s, i, s.n));
+		const char *entity = n == 1 ? entity_of(s.p[i]) : NULL;
 
-void audit_json(struct arena *a, const struct audit *audit, struct buf *to)
-{
-	struct json_out w = {.to = to, .indent = 2};
-
-	(void)a;
-	jw_object(&w);
-	jw_pair(&w, "target", audit->profile->name);
-	jw_pair(&w, "glibc", audit->glibc);
-	jw_key(&w, "files");
-	jw_int(&w, (int64_t)audit->n_binaries);
-	put_floor(&w, audit);
-	jw_key(&w, "findings");
-	jw_array(&w);
-	for (size_t i = 0; i < audit->n_findings; i++)
-		put_finding(&w, audit, &audit->findings[i]);
-	jw_array_end(&w);
-	jw_object_end(&w);
-	buf_putc(to, '\n');
-}
-
-void audit_junit(struct arena *a, const struct audit *audit, struct buf *to)
-{
-	audit_text(a, audit, true, to);
-}
-
-void audit_html(struct arena *a, const struct audit *audit, struct buf *to)
-{
-	audit_text(a, audit, true, to);
+		if (entity)
+			buf_puts(to, entity);
+		else if (is_of_xml(s.p + i, n))
+			buf_add(to, s.p + i, n);
+		else
+			buf_puts(to, "\xef\xbf\xbd");
+		i += n ? n : 1;
+	}
 }

@@ -24,3 +24,5 @@ $(B)/$(RELOCATOR)/embed.o: $(RELOCATOR)/embed.S $(EMBEDDED) $(B)/flags
 $(B)/libpacker.a: $(RELOCATOR_SHARED:%=$(B)/$(RELOCATOR)/%.o) $(B)/$(RELOCATOR)/embed.o
 -include $(RELOCATOR_SHARED:%=$(B)/$(RELOCATOR)/%.d)
 $(B)/packer/spdx.o: packer/spdx/licenses packer/spdx/exceptions
+# The page of the audit is part of an object (.incbin, which -MMD does not see).
+$(B)/packer/audit_html.o: $(wildcard packer/audit_html.html packer/audit_html.css packer/audit_html.js)
