@@ -66,22 +66,33 @@ static void put_axis(struct picture *p)
 	}
 }
 
+static const char *class_of(const struct picture *p, size_t i)
+{
+	return glibc_cmp(p->audit->floors[i].glibc, p->audit->glibc) > 0 ? "over" : "fits";
+}
+
 static void put_bar(struct picture *p, size_t i)
 {
 	const struct audit_floor *f = &p->audit->floors[i];
-	unsigned y = TOP + (unsigned)i * ROW;
 
-	buf_printf(p->to, "<g class=\"%s\"><title>",
-		glibc_cmp(f->glibc, p->audit->glibc) > 0 ? "over" : "fits");
-	report_markup(p->to, f->path);
 	buf_printf(p->to,
-		"</title><rect class=\"bar\" x=\"0\" y=\"%u\" width=\"%.1f%%\" height=\"%d\" "
-		"rx=\"2\"/><text x=\"0\" y=\"%u\"><tspan class=\"version\">",
-		y + 20, percent(p, place_of(f->glibc)), BAR, y + 15);
+		"<rect class=\"%s\" x=\"0\" y=\"%u\" width=\"%.1f%%\" height=\"%d\" "
+		"rx=\"2\"><title>",
+		class_of(p, i), TOP + (unsigned)i * ROW + 20, percent(p, place_of(f->glibc)), BAR);
+	report_markup(p->to, f->path);
+	buf_puts(p->to, "</title></rect>\n");
+}
+
+static void put_label(struct picture *p, size_t i)
+{
+	const struct audit_floor *f = &p->audit->floors[i];
+
+	buf_printf(p->to, "<text x=\"0\" y=\"%u\"><tspan class=\"version %s\">",
+		TOP + (unsigned)i * ROW + 15, class_of(p, i));
 	report_markup(p->to, f->glibc);
 	buf_puts(p->to, "</tspan> ");
 	report_markup(p->to, report_package(p->audit, f->package));
-	buf_puts(p->to, "</text></g>\n");
+	buf_puts(p->to, "</text>\n");
 }
 
 static void put_target(struct picture *p)
@@ -112,6 +123,8 @@ static void put_picture(struct picture *p)
 	for (size_t i = 0; i < p->bars; i++)
 		put_bar(p, i);
 	put_target(p);
+	for (size_t i = 0; i < p->bars; i++)
+		put_label(p, i);
 	buf_puts(p->to, "</svg>\n</figure>\n");
 }
 
