@@ -5,16 +5,18 @@
 #include "cli/plan.h"
 #include "packer/audit.h"
 
+/* Are --report and --ignore such that an audit can use them?  ERR_USAGE. */
+int audit_check_options(const struct options *o, struct err *e);
 /* What the command line says of an audit, for a target whose image is at root (NULL: not at hand). */
 int audit_options_fill(struct session *s, const struct profile *profile, const char *root,
 	struct audit_options *out, struct err *e);
 /* --facts: NULL where none were given. */
 int audit_known(struct session *s, const struct known_binaries **out, struct err *e);
-/* --report FILE: writes each that was asked for. */
+/* --report FILE: writes each that was asked for; of several targets as NAME-TARGET.ENDING. */
 int audit_write_reports(struct session *s, const struct audit *audit, struct err *e);
 /*
- * Says what was found, the worst first, and the floor; ERR_AUDIT where there are errors: the text
- * is that of the worst, the advice says what to do.
+ * Says the worst of what was found, and the floor (not in `envbuild audit`, whose stdout has them);
+ * ERR_AUDIT where there are errors: the text is that of the worst, the advice says what to do.
  */
 int audit_gate(struct session *s, const struct audit *audit, struct err *e);
 /*

@@ -117,6 +117,7 @@ int project_open(struct session *s, const char *env, struct project *out, struct
 		cache_note_lock(&s->cache, out->lock_path);
 	s->settings = &out->settings;
 	choose_targets(s, out);
+	s->n_targets = out->n_targets;
 	return check_targets(s, out, e);
 }
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/work.h"
 #include "builder/layer.h"
+#include "cli/audit_gate.h"
 #include "cli/condarc.h"
 #include "images/engine.h"
 
@@ -139,7 +140,7 @@ int session_open(struct session *s, struct err *e)
 
 	s->jobs = o->jobs ? o->jobs : work_cores();
 	s->work_lock = -1;
-	if (condarc_open(s, e) < 0)
+	if (audit_check_options(o, e) < 0 || condarc_open(s, e) < 0)
 		return -1;
 	s->cache_dir = cache_place(&s->arena, e);
 	if (!s->cache_dir)
