@@ -3,7 +3,7 @@
 # What stands in an archive and beside it: list of parts, audit, attestation, signatures.
 # shellcheck source=tests/lib.sh disable=SC2016
 . "$(dirname "$0")/../lib.sh"
-need python3 zstd bzip2 gpg gpgconf ssh-keygen
+need python3 zstd bzip2 gpg gpgconf ssh-keygen gcc
 export ENVBUILD_CACHE=$T/cache
 tools=$ROOT/tests/tools
 "$tools/papers_channel.py" "$T/channel" && "$ENVBUILD" channel index -q "$T/channel" || exit 1
@@ -51,7 +51,7 @@ check "no credentials" sh -c '! grep -rq secret "$1"' sh "$papers"
 same "what is none says nothing" "$(of three '.get("pedigree")')$(of four '.get("pedigree")')" NoneNone
 same "a purl" "$(of two '["purl"]')" 'pkg:conda/two@1.0?build=0&subdir=noarch&type=tar.bz2'
 same "the root of the graph" "$(said "$papers/sbom.cdx.json" '[len(x["dependsOn"]) for x in d["dependencies"] if x["ref"] == "environment"]')" "[3]"
-same "the audit" "$(said "$papers/audit.json" 'd["target"], d["errors"], d["unlisted"]')" "('host', [], [])"
+same "the audit" "$(said "$papers/audit.json" 'd["audit_version"], d["target"], d["findings"], d["ignored"]')" "(1, 'host', [], [])"
 same "the version is in the manifest" "$(said "$papers/manifest.json" 'd["version"]')" 2024.1-rc_1
 same "and in NAME.run.json" "$(said site.run.json 'd["version"]')" 2024.1-rc_1
 cp site.tar.gz first.tar.gz
@@ -106,16 +106,26 @@ old() {
     tar xf old.tar.gz -C "$T/in"
 }
 export ENVBUILD_DATA=$T/data
-expect 0 "a binary that the target's hosts cannot load is packed" old --image /
-says "and warned of" "warning: audit: 'bin/program' of package 'binary-1.0-0' needs GLIBC_[0-9.]* of libc.so.6"
-same "and recorded" "$(said "$papers/audit.json" 'sorted({(x["package"], x["path"]) for x in d["errors"]})')" \
-  "[('binary-1.0-0', 'bin/program')]"
-expect 0 "without it" old --image / --exclude bin/program
-same "nothing is warned of" "$(grep -c 'warning: audit: .*needs GLIBC' "$T/err")" 0
-same "nor recorded" "$(said "$papers/audit.json" '(d["files"], d["errors"])')" "(0, [])"
-expect 0 "under another name, with one more" old --image / --rename bin/program=other --add /bin/true=bin/added
-same "each is recorded as it is packed" \
-  "$(said "$papers/audit.json" 'sorted({(x["path"], x["package"]) for x in d["errors"]})')" \
+# A root whose C library has nothing newer than glibc 2.12.
+mkdir -p "$T/older/lib64"
+printf 'GLIBC_2.2.5 { global: first; };\nGLIBC_2.12 { global: last; } GLIBC_2.2.5;\n' >"$T/versions"
+echo 'void first(void) {} void last(void) {}' >"$T/libc.c"
+check "an older C library" gcc -shared -nostdlib -Wl,-soname,libc.so.6 -Wl,--version-script="$T/versions" \
+  -o "$T/older/lib64/libc.so.6" "$T/libc.c"
+expect 7 "a binary that the target's hosts cannot load" old --image "$T/older" --report audit.json --report audit.xml
+says "is named" "error: 'bin/program' of package 'binary-1.0-0' needs GLIBC_[0-9.]* of libc.so.6"
+says "with what to do" "hint: "
+check "there is no archive" test ! -e old.tar.gz
+broken='sorted({(x["path"], x["package"]) for x in d["findings"] if x["level"] == "error"}, key=str)'
+same "but a report, where it was asked for" "$(said audit.json "$broken")" "[('bin/program', 'binary-1.0-0')]"
+same "and another" "$(python3 -c '
+import xml.etree.ElementTree as E
+print(*[x.get("classname") for x in E.parse("audit.xml").iter("testcase") if x.find("failure") is not None])')" binary-1.0-0
+expect 0 "without it" old --image "$T/older" --exclude bin/program
+same "nothing is recorded" "$(said "$papers/audit.json" '(d["counts"]["binaries"], d["findings"])')" "(0, [])"
+expect 7 "under another name, with one more" old --image "$T/older" --rename bin/program=other --add /bin/true=bin/added \
+  --report audit.json
+same "each is reported as it is packed" "$(said audit.json "$broken")" \
   "[('bin/added', None), ('bin/other', 'binary-1.0-0')]"
 expect 0 "as it was" old --image /
 dependency='[x for x in d["predicate"]["buildDefinition"]["resolvedDependencies"] if x["name"] == "image"][0]'
@@ -135,9 +145,9 @@ expect 2 "not without it" "$ENVBUILD" verify old.tar.gz --rebuild --offline
 says "the usual sentence" "target 'site12' has no image here"
 expect 0 "but in a root that is given" "$ENVBUILD" verify old.tar.gz --rebuild --offline --image /
 sed -i 's/binary/broken/' target/environment.yml && rm target/envbuild.lock
-expect 0 "a broken binary is packed as ever" old --image /
+expect 0 "a broken binary that nothing loads is packed" old --image /
 says "and warned of" "warning: audit: .*broken.so"
-same "and recorded" "$(said "$papers/audit.json" 'd["fault"]')" "a binary file cannot be read"
+same "and recorded" "$(said "$papers/audit.json" '{(x["rule"], x["level"]) for x in d["findings"]}')" "{('broken-elf', 'warning')}"
 check "without a path of this machine" sh -c '! grep -rq "$1" "$2"' sh "$T/cache" "$T/in"
 
 # --- signatures ------------------------------------------------------------------------------------
