@@ -12,21 +12,23 @@ enum {
 	ROW = 36, /* text above, bar below */
 	BAR = 10,
 	AXIS = 22,
-	MINOR_MAX = 80, /* glibc is at 2.4x; a file may claim anything */
+	PLACE_MAX = 80, /* glibc is at 2.4x; a file may claim anything */
 };
 
 /* "2.17" is at 17, "2.3.4" at 3.4; what is no glibc 2 is at an end. */
 static double place_of(struct str version)
 {
-	struct str rest = version, major = str_cut(&rest, '.'), minor = str_cut(&rest, '.');
-	uint64_t two, n, patch = 0;
+	struct str rest = version, minor;
+	uint64_t n = 0, patch = 0;
 
-	if (str_u64(major, UINT32_MAX, &two) < 0 || two < 2)
+	if (!version_is_numeric(version) || glibc_cmp(version, STR("2")) < 0)
 		return 0;
-	if (two > 2 || str_u64(minor, UINT64_MAX, &n) < 0 || n > MINOR_MAX)
-		return MINOR_MAX;
-	if (rest.p)
-		str_u64(str_cut(&rest, '.'), 9, &patch);
+	if (glibc_cmp(version, STR("2.80")) >= 0)
+		return PLACE_MAX;
+	str_cut(&rest, '.');
+	minor = str_cut(&rest, '.');
+	str_u64(minor, PLACE_MAX, &n);
+	str_u64(str_cut(&rest, '.'), 9, &patch);
 	return (double)n + (double)patch / 10;
 }
 
