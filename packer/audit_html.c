@@ -12,7 +12,16 @@ EMBED_FILE(audit_html_frame, "packer/audit_html.html");
 EMBED_FILE(audit_html_style, "packer/audit_html.css");
 EMBED_FILE(audit_html_script, "packer/audit_html.js");
 
-#define EMBEDDED(name) str_n(name##_begin, (size_t)(name##_end - name##_begin))
+static const struct embedded {
+	const char *begin, *end;
+} frame = {audit_html_frame_begin, audit_html_frame_end},
+  style = {audit_html_style_begin, audit_html_style_end},
+  script = {audit_html_script_begin, audit_html_script_end};
+
+static struct str text_of(const struct embedded *file)
+{
+	return str_n(file->begin, (size_t)(file->end - file->begin));
+}
 
 struct page {
 	struct arena *a;
@@ -51,22 +60,22 @@ static void put_sum(struct page *p, struct str text)
 
 static void put_style_sum(struct page *p)
 {
-	put_sum(p, EMBEDDED(audit_html_style));
+	put_sum(p, text_of(&style));
 }
 
 static void put_script_sum(struct page *p)
 {
-	put_sum(p, EMBEDDED(audit_html_script));
+	put_sum(p, text_of(&script));
 }
 
 static void put_style(struct page *p)
 {
-	buf_str(p->to, EMBEDDED(audit_html_style));
+	buf_str(p->to, text_of(&style));
 }
 
 static void put_script(struct page *p)
 {
-	buf_str(p->to, EMBEDDED(audit_html_script));
+	buf_str(p->to, text_of(&script));
 }
 
 /* --- the head of the page ------------------------------------------------------------------------ */
@@ -182,7 +191,7 @@ static void fill(struct page *p, struct str mark)
 void audit_html(struct arena *a, const struct audit *audit, struct buf *to)
 {
 	struct page p = {.a = a, .audit = audit, .to = to};
-	struct str rest = EMBEDDED(audit_html_frame);
+	struct str rest = text_of(&frame);
 	ptrdiff_t at, end;
 
 	while ((at = str_find(rest, STR("{{"))) >= 0 && (end = str_find(rest, STR("}}"))) > at) {

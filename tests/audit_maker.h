@@ -41,6 +41,7 @@ static inline void made_packages(struct arena *a, struct made_audit *m)
 		.n_packages = MADE_PACKAGES};
 }
 
+/* long: one table of findings */
 static inline void made_findings(struct arena *a, struct made_audit *m, size_t more)
 {
 	static const struct audit_finding first[] = {

@@ -261,11 +261,9 @@ static void test_empty(void **state)
 /* A file may claim to need any version: the picture keeps its size. */
 static void test_strange_floors(void **state)
 {
-	static struct audit_floor floors[] = {
-		{-1, STR_INIT("4294967295.1"), STR_INIT("a")},
-		{-1, STR_INIT("2.4294967295"), STR_INIT("b")},
-		{-1, STR_INIT("2"), STR_INIT("c")}, {-1, STR_INIT("0.7.9"), STR_INIT("d")},
-		{-1, STR_INIT(""), STR_INIT("e")}};
+	static struct audit_floor floors[] = {{-1, STR_INIT("4294967295.1"), STR_INIT("a")},
+		{-1, STR_INIT("2.4294967295"), STR_INIT("b")}, {-1, STR_INIT("2"), STR_INIT("c")},
+		{-1, STR_INIT("0.7.9"), STR_INIT("d")}, {-1, STR_INIT(""), STR_INIT("e")}};
 	CLEANUP_ARENA a = {0};
 	CLEANUP_BUF b = {0};
 	struct made_audit m;
