@@ -96,7 +96,7 @@ static void put_verdict(struct page *p)
 	const struct audit *audit = p->audit;
 
 	if (audit->n_of[LEVEL_ERROR])
-		buf_printf(p->to, "%.*s: it cannot run as it is on hosts of this target",
+		buf_printf(p->to, "%.*s: not all of it can load on hosts of this target",
 			STR_ARG(report_count(p->a, audit->n_of[LEVEL_ERROR], "error")));
 	else
 		buf_puts(p->to, "Nothing stands against hosts of this target");

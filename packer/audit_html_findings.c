@@ -49,6 +49,8 @@ static void put_text(struct buf *to, const struct audit_finding *f)
 	if (f->process.n) {
 		buf_puts(to, "<small>in ");
 		report_markup(to, f->process);
+		if (f->n_processes > 1)
+			buf_printf(to, " and %zu more", f->n_processes - 1);
 		buf_puts(to, "</small>");
 	}
 	put_note(to, "What to do:", f->advice);

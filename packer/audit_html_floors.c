@@ -7,9 +7,9 @@
 #include "images/libc.h"
 
 enum {
-	BARS_MAX = 15,
+	BARS_MAX = 12,
 	TOP = 26, /* for what the target's line says */
-	ROW = 36, /* text above, bar below */
+	ROW = 34, /* text above, bar below */
 	BAR = 10,
 	AXIS = 22,
 	PLACE_MAX = 80, /* glibc is at 2.4x; a file may claim anything */
@@ -158,10 +158,10 @@ void html_floors(struct arena *a, const struct audit *audit, struct buf *to)
 		p.bars = BARS_MAX;
 	put_picture(&p);
 	if (p.bars < audit->n_floors) {
-		buf_printf(to, "<p class=\"soft\">%.*s with binary files, of glibc ",
+		buf_printf(to, "<p class=\"soft\">And %.*s with at most ",
 			STR_ARG(report_count(a, audit->n_floors - p.bars, "more package")));
 		report_markup(to, audit->floors[p.bars].glibc);
-		buf_puts(to, " at most.</p>\n");
+		buf_puts(to, ".</p>\n");
 	}
 	put_table(audit, to);
 }

@@ -43,6 +43,17 @@ static void put_counts(struct json_out *w, const struct audit *audit)
 	jw_object_end(w);
 }
 
+static void put_processes(struct json_out *w, const struct audit_finding *f)
+{
+	jw_key(w, "processes");
+	jw_array(w);
+	for (size_t i = 0; i < f->n_processes; i++)
+		jw_str(w, f->processes[i]);
+	if (!f->n_processes && f->process.n)
+		jw_str(w, f->process);
+	jw_array_end(w);
+}
+
 static void put_finding(
 	struct json_out *w, const struct audit *audit, const struct audit_finding *f)
 {
@@ -53,7 +64,7 @@ static void put_finding(
 	put_text(w, "needs", f->needs);
 	put_package(w, audit, f->package);
 	put_text(w, "path", f->path);
-	put_text(w, "process", f->process);
+	put_processes(w, f);
 	if (f->reason.n)
 		jw_pair(w, "reason", f->reason);
 	jw_pair(w, "rule", str_of(audit_rule_name(f->rule)));

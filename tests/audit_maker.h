@@ -44,6 +44,8 @@ static inline void made_packages(struct arena *a, struct made_audit *m)
 /* long: one table of findings */
 static inline void made_findings(struct arena *a, struct made_audit *m, size_t more)
 {
+	static const struct str processes[] = {
+		STR_INIT("bin/python3.6"), STR_INIT("bin/f2py"), STR_INIT("bin/" MADE_BYTES)};
 	static const struct audit_finding first[] = {
 		{.rule = RULE_VERSION,
 			.level = LEVEL_ERROR,
@@ -54,6 +56,8 @@ static inline void made_findings(struct arena *a, struct made_audit *m, size_t m
 			.library = STR_INIT("libc.so.6"),
 			.has = STR_INIT("GLIBC_2.17"),
 			.process = STR_INIT("bin/python3.6"),
+			.processes = processes,
+			.n_processes = 3,
 			.text = STR_INIT("'lib/core.so' needs GLIBC_2.28 of libc.so.6"),
 			.advice = STR_INIT("ask for an older build")},
 		{.rule = RULE_VERSION,

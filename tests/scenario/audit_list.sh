@@ -19,6 +19,9 @@ library libside.so.1 'int side(void) { return 1; }'
 library libuser.so.1 'extern int side(void); int use(void) { return side(); }' "$T/libside.so.1"
 library libhigh.so.7 'int high(void) { return 1; }'
 library libwants.so.1 'extern int high(void); int want(void) { return high(); }' "$T/libhigh.so.7"
+long=lib$(printf 'a%.0s' $(seq 600)).so
+printf 'int high(void) { return 1; }\n' | gcc -shared -nostdlib -Wl,-soname,"$long" -o "$T/long.so" -xc - || exit 1
+library liblong.so.1 'extern int high(void); int want(void) { return high(); }' "$T/long.so"
 cp "$T/libnew.so.1" "$T/broken" && truncate -s 300 "$T/broken"
 python3 - "$ROOT/tests/tools" "$T" <<'PY' || exit 1
 import struct
@@ -47,6 +50,7 @@ package("old", [("lib/libold.so.1", "libold.so.1")])
 package("user", [("lib/libuser.so.1", "libuser.so.1")])
 package("side", [("lib/libside.so.1", "libside.so.1")])
 package("wants", [("lib/libwants.so.1", "libwants.so.1")])
+package("long", [("lib/liblong.so.1", "liblong.so.1")])
 package("broken", [("lib/libbroken.so", "broken")])
 package("names", [("lib/libnames.so", "names")])
 # for what a cross compiler makes; it is not what programs here run with
@@ -79,10 +83,12 @@ says "is a warning" "warning: audit: 'lib/libuser.so.1' of package 'user-1.0-0' 
 says "for each" "warning: audit: .*libhigh.so.7"
 ask 2 "a compiler's own C library" "cross, old" -t rhel7
 says "does not count" "audit: 1 binary file needs"
-ask 2 "a broken file that nothing loads" broken -t rhel7
-says "is a warning" "warning: audit: 'lib/libbroken.so' of package 'broken-1.0-0'"
-ask 2 "a file that names libraries without end" names -t rhel7
-says "is one too, and short" "^envbuild: warning: audit: 'lib/libnames.so' of package 'names-1.0-0'.{0,400}$"
+ask 7 "a broken library" broken -t rhel7
+says "is named" "error: 'lib/libbroken.so' of package 'broken-1.0-0' is no proper ELF file"
+ask 7 "one that names libraries without end" names -t rhel7
+says "is one too" "error: 'lib/libnames.so' of package 'names-1.0-0' is no proper ELF file"
+ask 2 "a name of 600 letters" long -t rhel7
+says "is cut on the terminal" "^envbuild: warning: audit: 'lib/liblong.so.1' of package 'long-1.0-0' .{300,360}\.\.\.$"
 printf 'name: own\nsubdir: linux-64\nvirtual-packages: [__glibc=2.17, __linux=3.10.0, __unix=0=0]\n' >own.yml
 ask 7 "a profile that lists no libraries" "new, user" -t ./own.yml
 says "has its glibc" "hosts of target 'own' have GLIBC_2.17 at most"

@@ -159,8 +159,9 @@ static void test_json(void **state)
 	has(&one,
 		"\"advice\": \"ask for an older build\",\n      \"level\": \"error\",\n      "
 		"\"library\": \"libc.so.6\",\n      \"needs\": \"GLIBC_2.28\",\n      \"package\": "
-		"\"numpy-1.19.2-py36_0\",\n      \"path\": \"lib/core.so\",\n      \"process\": "
-		"\"bin/python3.6\",\n      \"rule\": \"version-not-found\",\n      \"sure\": "
+		"\"numpy-1.19.2-py36_0\",\n      \"path\": \"lib/core.so\",\n      \"processes\": "
+		  "[\n        \"bin/python3.6\",\n        \"bin/f2py\",\n        \"bin/a",
+		\"rule\": \"version-not-found\",\n      \"sure\": "
 		"\"certain\",\n      \"target_has\": \"GLIBC_2.17\",\n      \"text\": ");
 	assert_int_equal(count(buf_view(&one), "\"reason\": \"never loaded <i>here</i>\""), 2);
 	assert_int_equal(count(buf_view(&one), "\"sure\": "), MADE_FINDINGS + 3);
@@ -231,6 +232,7 @@ static void test_html(void **state)
 	has(&one, ">rhel7 has 2.17</text>");
 	has(&one, "<b>What to do:</b> ask for &lt;b&gt;another&lt;/b&gt; build &amp; hope</p>");
 	has(&one, "4 errors: ");
+	has(&one, "<small>in bin/python3.6 and 2 more</small>");
 }
 
 /* --- nothing, and too much -------------------------------------------------------------------- */
