@@ -133,8 +133,9 @@ image() {
   head -n 1 old.intoto.jsonl >"$T/first" && said "$T/first" "$dependency$1"
 }
 same "a folder has no digest" "$(image '["annotations"], d.get("digest")')" "({'root': '/'}, None)"
-mkdir -p "$T/root/lib64" && cp "$(ldd /bin/true | sed -n 's/.*libc.so.6 => \([^ ]*\) .*/\1/p')" \
-  /lib64/ld-linux-x86-64.so.2 "$T/root/lib64/"
+library=$(ldd /bin/true | sed -n 's/.*libc.so.6 => \([^ ]*\) .*/\1/p')
+mkdir -p "$T/root/lib64" "$T/root$(dirname "$library")" && cp "$library" "$T/root$library" &&
+  cp /lib64/ld-linux-x86-64.so.2 "$T/root/lib64/"
 check "import an image" "$ENVBUILD" image import -q site12 "$T/root"
 expect 0 "in an image" old
 digest=$("$ENVBUILD" image show site12 | sed -n 's/.*sha256:\([0-9a-f]*\).*/\1/p')
