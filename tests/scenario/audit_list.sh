@@ -51,6 +51,7 @@ package("user", [("lib/libuser.so.1", "libuser.so.1")])
 package("side", [("lib/libside.so.1", "libside.so.1")])
 package("wants", [("lib/libwants.so.1", "libwants.so.1")])
 package("long", [("lib/liblong.so.1", "liblong.so.1")])
+package("many", [("lib/libmany%d.so" % i, "libwants.so.1") for i in range(12)])
 package("broken", [("lib/libbroken.so", "broken")])
 package("names", [("lib/libnames.so", "names")])
 # for what a cross compiler makes; it is not what programs here run with
@@ -81,6 +82,15 @@ check "is no warning" test "$(grep -c 'libside' "$T/err")" = 0
 ask 2 "one of nobody" "user, wants" -t rhel7
 says "is a warning" "warning: audit: 'lib/libuser.so.1' of package 'user-1.0-0' needs the library libside.so.1, which no package brings and target 'rhel7' does not list"
 says "for each" "warning: audit: .*libhigh.so.7"
+ask 2 "ten and two more" many -t rhel7
+same "ten are said" "$(grep -c 'warning: audit: ' "$T/err")" 10
+says "and where the others are" "audit: and 2 more; --report audit.html shows all"
+ask 2 "with a report" many -t rhel7 --report many.html
+says "that one is named" "audit: and 2 more; 'many.html' shows all"
+same "it has all" "$(grep -c '<tr class="warning">' many.html)" 12
+ask 2 "a report of no form" many -t rhel7 --report many.pdf
+says "is known at once" "error: --report: the ending of 'many.pdf' says no form of a report"
+same "before anything is done" "$(grep -c solve "$T/err")" 0
 ask 2 "a compiler's own C library" "cross, old" -t rhel7
 says "does not count" "audit: 1 binary file needs"
 ask 7 "a broken library" broken -t rhel7

@@ -128,6 +128,12 @@ expect 7 "under another name, with one more" old --image "$T/older" --rename bin
 same "each is reported as it is packed" "$(said audit.json "$broken")" \
   "[('bin/added', None), ('bin/other', 'binary-1.0-0')]"
 expect 0 "as it was" old --image /
+expect 7 "the same, audited as it lies there" "$ENVBUILD" audit "$T/in" -t target/site12.yml --image "$T/older"
+says "tells all on stdout" "^  error: 'bin/program' of package 'binary-1.0-0' needs GLIBC_" "$T/out"
+says "the floor too" "^it needs glibc [0-9.]* \(binary-1.0-0\)" "$T/out"
+same "and nothing twice: on stderr is the error alone" "$(grep -Evc '^envbuild: (error|hint): ' "$T/err")" 0
+expect 7 "as JSON" "$ENVBUILD" audit "$T/in" -t target/site12.yml --image "$T/older" --json --report same.json
+check "the document is that of a report" cmp "$T/out" same.json
 dependency='[x for x in d["predicate"]["buildDefinition"]["resolvedDependencies"] if x["name"] == "image"][0]'
 image() {
   head -n 1 old.intoto.jsonl >"$T/first" && said "$T/first" "$dependency$1"
@@ -139,6 +145,8 @@ mkdir -p "$T/root/lib64" "$T/root$(dirname "$library")" && cp "$library" "$T/roo
 check "import an image" "$ENVBUILD" image import -q site12 "$T/root"
 expect 0 "in an image" old
 digest=$("$ENVBUILD" image show site12 | sed -n 's/.*sha256:\([0-9a-f]*\).*/\1/p')
+expect 0 "for two targets" "$ENVBUILD" pack --offline --no-test target -t target/site12.yml -t host --image / --report two.html
+same "each has its report" "$(echo two*.html)" "two-host.html two-site12.html"
 same "its digest is told" "$(image '["digest"]')" "{'sha256': '$digest'}"
 check "the statement is well" "$tools/check_statements.py" old.intoto.jsonl "$T/in"
 expect 0 "made again in it" "$ENVBUILD" verify old.tar.gz --rebuild --offline
