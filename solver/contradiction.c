@@ -109,6 +109,7 @@ static void blame_drop(struct blaming *b, const struct drop *d)
 	case DROP_PRIORITY:
 	case DROP_NEWER:
 	case DROP_INVALID:
+	case DROP_LEARNED:
 	case DROP_WORSE:
 		break;
 	}

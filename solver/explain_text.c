@@ -11,6 +11,7 @@ struct group {
 	enum drop_kind kind;
 	const struct package *about; /* what the requirement names, or by whom it was narrowed */
 	const struct requirement *wish;
+	struct str found;              /* by the audit; empty: nothing, the records say all */
 	struct candidate_list members; /* the newest first */
 };
 
@@ -181,17 +182,20 @@ static struct group *group_of(
 	const struct drop *d = &c->drop;
 	const struct requirement *wish = d->kind == DROP_REQUEST ? d->requirement : NULL;
 	const struct package *about = d->package;
+	const struct learned *learned = candidate_learned(c);
+	const struct str found = learned ? learned->why : STR("");
 	struct group *g;
 
 	if (d->requirement && !wish)
 		about = d->requirement->package;
 	for (size_t i = 0; i < groups->n; i++) {
 		g = &groups->v[i];
-		if (g->kind == d->kind && g->about == about && g->wish == wish)
+		if (g->kind == d->kind && g->about == about && g->wish == wish &&
+			str_eq(g->found, found))
 			return g;
 	}
 	g = VEC_PUSH(&u->arena, groups);
-	*g = (struct group){.kind = d->kind, .about = about, .wish = wish};
+	*g = (struct group){.kind = d->kind, .about = about, .wish = wish, .found = found};
 	return g;
 }
 
@@ -262,7 +266,7 @@ static void tell_asked(struct telling *t, const struct package *m, const struct 
 		const struct candidate *c = m->candidates.v[i];
 
 		if (c->drop.kind == DROP_REQUEST || c->drop.kind == DROP_PRIORITY ||
-			c->drop.kind == DROP_NEWER)
+			c->drop.kind == DROP_NEWER || c->drop.kind == DROP_LEARNED)
 			continue;
 		for (size_t k = 0; k < c->n_depends; k++)
 			if (c->depends[k]->package == n)
@@ -367,6 +371,19 @@ static void tell_rest(struct telling *t, const struct requirement *r, unsigned d
 	tell_reasons(t, r, depth + 1);
 }
 
+/* What is known of this one build. */
+static void tell_build(struct telling *t, const struct group *g)
+{
+	if (g->found.n && g->members.n == 1)
+		buf_printf(t->to, " build %.*s", STR_ARG(g->members.v[0]->build));
+}
+
+static void tell_found(struct telling *t, const struct group *g)
+{
+	if (g->found.n)
+		buf_printf(t->to, " (found by the audit: %.*s)", STR_ARG(g->found));
+}
+
 static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 {
 	const struct candidate *c = g->members.v[0];
@@ -375,6 +392,7 @@ static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 
 	buf_printf(t->to, "%.*s ", STR_ARG(c->package->name));
 	many = tell_versions(t, &g->members);
+	tell_build(t, g);
 	switch (g->kind) {
 	case DROP_NOT:
 		break;
@@ -385,6 +403,7 @@ static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 	case DROP_NEEDS:
 		buf_puts(t->to, many ? " need " : " needs ");
 		tell_group_texts(t, g);
+		tell_found(t, g);
 		other = g->about->is_virtual ? lacks_too(g, widest(g)) : NULL;
 		if (other)
 			tell_both(t, widest(g), other);
@@ -407,6 +426,12 @@ static void tell_group(struct telling *t, const struct group *g, unsigned depth)
 			" is in '%.*s', but strict channel priority takes %.*s only from ",
 			STR_ARG(c->source->channel->name), STR_ARG(c->package->name));
 		tell_first_channel(t, c->package);
+		buf_puts(t->to, "\n");
+		break;
+	case DROP_LEARNED:
+		buf_puts(t->to, " cannot load on ");
+		tell_target(t);
+		tell_found(t, g);
 		buf_puts(t->to, "\n");
 		break;
 	case DROP_NEWER:

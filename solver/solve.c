@@ -1,7 +1,6 @@
 #include "solver/explain.h"
 #include "solver/pool.h"
 
-#include "base/http.h"
 #include "base/interrupt.h"
 
 /* libsolv has a rule for each pair of builds of a name: some 250 MiB. */
@@ -104,9 +103,7 @@ static struct record *finish_record(
 	if (!r)
 		return NULL;
 	r = record_copy(a, r);
-	/* A channel's base_url is the channel's to write, but nothing secret enters a lock. */
-	r->url = str_of(http_redact(
-		a, url_join(a, arena_cstr(a, c->source->base_url), url_encode(a, r->fn))));
+	r->url = candidate_url(a, c);
 	return r;
 }
 

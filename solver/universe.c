@@ -1,4 +1,6 @@
 #include "solver/universe.h"
+
+#include "base/http.h"
 #include "base/interrupt.h"
 
 #include <limits.h>
@@ -173,7 +175,7 @@ struct requirement *universe_requirement(struct universe *u, struct str text, st
 
 /* --- loading ------------------------------------------------------------------------------ */
 
-static void bar(struct candidate *c, enum drop_kind kind, const struct requirement *r)
+void candidate_bar(struct candidate *c, enum drop_kind kind, const struct requirement *r)
 {
 	if (c->barred)
 		return;
@@ -215,6 +217,13 @@ struct record *candidate_record(
 				&c->record->n_constrains, e) < 0))
 		return NULL;
 	return c->record;
+}
+
+struct str candidate_url(struct arena *a, const struct candidate *c)
+{
+	/* A channel's base_url is the channel's to write, but nothing secret enters a lock. */
+	return str_of(http_redact(
+		a, url_join(a, arena_cstr(a, c->source->base_url), url_encode(a, c->fn))));
 }
 
 /* --- what candidates need ------------------------------------------------------------------ */
@@ -322,14 +331,15 @@ static int enter_depends(
 	c->depends = needs->v;
 	c->n_depends = needs->n;
 	if (needs->invalid)
-		bar(c, DROP_INVALID, needs->invalid);
+		candidate_bar(c, DROP_INVALID, needs->invalid);
 	for (size_t i = 0; i < c->n_depends; i++)
 		*VEC_PUSH(&u->arena, &c->depends[i]->users) = c;
 	return 0;
 }
 
 /* Candidates share their lists, so this one gets a list of its own. */
-static void depend_too(struct universe *u, struct candidate *c, const struct requirement_list *more)
+void candidate_depend_too(
+	struct universe *u, struct candidate *c, const struct requirement_list *more)
 {
 	struct requirement **all =
 		arena_array(&u->arena, struct requirement *, c->n_depends + more->n);
@@ -356,11 +366,11 @@ static int enter_constrains(
 	c->constrains = needs->v;
 	c->n_constrains = needs->n;
 	if (needs->invalid)
-		bar(c, DROP_INVALID, needs->invalid);
+		candidate_bar(c, DROP_INVALID, needs->invalid);
 	for (size_t i = 0; i < c->n_constrains; i++)
 		*VEC_PUSH(&u->arena, &c->constrains[i]->holders) = c;
 	if (needs->limits.n)
-		depend_too(u, c, &needs->limits);
+		candidate_depend_too(u, c, &needs->limits);
 	return 0;
 }
 
@@ -462,7 +472,7 @@ static void candidate_fill(struct candidate *c, const struct package *p, size_t 
 	c->version_number = (uint32_t)(first_version + b->version);
 	c->version = p->versions[c->version_number];
 	if (!c->version)
-		bar(c, DROP_INVALID, NULL);
+		candidate_bar(c, DROP_INVALID, NULL);
 }
 
 static int read_group(struct universe *u, struct package *p, const struct index_source *source,
@@ -530,7 +540,7 @@ static void keep_first_channel(struct universe *u, struct package *p)
 	}
 	for (size_t i = 0; i < p->candidates.n; i++)
 		if (first != UINT_MAX && p->candidates.v[i]->source->position != first)
-			bar(p->candidates.v[i], DROP_PRIORITY, NULL);
+			candidate_bar(p->candidates.v[i], DROP_PRIORITY, NULL);
 }
 
 /* What has no time is from before records had one. */
@@ -538,7 +548,7 @@ static void bar_newer(const struct universe *u, const struct package *p)
 {
 	for (size_t i = 0; i < p->candidates.n; i++)
 		if (candidate_time(p->candidates.v[i]) > u->request->as_of)
-			bar(p->candidates.v[i], DROP_NEWER, NULL);
+			candidate_bar(p->candidates.v[i], DROP_NEWER, NULL);
 }
 
 int universe_load(struct universe *u, struct package *p, struct err *e)
@@ -560,6 +570,7 @@ int universe_load(struct universe *u, struct package *p, struct err *e)
 	p->loaded = true;
 	if (enter_requirements(u, p, e) < 0)
 		return -1;
+	package_learn(u, p);
 	for (size_t i = 0; i < list->n; i++)
 		p->base += !list->v[i]->barred;
 	p->left = p->base;
@@ -647,6 +658,7 @@ int universe_init(struct universe *u, const struct solve_request *request,
 
 	*u = (struct universe){.request = request, .index = index};
 	u->packages.arena = u->requirements.arena = &u->arena;
+	learned_init(u);
 	u->known = arena_calloc(&u->arena, index->sources.n, sizeof *u->known);
 	for (size_t i = 0; i < request->n_virtual_packages; i++)
 		if (add_virtual(u, request->virtual_packages[i], e) < 0)

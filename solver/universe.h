@@ -33,6 +33,7 @@ enum drop_kind {
 	DROP_PRIORITY, /* strict channel priority: a channel before this one has the name */
 	DROP_NEWER,    /* it is newer than the request's date */
 	DROP_INVALID,  /* its version or a dependency cannot be read */
+	DROP_LEARNED,  /* what was found out about it rules it out (learned.c) */
 	DROP_WORSE,    /* not impossible, but a better one does as well */
 };
 
@@ -56,7 +57,8 @@ struct candidate {
 	const struct index_source *source; /* NULL as group is */
 	struct requirement **depends, **constrains;
 	uint32_t n_depends, n_constrains;
-	uint32_t at; /* its bit in requirement.bits */
+	const struct learned_about *learned; /* NULL: nothing */
+	uint32_t at;                         /* its bit in requirement.bits */
 	/*
 	 * 0 is the best of the package; a tier is what differs by build only, a grade what has one
 	 * build number too.  Set by rank().
@@ -152,6 +154,8 @@ struct universe {
 	const struct solve_request *request;
 	const struct index *index;
 	struct table packages, requirements;
+	struct table learned; /* sum or URL of a build -> what was found out about it */
+	bool learned_by_url;  /* of some build */
 	/* For each source of the index, the requirement that each of its specs is; NULL: not met. */
 	struct {
 		struct requirement **v;
@@ -246,6 +250,18 @@ int universe_load(struct universe *u, struct package *p, struct err *e);
  */
 struct record *candidate_record(
 	struct universe *u, struct candidate *c, bool with_lists, struct err *e);
+/* Where its file lies, as records and locks have it. */
+struct str candidate_url(struct arena *a, const struct candidate *c);
+/* Out in every attempt; the first reason stays. */
+void candidate_bar(struct candidate *c, enum drop_kind kind, const struct requirement *r);
+/* What a candidate needs besides its list, which it shares with others. */
+void candidate_depend_too(
+	struct universe *u, struct candidate *c, const struct requirement_list *more);
+/* What the request has learned (learned.c): found by build, then held against those of a package. */
+void learned_init(struct universe *u);
+void package_learn(struct universe *u, struct package *p);
+/* What was learned that takes it out in this attempt; NULL: that is not why. */
+const struct learned *candidate_learned(const struct candidate *c);
 /* Takes a candidate out for the reason given, and with it whatever cannot be without it. */
 void candidate_drop(struct universe *u, struct candidate *c, struct drop why);
 void drops_carry_on(struct universe *u);

@@ -12,6 +12,9 @@
  *	as-of 2024-01-31                        date=2023-05-01, ms=MILLISECONDS, indexed=DAY in a record
  *	locked b-1.0-0 a-2.0-0                  the lock has these of the first channel ...
  *	update a                                ... and these are to be as new as can be
+ *	learned b-1.0-0 : __glibc >=2.28 : its lib/libb.so needs GLIBC_2.28
+ *	                                        of this build of the first channel; without a need: it is out
+ *	learned sum=7 : ...                     of the record that has sum=7
  *	removed numpy-1.0-h1_0.conda            the channel has taken it back
  *	want numpy                              line N of the user, N counted from 1
  *	expect python-3.9-0 numpy-1.0-h0_py39   the whole answer in order ("channel::" may precede)
@@ -45,7 +48,7 @@ struct scenario {
 		struct line *v;
 		size_t n, cap;
 	} records;
-	struct text_list removed, wants, says, omits, advises;
+	struct text_list learned, removed, wants, says, omits, advises;
 	struct words locked, updates;
 	struct str as_of;
 	struct str expect;
@@ -97,6 +100,8 @@ static void read_line(struct arena *a, struct scenario *s, struct str line)
 		s->locked = split_words(a, after(line, "locked "));
 	} else if (str_starts(line, STR("update "))) {
 		s->updates = split_words(a, after(line, "update "));
+	} else if (str_starts(line, STR("learned "))) {
+		*VEC_PUSH(a, &s->learned) = after(line, "learned ");
 	} else if (str_starts(line, STR("removed "))) {
 		*VEC_PUSH(a, &s->removed) = after(line, "removed ");
 	} else if (str_starts(line, STR("want "))) {
@@ -182,6 +187,13 @@ static void write_fields(struct json_out *w, const struct words *f)
 		if (str_is(key, "features")) {
 			jw_key(w, "track_features");
 			jw_str(w, value);
+		}
+		if (str_is(key, "sum")) {
+			char hex[64];
+
+			memset(hex, value.p[0], sizeof hex);
+			jw_key(w, "sha256");
+			jw_str(w, str_n(hex, sizeof hex));
 		}
 		if (str_is(key, "time")) {
 			uint64_t time = 0;
@@ -362,6 +374,26 @@ static struct record **locked_records(struct arena *a, const struct scenario *s)
 	return v;
 }
 
+static struct learned *learned_builds(struct arena *a, const struct scenario *s)
+{
+	struct learned *v = arena_array(a, struct learned, s->learned.n);
+
+	for (size_t i = 0; i < s->learned.n; i++) {
+		struct str why = s->learned.v[i], build = str_trim(str_cut(&why, ':'));
+		struct str sum = build;
+
+		v[i].depends = str_trim(str_cut(&why, ':'));
+		v[i].why = str_trim(why);
+		v[i].has_sha256 = str_is(str_cut(&sum, '='), "sum");
+		if (v[i].has_sha256)
+			memset(v[i].sha256, (sum.p[0] - '0') * 0x11, sizeof v[i].sha256);
+		else
+			v[i].url = arena_strf(a, "%.*s/linux-64/%.*s.conda",
+				STR_ARG(s->channels.v[0].url), STR_ARG(build));
+	}
+	return v;
+}
+
 /* What is said does not depend on the order of records either: *first is what was said before. */
 static void check_same_words(
 	const struct scenario *s, struct str *first, struct arena *a, const char *text)
@@ -388,7 +420,9 @@ static void solve_once(
 		.specs = lines_of(&a, &wants),
 		.n_specs = s->wants.n,
 		.file = "environment.yml",
-		.target = "box"};
+		.target = "box",
+		.learned = learned_builds(&a, s),
+		.n_learned = s->learned.n};
 	struct solution got = {0};
 	struct err e = {0};
 	int rc;
