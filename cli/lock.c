@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/environment.h"
+#include "cli/image_root.h"
+#include "cli/learn.h"
 #include "cli/output.h"
 #include "cli/update.h"
 
@@ -22,6 +24,7 @@ static void json_target(
 	for (size_t i = 0; i < plan->pypi->n; i++)
 		jw_str(w, plan->pypi->v[i].url);
 	jw_array_end(w);
+	learn_tell(w, plan);
 	update_tell(s, p, plan, w);
 	jw_object_end(w);
 }
@@ -87,6 +90,28 @@ static int resolve_pip(struct session *s, struct project *p, struct plan *plan, 
 	rc = resolve_in(s, p, plan, engine, e);
 	engine_close(engine);
 	return rc;
+}
+
+/* --- learning ------------------------------------------------------------------------------- */
+
+/*
+ * Where the target's files are at hand, what is locked is audited against them; else only where that
+ * is asked for, since packages are fetched for it.
+ */
+static int learn(struct session *s, struct project *p, struct plan *plan, struct err *e)
+{
+	const struct options *o = &s->line.options;
+	struct engine_options engine = {.profile = &plan->profile, .engine = o->engine};
+	struct learn_how how = {.final = true, .if_known = !o->audit_solve};
+
+	if (plan->profile.host && !o->audit_solve)
+		return 0;
+	if (engine_check_machine(&plan->profile, o->audit_solve ? e : NULL) < 0)
+		return o->audit_solve ? -1 : 0;
+	if (image_root(s, &engine, e) < 0)
+		return -1;
+	how.root = learn_root(&engine);
+	return how.root || o->audit_solve ? plan_learn(s, p, plan, &how, e) : 0;
 }
 
 /* --- --check -------------------------------------------------------------------------------- */
@@ -169,7 +194,7 @@ int command_lock(struct session *s, struct err *e)
 	const char *path;
 	bool changed;
 
-	if (session_open(s, e) < 0 ||
+	if (learn_check_options(s, e) < 0 || session_open(s, e) < 0 ||
 		project_open(s, s->line.n_operands ? s->line.operands[0] : NULL, &p, e) < 0)
 		return -1;
 	if (p.lock_is_input)
@@ -195,7 +220,8 @@ int command_lock(struct session *s, struct err *e)
 		struct plan plan;
 
 		if (plan_target(s, &p, p.targets[i], true, &plan, e) < 0 ||
-			update_keep(s, &p, &plan, e) < 0 || resolve_pip(s, &p, &plan, e) < 0)
+			learn(s, &p, &plan, e) < 0 || update_keep(s, &p, &plan, e) < 0 ||
+			resolve_pip(s, &p, &plan, e) < 0)
 			return -1;
 		json_target(s, &p, &w, &plan);
 		plan_enter_lock(s, &p, &plan);

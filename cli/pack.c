@@ -16,6 +16,7 @@
 #include "cli/condarc.h"
 #include "cli/environment.h"
 #include "cli/image_root.h"
+#include "cli/learn.h"
 #include "cli/pack_beside.h"
 #include "cli/pack_stages.h"
 #include "cli/rules.h"
@@ -213,6 +214,21 @@ static void json_test(struct json_out *w, const struct pack_run *run)
 	jw_object_end(w);
 }
 
+/* One that was made several times is told once, with all of its time. */
+static void json_step(struct json_out *w, const struct step_time *steps, size_t n, size_t i)
+{
+	double seconds = 0;
+
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(steps[k].name, steps[i].name) == 0)
+			return;
+	for (size_t k = i; k < n; k++)
+		if (strcmp(steps[k].name, steps[i].name) == 0)
+			seconds += steps[k].seconds;
+	jw_key(w, steps[i].name);
+	jw_double(w, seconds);
+}
+
 static void json_run(struct json_out *w, const struct pack_run *run)
 {
 	const struct step_time *steps;
@@ -227,10 +243,8 @@ static void json_run(struct json_out *w, const struct pack_run *run)
 	jw_key(w, "steps");
 	jw_object(w);
 	n = log_steps(&steps);
-	for (size_t i = 0; i < n; i++) {
-		jw_key(w, steps[i].name);
-		jw_double(w, steps[i].seconds);
-	}
+	for (size_t i = 0; i < n; i++)
+		json_step(w, steps, n, i);
 	jw_object_end(w);
 	jw_key(w, "segments");
 	jw_object(w);
@@ -298,6 +312,7 @@ static void describe(const struct pack_run *run, bool whole, struct buf *to, int
 	if (!run->unchanged)
 		manifest_sizes_write(&w, &run->sizes);
 	pack_describe_beside(run, &w);
+	learn_tell(&w, &run->plan);
 	if (!run->unchanged)
 		json_parts(&w, run);
 	if (whole) {
@@ -401,8 +416,10 @@ static int check_space(struct pack_run *run, struct err *e)
 /* --low-disk: what this run brought into the cache is not needed for the test. */
 static void drop_added(struct pack_run *run, const bool *added)
 {
-	if (run->s->line.options.low_disk)
-		cache_drop(&run->s->cache, run->plan.records, added, run->plan.n_records);
+	if (!run->s->line.options.low_disk)
+		return;
+	cache_drop(&run->s->cache, run->plan.records, added, run->plan.n_records);
+	learn_drop(run->s, &run->plan);
 }
 
 /* The way.  The audit looks at what the rules have left (pack_archive). */
@@ -424,6 +441,16 @@ static int walk(struct pack_run *run, struct err *e)
 	return test_archive(run, e);
 }
 
+/* Before anything is built: what cannot load on the target is solved anew. */
+static int learn(struct pack_run *run, bool has_image, struct err *e)
+{
+	const struct learn_how how = {.root = has_image ? learn_root(&run->options) : NULL,
+		.rules = &run->rules,
+		.final = !has_image};
+
+	return plan_learn(run->s, run->project, &run->plan, &how, e);
+}
+
 /* What can be done without the target's image; then the sentence that says how to get it. */
 static int stop_without_image(struct pack_run *run, struct err *e)
 {
@@ -435,12 +462,12 @@ static int stop_without_image(struct pack_run *run, struct err *e)
 		engine_no_root(&plan->profile, e);
 		return err_wrap(e, "the pip section has to be resolved where the target can run");
 	}
+	if (learn(run, false, e) < 0)
+		return -1;
 	plan_enter_lock(run->s, p, plan);
 	if (project_write_lock(run->s, p, p->lock_path, &changed, e) < 0)
 		return -1;
 	log_note("%s: %s", p->lock_path, changed ? "written" : "unchanged");
-	if (audit_plan(run->s, plan, e) < 0)
-		return -1;
 	return engine_no_root(&plan->profile, e);
 }
 
@@ -455,11 +482,9 @@ static int check_level(const struct pack_run *run, struct err *e)
 	return form_level(&r, &level, e);
 }
 
-/* 1 where what lies there is what this would make, 0, -1. */
-static int look_first(struct pack_run *run, struct err *e)
+static void take_inputs(struct pack_run *run, struct inputs_request *out)
 {
-	struct release_run found;
-	struct inputs_request r = {.s = run->s,
+	*out = (struct inputs_request){.s = run->s,
 		.project = run->project,
 		.plan = &run->plan,
 		.engine = &run->options,
@@ -468,11 +493,16 @@ static int look_first(struct pack_run *run, struct err *e)
 		.has_hook = run->rules.has_pre_pack,
 		.script = run->script_text,
 		.project_dir = run->project_dir};
+	inputs_take(out, &run->inputs);
+}
 
-	if (output_name(run->s, run->project, &run->plan, &run->output, e) < 0 ||
-		check_level(run, e) < 0)
-		return -1;
-	inputs_take(&r, &run->inputs);
+/* 1 where what lies there is what this would make, else 0. */
+static int look_first(struct pack_run *run)
+{
+	struct release_run found;
+	struct inputs_request r;
+
+	take_inputs(run, &r);
 	/* A report is of an audit that has been made. */
 	if (run->s->line.options.reports.n || !unchanged(&r, &run->inputs, &found))
 		return 0;
@@ -483,6 +513,36 @@ static int look_first(struct pack_run *run, struct err *e)
 	run->tested.seconds = found.seconds;
 	log_note("unchanged: %s is as this would make it", run->output.path);
 	return 1;
+}
+
+/* A plan that was solved just now is learned from before anything is asked of what lies there. */
+static int learn_fresh(struct pack_run *run, struct err *e)
+{
+	if (output_name(run->s, run->project, &run->plan, &run->output, e) < 0 ||
+		check_level(run, e) < 0)
+		return -1;
+	if (run->plan.from_lock)
+		return 0;
+	if (check_space(run, e) < 0 || learn(run, true, e) < 0)
+		return -1;
+	return pack_choose_making(run, e); /* by what is in it now */
+}
+
+/* One of a lock before it is built: where nothing has changed there is no need to look. */
+static int learn_locked(struct pack_run *run, struct err *e)
+{
+	struct inputs_request r;
+
+	if (!run->plan.from_lock)
+		return 0;
+	if (check_space(run, e) < 0 || learn(run, true, e) < 0)
+		return -1;
+	if (run->plan.from_lock)
+		return 0;
+	if (pack_choose_making(run, e) < 0 || check_lock_place(run, e) < 0)
+		return -1;
+	take_inputs(run, &r);
+	return 0;
 }
 
 static int pack_target(
@@ -501,13 +561,15 @@ static int pack_target(
 	has_image = choose_image(&run, e);
 	if (has_image <= 0)
 		return has_image < 0 ? -1 : stop_without_image(&run, e);
-	rc = look_first(&run, e);
-	if (rc > 0)
+	if (learn_fresh(&run, e) < 0)
+		return -1;
+	rc = look_first(&run);
+	if (rc > 0) {
 		describe(&run, false, json, 0);
-	if (rc != 0)
-		return rc < 0 ? -1 : 0;
+		return 0;
+	}
 	rc = -1;
-	if (output_begin(s, p, &run.plan, &run.output, e) < 0)
+	if (learn_locked(&run, e) < 0 || output_begin(s, p, &run.plan, &run.output, e) < 0)
 		return -1;
 	if (walk(&run, e) == 0 && release(&run, e) == 0) {
 		plan_enter_lock(s, p, &run.plan);
@@ -525,7 +587,7 @@ int command_pack(struct session *s, struct err *e)
 	CLEANUP_BUF json = {0};
 	struct project project;
 
-	if (session_open(s, e) < 0 || session_work(s, e) < 0 ||
+	if (learn_check_options(s, e) < 0 || session_open(s, e) < 0 || session_work(s, e) < 0 ||
 		project_open(s, s->line.n_operands ? s->line.operands[0] : NULL, &project, e) < 0)
 		return -1;
 	if (s->line.options.output && project.n_targets > 1)

@@ -308,12 +308,14 @@ static int cmp_record(const void *a, const void *b)
 	return record_cmp_name(*(struct record *const *)a, *(struct record *const *)b);
 }
 
-static int solve_fresh(struct session *s, struct plan *plan, struct err *e)
+int plan_solve(struct session *s, struct plan *plan, struct err *e)
 {
 	struct solution solution = {0};
 	struct record **sorted;
 	struct step step;
 
+	plan->request.learned = plan->learned.v;
+	plan->request.n_learned = plan->learned.n;
 	step_begin(&step, "solve", 0, 0);
 	if (solve(&s->arena, &plan->request, &solution, e) < 0) {
 		step_fail(&step);
@@ -322,6 +324,8 @@ static int solve_fresh(struct session *s, struct plan *plan, struct err *e)
 	}
 	step_end(&step, "%zu packages for %.*s, of %zu records", solution.n,
 		STR_ARG(plan->profile.name), solution.n_index_records);
+	plan->from_lock = false;
+	*plan->pypi = (struct pypi_set){0};
 	plan->records = solution.records;
 	plan->n_records = solution.n;
 	sorted = arena_array(&s->arena, struct record *, solution.n);
@@ -354,7 +358,7 @@ static int settle_records(
 			p->lock_path, plan->request.target, STR_ARG(reason));
 	if (p->has_lock && !fresh)
 		log_note("solving anew for %s: %.*s", plan->request.target, STR_ARG(reason));
-	return solve_fresh(s, plan, e);
+	return plan_solve(s, plan, e);
 }
 
 /* What `conda list --explicit` writes without --md5 could be anything by now. */

@@ -8,6 +8,7 @@
 #include "builder/install.h"
 #include "cli/session.h"
 #include "images/profile.h"
+#include "packer/audit_learn.h"
 #include "solver/envfile.h"
 #include "solver/lock.h"
 #include "solver/solve.h"
@@ -30,6 +31,8 @@ struct project {
 /* env: environment.yml, a folder that holds one, a lock file, or NULL for ./environment.yml. */
 int project_open(struct session *s, const char *env, struct project *out, struct err *e);
 
+struct learn_round;
+
 /* One target of a project. */
 struct plan {
 	struct profile profile;
@@ -42,7 +45,16 @@ struct plan {
 	struct lock_target locked;
 	/* Of PyPI: settled where the lock was current, else when it has been resolved in an engine. */
 	struct pypi_set *pypi;
-	bool from_lock; /* the lock was current */
+	bool from_lock;              /* the lock was current */
+	struct learned_list learned; /* what audits have found out about builds (cli/learn.h) */
+	struct {
+		struct record **v;
+		size_t n, cap;
+	} fetched; /* by these audits, into the cache */
+	struct learn_rounds {
+		struct learn_round *v;
+		size_t n, cap;
+	} rounds;
 };
 
 /*
@@ -52,6 +64,11 @@ struct plan {
  */
 int plan_target(struct session *s, struct project *p, const char *target, bool lock_only,
 	struct plan *out, struct err *e);
+/*
+ * Solves what the plan asks for with what it has learned, whatever it had before.  ERR_UNSAT, and
+ * s->unsat says why.
+ */
+int plan_solve(struct session *s, struct plan *plan, struct err *e);
 /*
  * The same for looking only, at targets of any machine: out->request says what is asked for, the
  * records are those of the lock where it is current (from_lock), else none.

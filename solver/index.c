@@ -179,3 +179,10 @@ void index_each_name(const struct index *ix, index_visitor *fn, void *ctx)
 			each_name_of_shards(ix->sources.v[k]->shards, fn, ctx);
 	}
 }
+
+struct str index_url(struct arena *a, const struct index_source *source, struct str fn)
+{
+	/* A channel's base_url is the channel's to write, but nothing secret enters a lock. */
+	return str_of(
+		http_redact(a, url_join(a, arena_cstr(a, source->base_url), url_encode(a, fn))));
+}

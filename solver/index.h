@@ -82,6 +82,8 @@ int index_group(const struct index *ix, size_t source, struct str name, struct i
 /* The text of one of a group's specs.  ERR_INTEGRITY as above. */
 int index_spec(
 	const struct index *ix, size_t source, uint32_t number, struct str *out, struct err *e);
+/* Where a file of that name lies, as records and locks have it. */
+struct str index_url(struct arena *a, const struct index_source *source, struct str fn);
 /* Calls fn for every name of every source; those in several sources come more than once. */
 typedef void index_visitor(void *ctx, struct str name);
 void index_each_name(const struct index *ix, index_visitor *fn, void *ctx);

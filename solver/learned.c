@@ -39,7 +39,7 @@ static const struct learned_about *find_learned(struct universe *u, const struct
 	if (c->group->builds[c->number].flags & GROUP_HAS_SHA256)
 		v = table_get(&u->learned, sum_key(c->group->rests[c->number].sha256));
 	if (!v && u->learned_by_url)
-		v = table_get(&u->learned, candidate_url(&u->arena, c));
+		v = table_get(&u->learned, index_url(&u->arena, c->source, c->fn));
 	return v ? v->ptr : NULL;
 }
 

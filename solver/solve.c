@@ -103,7 +103,7 @@ static struct record *finish_record(
 	if (!r)
 		return NULL;
 	r = record_copy(a, r);
-	r->url = candidate_url(a, c);
+	r->url = index_url(a, c->source, r->fn);
 	return r;
 }
 

@@ -118,6 +118,13 @@ struct index;
 typedef int solve_task(void *ctx, const struct index *ix, struct err *e);
 int solve_with(const struct solve_request *r, solve_task *task, void *ctx, struct err *e);
 
+/*
+ * All builds that the channels have of these names, without what they need: name by name, in the
+ * order of the channels.  In the arena.
+ */
+int solve_builds(struct arena *a, const struct solve_request *r, const struct str *names, size_t n,
+	struct record ***out, size_t *n_out, struct err *e);
+
 /* Sorts records so that each stands after what it depends on; cycles are broken by name. */
 void records_topological(struct record **records, size_t n);
 

@@ -1,6 +1,5 @@
 #include "solver/universe.h"
 
-#include "base/http.h"
 #include "base/interrupt.h"
 
 #include <limits.h>
@@ -217,13 +216,6 @@ struct record *candidate_record(
 				&c->record->n_constrains, e) < 0))
 		return NULL;
 	return c->record;
-}
-
-struct str candidate_url(struct arena *a, const struct candidate *c)
-{
-	/* A channel's base_url is the channel's to write, but nothing secret enters a lock. */
-	return str_of(http_redact(
-		a, url_join(a, arena_cstr(a, c->source->base_url), url_encode(a, c->fn))));
 }
 
 /* --- what candidates need ------------------------------------------------------------------ */

@@ -250,8 +250,6 @@ int universe_load(struct universe *u, struct package *p, struct err *e);
  */
 struct record *candidate_record(
 	struct universe *u, struct candidate *c, bool with_lists, struct err *e);
-/* Where its file lies, as records and locks have it. */
-struct str candidate_url(struct arena *a, const struct candidate *c);
 /* Out in every attempt; the first reason stays. */
 void candidate_bar(struct candidate *c, enum drop_kind kind, const struct requirement *r);
 /* What a candidate needs besides its list, which it shares with others. */

@@ -1,0 +1,355 @@
+#include "cli/learn.h"
+
+#include "base/log.h"
+#include "builder/disk.h"
+#include "builder/upkeep.h"
+#include "cli/audit_gate.h"
+#include "packer/audit_tree.h"
+
+enum { PER_NAME_MAX = 100, BUILDS_MAX = 1000 };
+
+struct learning {
+	struct session *s;
+	struct project *p;
+	struct plan *plan;
+	const struct learn_how *how;
+	const struct known_binaries *known; /* NULL: none */
+	struct audit_options options;
+	struct table names; /* of builds that rounds ruled out: how many */
+	size_t n_builds;
+};
+
+/* --- looking ---------------------------------------------------------------------------------- */
+
+static bool is_known(const struct learning *l, const struct record *r)
+{
+	return l->known && r->has_sha256 &&
+	       table_get(&l->known->by_sum, str_n((const char *)r->sha256, sizeof r->sha256));
+}
+
+/* Packages of which neither the cache nor anybody else tells what is in them. */
+static struct record **find_unknown(struct learning *l, struct arena *a, size_t *n)
+{
+	const struct plan *plan = l->plan;
+	struct record **v = arena_array(a, struct record *, plan->n_records + 1);
+	bool *missing = arena_array(a, bool, plan->n_records + 1);
+
+	*n = 0;
+	cache_missing(&l->s->cache, plan->records, plan->n_records, missing);
+	for (size_t i = 0; i < plan->n_records; i++)
+		if (missing[i] && !is_known(l, plan->records[i]))
+			v[(*n)++] = plan->records[i];
+	return v;
+}
+
+/* 1; 0 where that needs a network that is not to be used for it. */
+static int fetch(struct learning *l, struct arena *a, struct err *e)
+{
+	struct session *s = l->s;
+	struct disk_plan disk = {.cache = &s->cache, .prefix = s->cache_dir};
+	size_t n;
+	struct record **v = find_unknown(l, a, &n);
+
+	if (n == 0)
+		return 1;
+	if (l->how->if_known && s->line.options.offline) {
+		log_note("audit: not made for %.*s: %zu packages are not in the cache",
+			STR_ARG(l->plan->profile.name), n);
+		return 0;
+	}
+	disk.records = v;
+	disk.n_records = n;
+	if (disk_check_plan(&disk, NULL, e) < 0 ||
+		cache_fill(&s->cache, s->http, v, n, s->jobs, s->line.options.offline, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		*VEC_PUSH(&s->arena, &l->plan->fetched) = v[i];
+	return 1;
+}
+
+/* What the rules leave out will not be in the archive. */
+static void leave_out(struct learning *l, struct arena *a, struct audit_tree *tree)
+{
+	struct audit_file *files;
+	size_t n = 0;
+
+	if (!l->how->rules || !rules_any(l->how->rules))
+		return;
+	files = arena_array(a, struct audit_file, tree->n_files + 1);
+	for (size_t i = 0; i < tree->n_files; i++)
+		if (!rules_leave_out(l->how->rules, tree->files[i].path))
+			files[n++] = tree->files[i];
+	tree->files = files;
+	tree->n_files = n;
+}
+
+static int look_at(struct learning *l, struct arena *a, struct record *const *records, size_t n,
+	bool alone, struct audit *audit, struct err *e)
+{
+	struct audit_tree *tree = arena_new(a, struct audit_tree);
+	size_t missing;
+
+	if (audit_tree_packages(a, &l->s->cache, l->known, records, n, tree, &missing, e) < 0)
+		return -1;
+	tree->alone = alone;
+	leave_out(l, a, tree);
+	return audit_run(a, tree, &l->options, audit, e);
+}
+
+static int look(struct learning *l, struct arena *a, struct audit *audit, struct err *e)
+{
+	const struct plan *plan = l->plan;
+	struct step step;
+
+	step_begin(&step, "audit", 0, 0);
+	if (look_at(l, a, plan->records, plan->n_records, false, audit, e) < 0) {
+		step_fail(&step);
+		return -1;
+	}
+	step_end(&step, "%zu binary files for %.*s, %zu errors", audit->n_binaries,
+		STR_ARG(plan->profile.name), audit->n_of[LEVEL_ERROR]);
+	return 0;
+}
+
+/* --- learning --------------------------------------------------------------------------------- */
+
+static void add_rejects(struct learning *l, struct learn_round *round, size_t from, bool known)
+{
+	struct arena *a = &l->s->arena;
+	const struct learned_list *list = &l->plan->learned;
+	struct learn_reject *v =
+		arena_array(a, struct learn_reject, round->n_rejects + list->n - from);
+
+	if (round->n_rejects)
+		memcpy(v, round->rejects, round->n_rejects * sizeof *v);
+	round->rejects = v;
+	for (size_t i = from; i < list->n; i++)
+		v[round->n_rejects++] = (struct learn_reject){.record = list->from.v[i].record,
+			.finding = &list->from.v[i].findings[0],
+			.depends = list->v[i].depends,
+			.known = known};
+}
+
+/* New names among what a round ruled out; counts its builds. */
+static size_t note_names(struct learning *l, const struct learn_round *round, struct str *names)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < round->n_rejects; i++) {
+		const struct record *r = round->rejects[i].record;
+		union table_value *count;
+
+		if (i && r == round->rejects[i - 1].record)
+			continue;
+		if (!table_get(&l->names, r->name))
+			names[n++] = r->name;
+		count = table_put(&l->names, r->name);
+		count->num++;
+		l->n_builds++;
+	}
+	return n;
+}
+
+static int check_bounds(const struct learning *l, struct err *e)
+{
+	const struct plan *plan = l->plan;
+
+	for (size_t i = 0; i < l->names.n; i++)
+		if (l->names.entries[i].value.num >= PER_NAME_MAX)
+			return err_set(e, ERR_AUDIT,
+				"%d builds of '%.*s' cannot load on target '%.*s': no more are "
+				"tried",
+				PER_NAME_MAX, STR_ARG(l->names.entries[i].key),
+				STR_ARG(plan->profile.name));
+	if (l->n_builds >= BUILDS_MAX)
+		return err_set(e, ERR_AUDIT,
+			"%d builds cannot load on target '%.*s': no more are tried", BUILDS_MAX,
+			STR_ARG(plan->profile.name));
+	return 0;
+}
+
+/* One build by itself, where what is in it is known. */
+static int learn_build(struct learning *l, struct record *r, struct err *e)
+{
+	struct learned_list *list = &l->plan->learned;
+	CLEANUP_ARENA scratch = {0};
+	struct audit audit;
+	bool missing = false;
+
+	if (learned_has(list, r))
+		return 0;
+	cache_missing(&l->s->cache, &r, 1, &missing);
+	if (missing && !is_known(l, r))
+		return 0;
+	if (look_at(l, &scratch, &r, 1, true, &audit, e) < 0)
+		return -1;
+	audit_learn_alone(&l->s->arena, &audit, list);
+	return 0;
+}
+
+/* So that not every build of a name costs a round: what is known of the others counts at once. */
+static int learn_others(struct learning *l, const struct str *names, size_t n,
+	struct learn_round *round, struct err *e)
+{
+	size_t from = l->plan->learned.n, n_builds;
+	struct record **builds;
+
+	if (n == 0)
+		return 0;
+	if (solve_builds(&l->s->arena, &l->plan->request, names, n, &builds, &n_builds, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n_builds; i++)
+		if (learn_build(l, builds[i], e) < 0)
+			return -1;
+	add_rejects(l, round, from, true);
+	return 0;
+}
+
+/* --- solving again ---------------------------------------------------------------------------- */
+
+static const struct record *named(struct record *const *v, size_t n, struct str name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(v[i]->name, name))
+			return v[i];
+	return NULL;
+}
+
+static struct str words_of(struct arena *a, const struct record *r)
+{
+	if (!r)
+		return (struct str){0};
+	return arena_strf(a, "%.*s-%.*s", STR_ARG(r->version), STR_ARG(r->build));
+}
+
+static bool is_same(const struct record *a, const struct record *b)
+{
+	return a && b && str_eq(a->fn, b->fn) && str_eq(a->subdir, b->subdir) &&
+	       str_eq(a->channel, b->channel);
+}
+
+static void add_change(struct arena *a, struct learn_round *round, const struct record *was,
+	const struct record *is)
+{
+	if (is_same(was, is))
+		return;
+	round->changes[round->n_changes++] =
+		(struct learn_change){(was ? was : is)->name, words_of(a, was), words_of(a, is)};
+}
+
+static void note_changes(struct arena *a, const struct plan *plan, struct record *const *was,
+	size_t n, struct learn_round *round)
+{
+	round->changes = arena_array(a, struct learn_change, n + plan->n_records + 1);
+	for (size_t i = 0; i < n; i++)
+		add_change(a, round, was[i], named(plan->records, plan->n_records, was[i]->name));
+	for (size_t i = 0; i < plan->n_records; i++)
+		if (!named(was, n, plan->records[i]->name))
+			add_change(a, round, NULL, plan->records[i]);
+}
+
+static int solve_again(struct learning *l, struct learn_round *round, struct err *e)
+{
+	struct plan *plan = l->plan;
+	struct record *const *was = plan->records;
+	size_t n = plan->n_records;
+
+	if (plan_solve(l->s, plan, e) < 0)
+		return e->code == ERR_UNSAT ? learn_fail(l->s, l->p, plan, e) : -1;
+	note_changes(&l->s->arena, plan, was, n, round);
+	learn_say_solved(round);
+	return 0;
+}
+
+/* --- rounds ----------------------------------------------------------------------------------- */
+
+static bool may_solve(const struct learning *l)
+{
+	const struct options *o = &l->s->line.options;
+
+	return !o->no_audit_solve && !o->locked && !l->p->lock_is_input;
+}
+
+/* The audit as it is, where solving again is no help. */
+static int settle(struct learning *l, const struct audit *audit, struct err *e)
+{
+	const struct rules *rules = l->how->rules;
+
+	/* The gate at the end says it, of what there is then. */
+	if (!l->how->final &&
+		(may_solve(l) || !audit->n_of[LEVEL_ERROR] || (rules && rules->has_pre_pack)))
+		return 0;
+	if (audit_write_reports(l->s, audit, e) < 0)
+		return -1;
+	return audit_gate(l->s, audit, e);
+}
+
+/* 1 where another round is needed. */
+static int run_round(struct learning *l, struct err *e)
+{
+	CLEANUP_ARENA scratch = {0};
+	struct plan *plan = l->plan;
+	struct learn_round *round;
+	struct str *names;
+	struct audit audit;
+	size_t from = plan->learned.n;
+	int rc = fetch(l, &scratch, e);
+
+	if (rc <= 0 || look(l, &scratch, &audit, e) < 0)
+		return rc == 0 ? 0 : -1;
+	if (!audit.n_of[LEVEL_ERROR] || !may_solve(l) ||
+		audit_learn(&l->s->arena, &audit, &plan->learned) == 0)
+		return settle(l, &audit, e);
+	round = VEC_PUSH(&l->s->arena, &plan->rounds);
+	*round = (struct learn_round){0};
+	add_rejects(l, round, from, false);
+	names = arena_array(&scratch, struct str, round->n_rejects);
+	learn_say_found(l->s, plan, round);
+	if (plan->from_lock)
+		log_note("solving anew for %s: packages of the lock cannot load there",
+			plan->request.target);
+	if (learn_others(l, names, note_names(l, round, names), round, e) < 0)
+		return -1;
+	if (check_bounds(l, e) < 0 || solve_again(l, round, e) < 0) {
+		if (e->code == ERR_AUDIT)
+			audit_write_reports(l->s, &audit, NULL);
+		return -1;
+	}
+	return 1;
+}
+
+int learn_check_options(const struct session *s, struct err *e)
+{
+	if (s->line.options.audit_solve && s->line.options.no_audit_solve)
+		return err_set(
+			e, ERR_USAGE, "--audit-solve and --no-audit-solve exclude each other");
+	return 0;
+}
+
+const char *learn_root(const struct engine_options *o)
+{
+	return o->root ? o->root : o->profile->root;
+}
+
+void learn_drop(struct session *s, const struct plan *plan)
+{
+	bool *marked = arena_array(&s->arena, bool, plan->fetched.n + 1);
+
+	for (size_t i = 0; i < plan->fetched.n; i++)
+		marked[i] = true;
+	cache_drop(&s->cache, plan->fetched.v, marked, plan->fetched.n);
+}
+
+int plan_learn(struct session *s, struct project *p, struct plan *plan, const struct learn_how *how,
+	struct err *e)
+{
+	struct learning l = {.s = s, .p = p, .plan = plan, .how = how, .names.arena = &s->arena};
+	int rc = 1;
+
+	if (audit_options_fill(s, &plan->profile, how->root, &l.options, e) < 0 ||
+		audit_known(s, &l.known, e) < 0)
+		return -1;
+	while (rc == 1)
+		rc = run_round(&l, e);
+	return rc;
+}

@@ -1,0 +1,201 @@
+/* What learning says: two lines a round, the error at its end, and JSON. */
+#include "cli/learn.h"
+
+#include "base/log.h"
+#include "cli/unsat.h"
+
+enum { CHANGES_SHOWN = 5, FOUND_SHOWN = 5 };
+
+/* "'lib/libdemo.so.1' needs GLIBC_2.28 of libc.so.6, hosts have GLIBC_2.17" */
+static struct str told(struct arena *a, const struct audit_finding *f)
+{
+	struct str words = learned_words(a, f);
+
+	if (!words.n)
+		return f->text;
+	return arena_strf(a, "'%.*s' %.*s%s%.*s", STR_ARG(f->path), STR_ARG(words),
+		f->has.n ? ", hosts have " : "", STR_ARG(f->has));
+}
+
+/* Builds; one of several kinds of needs stands there once for each. */
+static size_t count_builds(const struct learn_round *round, bool known)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < round->n_rejects; i++)
+		n += round->rejects[i].known == known &&
+		     (i == 0 || round->rejects[i].record != round->rejects[i - 1].record);
+	return n;
+}
+
+void learn_say_found(struct session *s, const struct plan *plan, const struct learn_round *round)
+{
+	struct arena *a = &s->arena;
+	const struct learn_reject *first = &round->rejects[0];
+	size_t others = count_builds(round, false) - 1;
+	struct str more = {0};
+
+	if (others)
+		more = arena_strf(a, " (and %zu more package%s)", others, others == 1 ? "" : "s");
+	log_note("audit: %.*s cannot load on %.*s: %.*s%.*s",
+		STR_ARG(record_dist(a, first->record)), STR_ARG(plan->profile.name),
+		STR_ARG(told(a, first->finding)), STR_ARG(more));
+}
+
+static void put_change(struct buf *to, const struct learn_change *c)
+{
+	if (!c->from.n)
+		buf_printf(to, "%.*s %.*s is new", STR_ARG(c->name), STR_ARG(c->to));
+	else if (!c->to.n)
+		buf_printf(to, "%.*s %.*s leaves", STR_ARG(c->name), STR_ARG(c->from));
+	else
+		buf_printf(to, "%.*s %.*s -> %.*s", STR_ARG(c->name), STR_ARG(c->from),
+			STR_ARG(c->to));
+}
+
+/* What was ruled out comes first. */
+static bool is_of_round(const struct learn_round *round, const struct learn_change *c)
+{
+	for (size_t i = 0; i < round->n_rejects; i++)
+		if (!round->rejects[i].known && str_eq(round->rejects[i].record->name, c->name))
+			return true;
+	return false;
+}
+
+static void put_changes(struct buf *to, const struct learn_round *round)
+{
+	size_t shown = 0;
+
+	for (int first = 1; first >= 0; first--)
+		for (size_t i = 0; i < round->n_changes && shown < CHANGES_SHOWN; i++) {
+			if (is_of_round(round, &round->changes[i]) != first)
+				continue;
+			if (shown++)
+				buf_puts(to, ", ");
+			put_change(to, &round->changes[i]);
+		}
+	if (round->n_changes > shown)
+		buf_printf(to, " and %zu more", round->n_changes - shown);
+}
+
+void learn_say_solved(const struct learn_round *round)
+{
+	CLEANUP_BUF text = {0};
+	size_t known = count_builds(round, true);
+
+	buf_printf(
+		&text, "solved again without %s", count_builds(round, false) == 1 ? "it" : "them");
+	if (known)
+		buf_printf(&text, " and %zu other build%s whose facts are known", known,
+			known == 1 ? "" : "s");
+	buf_puts(&text, ": ");
+	put_changes(&text, round);
+	log_note("audit: %.*s", STR_ARG(buf_view(&text)));
+}
+
+/* --- nothing is left -------------------------------------------------------------------------- */
+
+/* The finding of the build that would have been taken, then others. */
+static void put_found(struct arena *a, struct buf *to, const struct learned_list *list)
+{
+	const struct record *last = list->from.v[0].record;
+	size_t n = 0;
+
+	buf_str(to, list->from.v[0].findings[0].text);
+	for (size_t i = 1; i < list->n; i++) {
+		const struct learned_from *from = &list->from.v[i];
+
+		if (from->record == last)
+			continue;
+		last = from->record;
+		if (++n <= FOUND_SHOWN)
+			buf_printf(to, "\n%.*s: %.*s", STR_ARG(record_dist(a, last)),
+				STR_ARG(told(a, &from->findings[0])));
+	}
+	if (n > FOUND_SHOWN)
+		buf_printf(to, "\nand %zu more builds", n - FOUND_SHOWN);
+}
+
+int learn_fail(struct session *s, const struct project *p, const struct plan *plan, struct err *e)
+{
+	const struct str name = plan->learned.from.v[0].record->name;
+	CLEANUP_BUF text = {.max = 64 << 10};
+	struct profile nearest;
+	int found = learn_nearest(s, p, plan, &nearest, NULL);
+
+	put_found(&s->arena, &text, &plan->learned);
+	buf_printf(&text, "\nand there is %s", e->text);
+	if (found > 0)
+		buf_printf(&text, "\nthe nearest target it would run on is %.*s (glibc %.*s)",
+			STR_ARG(nearest.name), STR_ARG(nearest.glibc));
+	else
+		buf_puts(&text, "\nthere is no target known by name that it would run on");
+	err_release(e);
+	err_set(e, ERR_AUDIT, "%.*s", STR_ARG(buf_view(&text)));
+	if (found > 0)
+		return err_advise(e,
+			"make it for that target with -t %.*s, or ask for something else than "
+			"'%.*s' ('envbuild why %.*s' says what asks for it)",
+			STR_ARG(nearest.name), STR_ARG(name), STR_ARG(name));
+	return err_advise(e,
+		"choose a newer target, or ask for something else than '%.*s' ('envbuild why "
+		"%.*s' says what asks for it)",
+		STR_ARG(name), STR_ARG(name));
+}
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+static void json_reject(struct json_out *w, const struct learn_reject *r)
+{
+	jw_object(w);
+	jw_pair(w, "name", r->record->name);
+	jw_pair(w, "version", r->record->version);
+	jw_pair(w, "build", r->record->build);
+	jw_pair(w, "rule", str_of(audit_rule_name(r->finding->rule)));
+	jw_pair(w, "path", r->finding->path);
+	json_some(w, "needs", r->finding->needs);
+	json_some(w, "library", r->finding->library);
+	json_some(w, "has", r->finding->has);
+	jw_pair(w, "text", r->finding->text);
+	json_some(w, "learned", r->depends);
+	jw_key(w, "known");
+	jw_bool(w, r->known);
+	jw_object_end(w);
+}
+
+static void json_change(struct json_out *w, const struct learn_change *c)
+{
+	jw_object(w);
+	jw_pair(w, "name", c->name);
+	json_some(w, "from", c->from);
+	json_some(w, "to", c->to);
+	jw_object_end(w);
+}
+
+static void json_round(struct json_out *w, const struct learn_round *round)
+{
+	jw_object(w);
+	jw_key(w, "rejected");
+	jw_array(w);
+	for (size_t i = 0; i < round->n_rejects; i++)
+		json_reject(w, &round->rejects[i]);
+	jw_array_end(w);
+	jw_key(w, "changes");
+	jw_array(w);
+	for (size_t i = 0; i < round->n_changes; i++)
+		json_change(w, &round->changes[i]);
+	jw_array_end(w);
+	jw_object_end(w);
+}
+
+void learn_tell(struct json_out *w, const struct plan *plan)
+{
+	jw_key(w, "audit");
+	jw_object(w);
+	jw_key(w, "rounds");
+	jw_array(w);
+	for (size_t i = 0; i < plan->rounds.n; i++)
+		json_round(w, &plan->rounds.v[i]);
+	jw_array_end(w);
+	jw_object_end(w);
+}
