@@ -289,7 +289,7 @@ static int run_command(int argc, char **argv)
 
 	if (dispatch(argc, argv, &s, &e) < 0) {
 		log_error(&e);
-		if (s.unsat && e.code == ERR_UNSAT)
+		if (s.unsat && (e.code == ERR_UNSAT || e.code == ERR_AUDIT))
 			unsat_document(&s.line.options, s.unsat, &e);
 		status = err_exit_status(e.code);
 	} else {

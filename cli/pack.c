@@ -312,7 +312,8 @@ static void describe(const struct pack_run *run, bool whole, struct buf *to, int
 	if (!run->unchanged)
 		manifest_sizes_write(&w, &run->sizes);
 	pack_describe_beside(run, &w);
-	learn_tell(&w, &run->plan);
+	if (!run->unchanged)
+		learn_tell(&w, &run->plan);
 	if (!run->unchanged)
 		json_parts(&w, run);
 	if (whole) {

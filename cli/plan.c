@@ -317,6 +317,7 @@ int plan_solve(struct session *s, struct plan *plan, struct err *e)
 	plan->request.learned = plan->learned.v;
 	plan->request.n_learned = plan->learned.n;
 	step_begin(&step, "solve", 0, 0);
+	s->unsat = NULL;
 	if (solve(&s->arena, &plan->request, &solution, e) < 0) {
 		step_fail(&step);
 		s->unsat = solution.unsat;

@@ -67,8 +67,9 @@ ask() {
 ask 7 "what needs GLIBC_2.28, for rhel7" "new, old" -t rhel7
 says "is named with file, package, version and what hosts have" \
   "error: 'lib/libnew.so.1' of package 'new-1.0-0' needs GLIBC_2.28 of libc.so.6; hosts of target 'rhel7' have GLIBC_2.17 at most"
-says "and what to do" "hint: .*older build of 'new'.*newer target"
-check "the lock is made" test -s envbuild.lock
+says "and the nearest target that it would run on" "the nearest target it would run on is rocky8 \(glibc 2.28\)"
+says "and what to do" "hint: .*-t rocky8, or ask for something else than 'new'"
+check "no lock is made of what cannot load" test ! -e envbuild.lock
 check "and no archive" test ! -e ask.tar.gz
 ask 2 "for rocky8" "new, old" -t rocky8
 says "it is no finding" "audit: 2 binary files need glibc 2.28 at most \(package 'new-1.0-0'\); target 'rocky8' has 2.28"

@@ -79,13 +79,14 @@ class Channel:
         data = tar_bytes(info_members(name, members, **info) + list(members))
         return self.put("%s-1.0-0.tar.bz2" % name, bzip2(data), **(record or {}))
 
-    def conda(self, name, members, record=None, parts=None, **info):
+    def conda(self, name, members, record=None, parts=None, dist="1.0-0", **info):
         out = io.BytesIO()
+        dist = "%s-%s" % (name, dist)
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
             for part, data in parts or [
                 ("metadata.json", b'{"conda_pkg_format_version": 2}'),
-                ("pkg-%s-1.0-0.tar.zst" % name, zstd(tar_bytes(members))),
-                ("info-%s-1.0-0.tar.zst" % name, zstd(tar_bytes(info_members(name, members, **info)))),
+                ("pkg-%s.tar.zst" % dist, zstd(tar_bytes(members))),
+                ("info-%s.tar.zst" % dist, zstd(tar_bytes(info_members(name, members, **info)))),
             ]:
                 z.writestr(zipfile.ZipInfo(part), data)
-        return self.put("%s-1.0-0.conda" % name, out.getvalue(), **(record or {}))
+        return self.put("%s.conda" % dist, out.getvalue(), **(record or {}))
