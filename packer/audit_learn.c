@@ -91,13 +91,14 @@ static struct record target_has(struct arena *a, const struct profile *p, const 
 	return has;
 }
 
-/* "x86-64-v3" is 2. */
-static int level_of(struct str needs)
+/* "x86-64-v3", or "x86_64_v3" as archspec has it, is 2. */
+static int level_of(struct arena *a, struct str needs)
 {
-	if (needs.n != 9 || !str_starts(needs, STR("x86-64-v")) || needs.p[8] < '2' ||
-		needs.p[8] > '4')
-		return -1;
-	return needs.p[8] - '1';
+	char *name = arena_cstr(a, needs);
+
+	for (char *c = name; *c; c++)
+		*c = *c == '-' ? '_' : *c;
+	return str_starts(str_of(name), STR("x86_64_v")) ? cpu_level_of(str_of(name)) : -1;
 }
 
 /*
@@ -119,7 +120,7 @@ static enum kind kind_of(
 			return KIND_NONE;
 		return KIND_KERNEL;
 	}
-	level = f->rule == RULE_ISA ? level_of(f->needs) : -1;
+	level = f->rule == RULE_ISA ? level_of(a, f->needs) : -1;
 	if (level < 0)
 		return KIND_NONE;
 	has = target_has(a, p, "__archspec").build;

@@ -110,15 +110,18 @@ static void virtual(void **state)
 			.library = "libc.so.6",
 			.has = "GLIBC_2.17"},
 		{.rule = RULE_ISA, .needs = "x86-64-v3"},
+		{.rule = RULE_ISA, .needs = "x86_64_v4"},
 		{.rule = RULE_KERNEL, .needs = "Linux 4.18"},
 	};
 	static const char *const depends[] = {"__glibc >=2.28", "__glibc >=2.29", "__glibc >=2.30",
-		"__glibc >=2.36", "__archspec 1 x86_64_v3", "__linux >=4.18"};
+		"__glibc >=2.36", "__archspec 1 x86_64_v3", "__archspec 1 x86_64_v4",
+		"__linux >=4.18"};
 	static const char *const why[] = {"its lib/libx.so needs GLIBC_2.28 of libc.so.6",
 		"its lib/libx.so needs GLIBC_2.29 of libm.so.6",
 		"its lib/libx.so needs GLIBC_2.30 of ld-linux-x86-64.so.2",
 		"its lib/libx.so needs GLIBC_ABI_DT_RELR of libc.so.6",
-		"its lib/libx.so needs x86-64-v3", "its lib/libx.so needs Linux 4.18"};
+		"its lib/libx.so needs x86-64-v3", "its lib/libx.so needs x86_64_v4",
+		"its lib/libx.so needs Linux 4.18"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
