@@ -106,8 +106,9 @@ static int look(struct learning *l, struct arena *a, struct audit *audit, struct
 		step_fail(&step);
 		return -1;
 	}
-	step_end(&step, "%zu binary files for %.*s, %zu errors", audit->n_binaries,
-		STR_ARG(plan->profile.name), audit->n_of[LEVEL_ERROR]);
+	step_end(&step, "%zu binary files for %.*s, %zu error%s", audit->n_binaries,
+		STR_ARG(plan->profile.name), audit->n_of[LEVEL_ERROR],
+		audit->n_of[LEVEL_ERROR] == 1 ? "" : "s");
 	return 0;
 }
 
@@ -150,22 +151,27 @@ static size_t note_names(struct learning *l, const struct learn_round *round, st
 	return n;
 }
 
+static int give_up(const struct learning *l, size_t n, struct str of, struct err *e)
+{
+	const struct learned_list *list = &l->plan->learned;
+	size_t last = list->n - 1;
+
+	while (of.n && last && !str_eq(list->from.v[last].record->name, of))
+		last--;
+	err_set(e, ERR_AUDIT,
+		"%zu builds%s%.*s cannot load on target '%.*s', no more are tried: %.*s", n,
+		of.n ? " of " : "", STR_ARG(of), STR_ARG(l->plan->profile.name),
+		STR_ARG(list->from.v[last].findings[0].text));
+	return err_advise(
+		e, "ask for an older build in the environment file, or choose a newer target");
+}
+
 static int check_bounds(const struct learning *l, struct err *e)
 {
-	const struct plan *plan = l->plan;
-
 	for (size_t i = 0; i < l->names.n; i++)
 		if (l->names.entries[i].value.num >= PER_NAME_MAX)
-			return err_set(e, ERR_AUDIT,
-				"%d builds of '%.*s' cannot load on target '%.*s': no more are "
-				"tried",
-				PER_NAME_MAX, STR_ARG(l->names.entries[i].key),
-				STR_ARG(plan->profile.name));
-	if (l->n_builds >= BUILDS_MAX)
-		return err_set(e, ERR_AUDIT,
-			"%d builds cannot load on target '%.*s': no more are tried", BUILDS_MAX,
-			STR_ARG(plan->profile.name));
-	return 0;
+			return give_up(l, PER_NAME_MAX, l->names.entries[i].key, e);
+	return l->n_builds >= BUILDS_MAX ? give_up(l, BUILDS_MAX, STR(""), e) : 0;
 }
 
 /* One build by itself, where what is in it is known. */

@@ -56,6 +56,14 @@ learns kernel "'lib/libkernel.so.1' needs Linux 5.0" \
   "kernel 2.0 build 0 needs __linux >=5.0.0 \(found by the audit: .*\), the target rhel7 has 3.10.0"
 says "the kernel of rocky9 is new enough" "the nearest target it would run on is rocky9 \(glibc 2.34\)"
 
+# --- without end ---------------------------------------------------------------------------------
+for i in $(seq 1 101); do
+  echo "endless $i.0 0 [] lib/libdemo.so.1=libdemo.so.1.new"
+done | packages
+ask 7 "a name of which no build can load" endless pack -t rhel7 --no-test
+says "is given up" "error: 100 builds of endless cannot load on target 'rhel7', no more are tried: 'lib/libdemo.so.1' of package 'endless-2.0-0' needs GLIBC_2.28"
+same "after as many rounds" "$(grep -c 'cannot load on rhel7: ' "$T/err")" 100
+
 # --- facts ---------------------------------------------------------------------------------------
 here=$T/channel/noarch
 expect 0 "the facts of three builds" "$ENVBUILD" audit -t host "$here/demo-4.0-0.conda" "$here/demo-3.0-0.conda" \
