@@ -116,9 +116,27 @@ static void put_found(struct arena *a, struct buf *to, const struct learned_list
 		buf_printf(to, "\nand %zu more builds", n - FOUND_SHOWN);
 }
 
+/* What is known of the trouble itself comes first. */
+static int advise(const struct plan *plan, const struct profile *nearest, struct err *e)
+{
+	const struct learned_from *from = &plan->learned.from.v[0];
+	const struct str name = from->record->name, known = from->findings[0].advice;
+	CLEANUP_BUF text = {0};
+
+	if (known.n)
+		buf_printf(&text, "%.*s; or ", STR_ARG(known));
+	if (nearest)
+		buf_printf(&text, "make it for that target with -t %.*s", STR_ARG(nearest->name));
+	else
+		buf_puts(&text, "choose a newer target");
+	return err_advise(e,
+		"%.*s, or ask for something else than '%.*s' ('envbuild why %.*s' says what asks "
+		"for it)",
+		STR_ARG(buf_view(&text)), STR_ARG(name), STR_ARG(name));
+}
+
 int learn_fail(struct session *s, const struct project *p, const struct plan *plan, struct err *e)
 {
-	const struct str name = plan->learned.from.v[0].record->name;
 	CLEANUP_BUF text = {.max = 64 << 10};
 	struct profile nearest;
 	int found = learn_nearest(s, p, plan, &nearest, NULL);
@@ -132,15 +150,7 @@ int learn_fail(struct session *s, const struct project *p, const struct plan *pl
 		buf_puts(&text, "\nthere is no target known by name that it would run on");
 	err_release(e);
 	err_set(e, ERR_AUDIT, "%.*s", STR_ARG(buf_view(&text)));
-	if (found > 0)
-		return err_advise(e,
-			"make it for that target with -t %.*s, or ask for something else than "
-			"'%.*s' ('envbuild why %.*s' says what asks for it)",
-			STR_ARG(nearest.name), STR_ARG(name), STR_ARG(name));
-	return err_advise(e,
-		"choose a newer target, or ask for something else than '%.*s' ('envbuild why "
-		"%.*s' says what asks for it)",
-		STR_ARG(name), STR_ARG(name));
+	return advise(plan, found > 0 ? &nearest : NULL, e);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */

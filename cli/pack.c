@@ -379,8 +379,11 @@ static void say_result(const struct pack_run *run)
 			run->content.longest_prefix, STR_ARG(run->content.longest_prefix_path));
 }
 
-/* Before anything is fetched; a compressed archive is about as large as its packages together. */
-static int check_space(struct pack_run *run, struct err *e)
+/*
+ * Before anything is fetched, and again for what learning has made of it.  tell: what it comes to, which
+ * takes time to reckon.  A compressed archive is about as large as its packages together.
+ */
+static int check_space(struct pack_run *run, bool tell, struct err *e)
 {
 	static const unsigned percent[] = {[PACK_TAR] = 0,
 		[PACK_TAR_GZ] = 150,
@@ -398,8 +401,7 @@ static int check_space(struct pack_run *run, struct err *e)
 		.segments = percent[run->output.format] > 0 && !s->line.options.low_disk,
 		.test = run->has_test ? s->work : NULL,
 		.low_disk = s->line.options.low_disk};
-	uint64_t peak = 0,
-		 *told = s->line.options.verbose ? &peak : NULL; /* reckoning it takes time */
+	uint64_t peak = 0, *told = tell && s->line.options.verbose ? &peak : NULL;
 	int rc = disk_check_plan(&plan, told, plan.segments ? NULL : e);
 	char size[24];
 
@@ -431,7 +433,7 @@ static int walk(struct pack_run *run, struct err *e)
 	bool *added = arena_array(&s->arena, bool, run->plan.n_records + 1);
 
 	cache_missing(&s->cache, run->plan.records, run->plan.n_records, added);
-	if (check_space(run, e) < 0 || engine_open(&run->engine, &run->options, e) < 0 ||
+	if (check_space(run, false, e) < 0 || engine_open(&run->engine, &run->options, e) < 0 ||
 		pack_build(run, e) < 0 ||
 		rules_run(s, &run->rules, &run->content, &run->sizes, e) < 0 ||
 		pack_archive(run, e) < 0)
@@ -524,7 +526,7 @@ static int learn_fresh(struct pack_run *run, struct err *e)
 		return -1;
 	if (run->plan.from_lock)
 		return 0;
-	if (check_space(run, e) < 0 || learn(run, true, e) < 0)
+	if (check_space(run, true, e) < 0 || learn(run, true, e) < 0)
 		return -1;
 	return pack_choose_making(run, e); /* by what is in it now */
 }
@@ -536,7 +538,7 @@ static int learn_locked(struct pack_run *run, struct err *e)
 
 	if (!run->plan.from_lock)
 		return 0;
-	if (check_space(run, e) < 0 || learn(run, true, e) < 0)
+	if (check_space(run, true, e) < 0 || learn(run, true, e) < 0)
 		return -1;
 	if (run->plan.from_lock)
 		return 0;

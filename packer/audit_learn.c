@@ -188,7 +188,8 @@ static void add_finding(
 		.needs = arena_str(a, f->needs),
 		.library = arena_str(a, f->library),
 		.has = arena_str(a, f->has),
-		.text = arena_str(a, f->text)};
+		.text = arena_str(a, f->text),
+		.advice = arena_str(a, f->advice)};
 }
 
 static struct learned_from copy_findings(struct arena *a, const struct audit *audit, size_t package,
