@@ -66,15 +66,18 @@ same "after as many rounds" "$(grep -c 'cannot load on rhel7: ' "$T/err")" 100
 
 # --- facts ---------------------------------------------------------------------------------------
 here=$T/channel/noarch
-expect 0 "the facts of three builds" "$ENVBUILD" audit -t host "$here/demo-4.0-0.conda" "$here/demo-3.0-0.conda" \
-  "$here/demo-2.0-0.conda" --export-facts "$T/facts"
+facts=()
+for version in 4.0 3.0 2.0; do
+  expect 0 "the facts of demo $version" "$ENVBUILD" audit -t host "$here/demo-$version-0.conda" --export-facts "$T/facts-$version"
+  facts+=(--facts "$T/facts-$version")
+done
 mkdir "$T/away" && mv "$here"/demo-[234].0-0.conda "$T/away"
 rm -rf "$T/cache"
-ask 0 "what is known is never fetched" demo pack -t rhel7 --no-test --facts "$T/facts"
+ask 0 "what is known is never fetched" demo pack -t rhel7 --no-test "${facts[@]}"
 same "three builds are known to need too much, in one round" "$(grep -c 'solved again' "$T/err")" 1
 says "which is said" "solved again without it and 2 other builds whose facts are known: demo 4.0-0 -> 1.0-0$"
 rm -rf "$T/cache"
 ask 1 "without the facts the first is to be fetched, which is not there" demo pack -t rhel7 --no-test
-ask 0 "lock with the facts" demo lock -t rhel6 --audit-solve --facts "$T/facts"
+ask 0 "lock with the facts" demo lock -t rhel6 --audit-solve "${facts[@]}"
 says "learns as well" "demo 4.0-0 -> 1.0-0$"
 done_testing
