@@ -380,8 +380,8 @@ static void say_result(const struct pack_run *run)
 }
 
 /*
- * Before anything is fetched, and again for what learning has made of it.  tell: what it comes to, which
- * takes time to reckon.  A compressed archive is about as large as its packages together.
+ * Before anything is fetched; tell: what it comes to, which takes time to reckon.  A compressed archive is
+ * about as large as its packages together.
  */
 static int check_space(struct pack_run *run, bool tell, struct err *e)
 {
@@ -433,8 +433,7 @@ static int walk(struct pack_run *run, struct err *e)
 	bool *added = arena_array(&s->arena, bool, run->plan.n_records + 1);
 
 	cache_missing(&s->cache, run->plan.records, run->plan.n_records, added);
-	if (check_space(run, false, e) < 0 || engine_open(&run->engine, &run->options, e) < 0 ||
-		pack_build(run, e) < 0 ||
+	if (engine_open(&run->engine, &run->options, e) < 0 || pack_build(run, e) < 0 ||
 		rules_run(s, &run->rules, &run->content, &run->sizes, e) < 0 ||
 		pack_archive(run, e) < 0)
 		return -1;
@@ -518,6 +517,19 @@ static int look_first(struct pack_run *run)
 	return 1;
 }
 
+/*
+ * What it comes to in the end is checked again only where that is another plan, and not under --low-disk:
+ * what has been fetched by then will go, which a check cannot know.
+ */
+static int learn_in_space(struct pack_run *run, struct err *e)
+{
+	if (check_space(run, true, e) < 0 || learn(run, true, e) < 0)
+		return -1;
+	if (!run->plan.rounds.n || run->s->line.options.low_disk)
+		return 0;
+	return check_space(run, false, e);
+}
+
 /* A plan that was solved just now is learned from before anything is asked of what lies there. */
 static int learn_fresh(struct pack_run *run, struct err *e)
 {
@@ -526,7 +538,7 @@ static int learn_fresh(struct pack_run *run, struct err *e)
 		return -1;
 	if (run->plan.from_lock)
 		return 0;
-	if (check_space(run, true, e) < 0 || learn(run, true, e) < 0)
+	if (learn_in_space(run, e) < 0)
 		return -1;
 	return pack_choose_making(run, e); /* by what is in it now */
 }
@@ -538,7 +550,7 @@ static int learn_locked(struct pack_run *run, struct err *e)
 
 	if (!run->plan.from_lock)
 		return 0;
-	if (check_space(run, true, e) < 0 || learn(run, true, e) < 0)
+	if (learn_in_space(run, e) < 0)
 		return -1;
 	if (run->plan.from_lock)
 		return 0;
