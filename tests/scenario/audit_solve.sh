@@ -85,6 +85,8 @@ says "package and symbol version are named" "error: 'lib/libonly.so.1' of packag
 says "the solver's reason" "environment.yml:3: only 2.0 build 0 needs __glibc >=2.28 \(found by the audit: its lib/libonly.so.1 needs GLIBC_2.28 of libc.so.6\), the target rhel7 has 2.17"
 says "and the nearest target" "the nearest target it would run on is rocky8 \(glibc 2.28\)"
 check "there is neither a lock nor an archive" test ! -e envbuild.lock -a ! -e ask.tar.gz
+anew 7 "with a report" only pack -t rhel7 --no-test --report "$T/report.json"
+check "it is of what could not load" grep -q GLIBC_2.28 "$T/report.json"
 mkdir targets
 sed -e 's/name: rocky8/name: nearer/' -e 's/__glibc=2.28/__glibc=2.27/' "$ROOT/images/targets/rocky8.yml" >targets/nearer.yml
 sed 's/name: rocky8/name: ours/' "$ROOT/images/targets/rocky8.yml" >targets/ours.yml
@@ -121,7 +123,10 @@ same "what was tried leaves the cache as well as what was taken" "$(tried)" 0
 # --- what is not solved again ---------------------------------------------------------------------
 anew 7 "--no-audit-solve: what cannot load is an error at once" demo pack -t rhel7 --no-test --no-audit-solve
 says "which names it" "error: 'lib/libdemo.so.1' of package 'demo-2.0-0' needs GLIBC_2.28"
-check "before anything is built" test "$(grep -c '^  install' "$T/err")" = 0
+check "before anything is built" test "$(grep -c '^  link' "$T/err")" = 0
+anew 7 "so does lock" demo lock -t rhel7 --no-audit-solve
+check "which writes nothing" test ! -e envbuild.lock
+anew 7 "and pack without an image" demo pack -t rhel6 --no-test --no-audit-solve
 ask 2 "both options at once" demo pack -t rhel7 --audit-solve --no-audit-solve
 says "are a mistake" "exclude each other"
 ENVBUILD_DATA=$T/none anew 0 "a lock whose packages cannot load" demo lock -t rhel7
