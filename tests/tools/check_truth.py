@@ -184,9 +184,9 @@ def truth(work, target, root, subjects):
 # --- the audit -------------------------------------------------------------------------------
 
 
-def audit(work, target, root, case, symbols):
+def audit(prefix, target, root, symbols):
     """(errors, other findings) of an environment; each (path, rule, needs, text)."""
-    p = subprocess.run([ENVBUILD, "audit", os.path.join(work, "cases", case), "-t", target, "--image", root, "--json", "-q"]
+    p = subprocess.run([ENVBUILD, "audit", prefix, "-t", target, "--image", root, "--json", "-q"]
                        + (["--symbols"] if symbols else []), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     errors, others = [], []
     if p.returncode not in (0, 7):
@@ -229,7 +229,8 @@ def compare(work, name, root, subjects, pool, tally):
     for s in subjects:
         cases.setdefault(s.case, []).append(s)
     jobs = [(case, symbols) for case in cases for symbols in (False, True)]
-    for (case, symbols), (errors, others) in zip(jobs, pool.map(lambda job: audit(work, target, root, *job), jobs)):
+    for (case, symbols), (errors, others) in zip(jobs, pool.map(
+            lambda job: audit(os.path.join(work, "cases", job[0]), target, root, job[1]), jobs)):
         for s in cases[case]:
             if symbols or not s.by_symbols:
                 tally.add(name, s, *said[s.case, s.path], errors, others, symbols)
