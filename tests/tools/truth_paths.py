@@ -340,7 +340,7 @@ def empty_file(path):
 
 def newer_kernel(path):
     source = """
-    __asm__(".section .note.ABI-tag,\\"a\\",@note\\n.long 4, 16, 1\\n.asciz \\"GNU\\"\\n.long 0, 99, 1, 0\\n");
+    __asm__(".section .note.ABI-tag,\\"a\\",@note\\n.long 4, 16, 1\\n.asciz \\"GNU\\"\\n.long 0, 99, 1, 0\\n.previous\\n");
     int one(void) { return 0; }
     """
     subprocess.run(["gcc", "-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libone.so.1", "-o", path, "-xc", "-"],
