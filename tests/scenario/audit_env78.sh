@@ -41,3 +41,8 @@ name: site
 channels: [file://$T/extra, file://$ENVBUILD_SHARED_DATA/channel]
 dependencies: [python=3.6.6, ipython, requests, flask, gevent, psycopg2, tornado, cryptography,
   pylint, cython, boto3, sqlalchemy, alembic, networkx, pymongo, pip, extra]
+EOF
+expect 0 "the environment is installed" "$ENVBUILD" install -t "$T/any.yml" --image "$root" -p "$T/env" -q
+checker "the audit agrees with the loader" python3 "$ROOT/tests/tools/check_env_truth.py" "$T/env" "$T/work" \
+  glibc217 "$root"
+done_testing
