@@ -12,118 +12,19 @@ agree: something that is an error stands in its way, or it loads.  Prints `ok NA
 
 import collections
 import concurrent.futures
-import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
-import truth_case
-import truth_features
-import truth_limits
-import truth_paths
+import truth_make
+from truth_make import Subject
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 ENVBUILD, TOOLS = os.environ["ENVBUILD"], os.environ["ENVBUILD_TOOLS"]
 LEVELS = (("4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}), ("3", {"avx2", "bmi1", "bmi2", "fma", "f16c", "movbe"}),
           ("2", {"ssse3", "sse4_1", "sse4_2", "popcnt", "cx16"}))
-
-Subject = collections.namedtuple("Subject", "case how path by_symbols called")
-
-
-# --- made ------------------------------------------------------------------------------------
-
-
-def key(zig):
-    """What the fixtures depend on."""
-    sums = hashlib.sha256()
-    for path in [m.__file__ for m in (truth_case, truth_features, truth_limits, truth_paths)] + [os.path.abspath(__file__)]:
-        with open(path, "rb") as f:
-            sums.update(f.read())
-    for words in (["gcc", "--version"], ["ld", "--version"]) + (([zig, "version"],) if zig else ()):
-        sums.update(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout)
-    return sums.hexdigest()[:20]
-
-
-def make_features(folder, zig, pool):
-    made = truth_features.sources(zig) + [truth_features.loader(zig)]
-    env = dict(os.environ, ZIG_GLOBAL_CACHE_DIR=folder + "/zig", ZIG_LOCAL_CACHE_DIR=folder + "/zig")
-    jobs = [truth_features.job(folder, one) for one in made]
-
-    def run(words):
-        p = subprocess.run(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return p.returncode and "%s: %s" % (" ".join(words), p.stdout.decode())
-
-    wrong = [w for w in pool.map(run, jobs) if w]
-    if wrong:
-        sys.exit("\n".join(wrong))
-    subjects = [Subject(path.split("/")[0], "open" if path.startswith("modules") else "run", path.split("/", 1)[1],
-                        False, False) for path, _, _, _ in made[:-1]]
-    for case in ("programs", "modules"):
-        os.makedirs(os.path.join(folder, "cases", case, "conda-meta"))
-        with open(os.path.join(folder, "cases", case, "conda-meta/history"), "w", encoding="utf-8"):
-            pass
-        for name in os.listdir(os.path.join(folder, case)):
-            os.rename(os.path.join(folder, case, name), os.path.join(folder, "cases", case, name))
-    return subjects
-
-
-def make_layouts(folder, pool):
-    def run(name):
-        c = truth_case.Case(os.path.join(folder, "cases", name), folder + "/stubs")
-        truth_case.CASES[name](c)
-        shutil.rmtree(c.folder + "/src", ignore_errors=True)
-        return [Subject(name, how, path, c.by_symbols, c.called) for how, path in c.subjects]
-
-    return [s for found in pool.map(run, truth_case.CASES) for s in found]
-
-
-def make(fixtures, zig):
-    """The folder of the fixtures, and what is in it."""
-    folder = os.path.join(fixtures, key(zig))
-    if not os.path.isdir(folder):
-        os.makedirs(fixtures, exist_ok=True)
-        work = tempfile.mkdtemp(prefix=".truth.", dir=fixtures)
-        try:
-            with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                subjects = make_features(work, zig, pool) + make_layouts(work, pool)
-            with open(work + "/subjects.json", "w", encoding="utf-8") as f:
-                json.dump(subjects, f)
-            for name in ("zig", "src", "stubs", "programs", "modules"):
-                shutil.rmtree(os.path.join(work, name), ignore_errors=True)
-            os.rename(work, folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    with open(folder + "/subjects.json", encoding="utf-8") as f:
-        return folder, [Subject(*s) for s in json.load(f)]
-
-
-def place(folder, work):
-    """A copy whose absolute paths are those of the place."""
-    shutil.copytree(folder, work, symlinks=True)
-    for base, _, names in os.walk(work + "/cases"):
-        for path in (os.path.join(base, name) for name in names):
-            if not os.path.islink(path):
-                replace(path, os.path.join(work, "cases", os.path.relpath(path, work + "/cases").split("/")[0]))
-
-
-def replace(path, prefix):
-    old, new = truth_case.PLACEHOLDER.encode(), prefix.encode()
-    with open(path, "rb") as f:
-        data = f.read()
-    if old in data:
-        if data.startswith(b"#!"):
-            data = data.replace(old, new)
-        else:
-            data = re.sub(re.escape(old) + rb"([^\0]*)\0",
-                          lambda m: (new + m.group(1)).ljust(len(m.group()), b"\0"), data)
-        with open(path, "r+b") as f:
-            f.truncate()
-            f.write(data)
 
 
 # --- the loader ------------------------------------------------------------------------------
@@ -244,8 +145,8 @@ def result(name, wrong):
 
 def main():
     fixtures, work, zig = sys.argv[1:4]
-    folder, subjects = make(fixtures, None if zig == "-" else zig)
-    place(folder, work)
+    folder, subjects = truth_make.make(fixtures, None if zig == "-" else zig)
+    truth_make.place(folder, work)
     roots = [root.split("=", 1) for root in sys.argv[4:]]
     total = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
