@@ -20,7 +20,6 @@ import sys
 
 sys.dont_write_bytecode = True
 import truth_make
-from truth_make import Subject
 
 ENVBUILD, TOOLS = os.environ["ENVBUILD"], os.environ["ENVBUILD_TOOLS"]
 LEVELS = (("4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}), ("3", {"avx2", "bmi1", "bmi2", "fma", "f16c", "movbe"}),
