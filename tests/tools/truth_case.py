@@ -22,6 +22,9 @@ __attribute__((force_align_arg_pointer)) void _start(void)
 	_exit(0);
 }
 """
+# A program of ours is called so, and opens what lies where Python would look for its modules.
+PYTHON, MODULES = "bin/python3.9", "lib/python3.9/site-packages/"
+LIB = "$ORIGIN/../lib"
 CASES = {}
 
 
@@ -37,7 +40,8 @@ class Case:
         self.folder, self.stubs, self.n_stubs = folder, stubs, 0
         self.subjects = []  # (how, path): run a program, open a module
         self.by_symbols = False  # only --symbols can see it
-        self.called = False  # a function that is only missed when it is called
+        self.warned = False  # more than a warning cannot be said of it
+        self.aside = []  # files that none of the subjects loads
         os.makedirs(folder + "/conda-meta")
         self.write("conda-meta/history", b"")
 
@@ -83,9 +87,12 @@ class Case:
             self.subjects.append(("run", name))
 
     def library(self, name, source="", needs=(), soname="", rpath=None, runpath=None, words=(), subject=False):
-        """soname "": that of the file; None: none."""
+        """soname "": that of the file; None: none.  ext/ is where Python's modules lie."""
         if soname == "":
             soname = os.path.basename(name)
+        if name.startswith("ext/"):
+            name = MODULES + name[4:]
+            rpath, runpath = [p and p.replace(LIB, "$ORIGIN/../..") for p in (rpath, runpath)]
         self.cc(name, source, ["-shared", "-fPIC"] + (["-Wl,-soname," + soname] if soname else []) + list(words)
                 + self.linked(needs, rpath, runpath))
         if subject:
@@ -142,6 +149,3 @@ def dynamic(data):
         if kind == 2:
             return range(offset, offset + size, 16)
     return []
-
-
-LIB = "$ORIGIN/../lib"

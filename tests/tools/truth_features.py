@@ -2,6 +2,8 @@
 
 import os
 
+from truth_case import MODULES
+
 # The versions that zig links for; "native" is the compiler of this machine.
 GLIBCS = ("2.5", "2.12", "2.17", "2.28", "2.34")
 
@@ -57,7 +59,7 @@ def sources(zig):
 
     def both(name, compiler, libraries, head, body):
         out.append(("programs/bin/" + name, compiler + ["-o"], libraries, PROGRAM % (head, body)))
-        out.append(("modules/lib/%s.so" % name, compiler + ["-shared", "-fPIC", "-o"], libraries, MODULE % (head, body)))
+        out.append(("modules/" + MODULES + name + ".so", compiler + ["-shared", "-fPIC", "-o"], libraries, MODULE % (head, body)))
 
     for name, (first, libraries, head, body) in FEATURES.items():
         for glibc in GLIBCS if zig else ():

@@ -2,7 +2,7 @@
 
 import struct
 
-from truth_case import CASES, LIB, PLACEHOLDER, case, dynamic, function, segments
+from truth_case import CASES, LIB, MODULES, PLACEHOLDER, case, dynamic, function, segments
 
 
 # --- versions --------------------------------------------------------------------------------
@@ -85,13 +85,13 @@ def shadow_of_host(c):
 @case
 def compat_relocations(c):
     """DT_RELR, which the loader knows from 2.36 on, and the linker says so."""
-    c.library("lib/module.so", "extern int strlen(void); void *p = &p, *q = &q, *r = &r; int w(void) { return strlen(); }",
+    c.library("ext/module.so", "extern int strlen(void); void *p = &p, *q = &q, *r = &r; int w(void) { return strlen(); }",
               ["libc.so.6=GLIBC_ABI_DT_RELR:unused_relr"], words=["-Wl,-z,pack-relative-relocs"], subject=True)
 
 
 for library in ("libselinux.so.1", "libcrypt.so.1", "libnsl.so.1", "libutil.so.1", "libmvec.so.1", "libstdc++.so.6",
                 "libgcc_s.so.1", "libz.so.1", "libzstd.so.1", "libpcre.so.3", "libcrypto.so.3", "libnss_nis.so.2", "libBrokenLocale.so.1",
-                "libthread_db.so.1", "libc_malloc_debug.so.0", "libX11.so.6", "libsite.so.1"):
+                "libc_malloc_debug.so.0", "libX11.so.6", "libsite.so.1"):
     CASES["host-" + library] = lambda c, library=library: c.program(needs=[library])
 
 for library, version in (("libz.so.1", "ZLIB_1.2.9"), ("libz.so.1", "ZLIB_1.3.1"), ("libgcc_s.so.1", "GCC_4.8.0"), ("libgcc_s.so.1", "GCC_7.0.0"),
@@ -101,9 +101,9 @@ for library, version in (("libz.so.1", "ZLIB_1.2.9"), ("libz.so.1", "ZLIB_1.3.1"
                          ("libc.so.6", "GLIBC_2.36"), ("libc.so.6", "GLIBC_2.38"), ("libc.so.6", "GLIBC_PRIVATE"),
                          ("ld-linux-x86-64.so.2", "GLIBC_2.3"), ("ld-linux-x86-64.so.2", "GLIBC_2.35")):
     def has_version(c, library=library, version=version):
-        c.library("lib/module.so", "extern char unused; void *p = &unused;\n#pragma weak unused\n",
+        c.library("ext/module.so", "extern char unused; void *p = &unused;\n#pragma weak unused\n",
                   [], words=[c.stub(library, {version: ("unused",)})], subject=True)
-        only_versions(c, "lib/module.so")
+        only_versions(c, MODULES + "module.so")
 
     CASES["version-%s-%s" % (library, version)] = has_version
 
@@ -122,14 +122,27 @@ def only_versions(c, name):
 # --- symbols ---------------------------------------------------------------------------------
 
 
-def symbols(c, called=False):
-    c.by_symbols, c.called = True, called
+def symbols(c, warned=False):
+    c.by_symbols, c.warned = True, warned
 
 
 @case
 def symbol_missing_module(c):
     symbols(c)
-    c.library("lib/module.so", "extern int nowhere(void); int work(void) { return nowhere(); }", subject=True)
+    c.library("ext/module.so", "extern int nowhere(void); int work(void) { return nowhere(); }", subject=True)
+
+
+@case
+def symbol_missing_plugin(c):
+    """Of a program that is not there, which may have it."""
+    symbols(c, warned=True)
+    c.library("lib/plugin.so", "extern int nowhere(void); int work(void) { return nowhere(); }", subject=True)
+
+
+@case
+def library_missing_plugin(c):
+    c.warned = True
+    c.library("lib/plugin.so", function("work"), ["libnowhere.so.1"], subject=True)
 
 
 @case
@@ -144,7 +157,7 @@ def symbol_missing_data(c):
 @case
 def symbol_weak(c):
     symbols(c)
-    c.library("lib/module.so", "#pragma weak nowhere\nextern int nowhere(void); int work(void) { return nowhere ? nowhere() : 0; }",
+    c.library("ext/module.so", "#pragma weak nowhere\nextern int nowhere(void); int work(void) { return nowhere ? nowhere() : 0; }",
               subject=True)
 
 
@@ -183,7 +196,7 @@ def symbol_bound_now(c):
 
 @case
 def symbol_lazy_called(c):
-    symbols(c, called=True)
+    symbols(c, warned=True)
     c.library("lib/libone.so.1", function("one") + function("two"))
     c.program(calls=["one", "two"], needs=["lib/libone.so.1"], runpath=LIB, words=["-Wl,-z,lazy", "-fplt"])
     c.library("lib/libone.so.1", function("one"))
@@ -220,14 +233,14 @@ def symbol_of_bare(c):
 def symbol_of_libc(c):
     """A function that glibc has from 2.25 on, in a version that it has long had."""
     symbols(c)
-    c.library("lib/module.so", "extern int getentropy(void); int work(void) { return getentropy(); }",
+    c.library("ext/module.so", "extern int getentropy(void); int work(void) { return getentropy(); }",
               ["libc.so.6=GLIBC_2.2.5:getentropy"], subject=True)
 
 
 @case
 def symbol_of_libc_unversioned(c):
     symbols(c)
-    c.library("lib/module.so", "extern int getentropy(void), strlen(void); int work(void) { return getentropy() + strlen(); }",
+    c.library("ext/module.so", "extern int getentropy(void), strlen(void); int work(void) { return getentropy() + strlen(); }",
               ["libc.so.6"], words=["-Wl,--unresolved-symbols=ignore-all"], subject=True)
 
 
@@ -235,7 +248,7 @@ def symbol_of_libc_unversioned(c):
 def symbol_compat_threads(c):
     """That libpthread had, and libc has in its place."""
     symbols(c)
-    c.library("lib/module.so", "extern int pthread_create(void); int work(void) { return pthread_create(); }", [],
+    c.library("ext/module.so", "extern int pthread_create(void); int work(void) { return pthread_create(); }", [],
               words=[c.stub("libpthread.so.0", {"GLIBC_2.2.5": ("pthread_create",)})], subject=True)
 
 
@@ -248,20 +261,20 @@ def tls(c, size, model="initial-exec", program=False):
         c.library("lib/libone.so.1", source, ["ld-linux-x86-64.so.2"] if model != "initial-exec" else [])
         c.program(calls=["one"], needs=["lib/libone.so.1"], runpath=LIB)
     else:
-        c.library("lib/module.so", source, subject=True)
+        c.library("ext/module.so", source, subject=True)
 
 
 for size in (64, 400, 3000, 100000):
     CASES["tls-static-%d" % size] = lambda c, size=size: tls(c, size)
 CASES["tls-static-at-start"] = lambda c: tls(c, 100000, program=True)
 CASES["tls-dynamic-100000"] = lambda c: c.library(
-    "lib/module.so", "__thread char many[100000]; char *one(void) { return many; }", [],
+    "ext/module.so", "__thread char many[100000]; char *one(void) { return many; }", [],
     words=[c.stub("ld-linux-x86-64.so.2", {"GLIBC_2.3": ("__tls_get_addr",)})], subject=True)
 
 
 @case
 def stack_module(c):
-    c.library("lib/module.so", function("work"), words=["-Wl,-z,execstack"], subject=True)
+    c.library("ext/module.so", function("work"), words=["-Wl,-z,execstack"], subject=True)
 
 
 @case
@@ -277,24 +290,24 @@ def stack_program(c):
 
 @case
 def stack_unsaid_module(c):
-    c.library("lib/module.so", function("work"), subject=True)
+    c.library("ext/module.so", function("work"), subject=True)
 
     def change(data):
         for at in segments(data):
             if struct.unpack_from("<I", data, at)[0] == 0x6474E551:
                 struct.pack_into("<I", data, at, 0)
 
-    c.patch("lib/module.so", change)
+    c.patch(MODULES + "module.so", change)
 
 
 for level in (2, 3, 4):
     CASES["isa-v%d" % level] = lambda c, level=level: c.library(
-        "lib/module.so", function("work"), words=["-Wl,-z,x86-64-v%d" % level], subject=True)
+        "ext/module.so", function("work"), words=["-Wl,-z,x86-64-v%d" % level], subject=True)
 
 
 @case
 def text_relocations(c):
-    c.library("lib/module.so", "int datum; __asm__(\".text\\n.quad datum\\n\");", words=["-Wl,-z,notext"], subject=True)
+    c.library("ext/module.so", "int datum; __asm__(\".text\\n.quad datum\\n\");", words=["-Wl,-z,notext"], subject=True)
 
 
 @case
@@ -309,8 +322,8 @@ def hash_gnu(c):
 
 @case
 def os_gnu(c):
-    c.library("lib/module.so", function("work"), subject=True)
-    c.patch("lib/module.so", lambda data: data.__setitem__(7, 3))
+    c.library("ext/module.so", function("work"), subject=True)
+    c.patch(MODULES + "module.so", lambda data: data.__setitem__(7, 3))
 
 
 @case

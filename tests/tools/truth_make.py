@@ -16,8 +16,8 @@ import truth_features
 import truth_limits
 import truth_paths
 
-# A file that is run or opened: in which environment, how, only of interest with --symbols, or only a warning
-Subject = collections.namedtuple("Subject", "case how path by_symbols called")
+# A file of an environment that is run or opened: see truth_case.Case
+Subject = collections.namedtuple("Subject", "case how path by_symbols warned aside")
 
 
 def key(zig):
@@ -44,7 +44,7 @@ def make_features(folder, zig, pool):
     if wrong:
         sys.exit("\n".join(wrong))
     subjects = [Subject(path.split("/")[0], "open" if path.startswith("modules") else "run", path.split("/", 1)[1],
-                        False, False) for path, _, _, _ in made[:-1]]
+                        False, False, []) for path, _, _, _ in made[:-1]]
     for case in ("programs", "modules"):
         os.makedirs(os.path.join(folder, "cases", case, "conda-meta"))
         with open(os.path.join(folder, "cases", case, "conda-meta/history"), "w", encoding="utf-8"):
@@ -59,7 +59,7 @@ def make_layouts(folder, pool):
         c = truth_case.Case(os.path.join(folder, "cases", name), folder + "/stubs")
         truth_case.CASES[name](c)
         shutil.rmtree(c.folder + "/src", ignore_errors=True)
-        return [Subject(name, how, path, c.by_symbols, c.called) for how, path in c.subjects]
+        return [Subject(name, how, path, c.by_symbols, c.warned, c.aside) for how, path in c.subjects]
 
     return [s for found in pool.map(run, truth_case.CASES) for s in found]
 
@@ -73,6 +73,10 @@ def make(fixtures, zig):
         try:
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
                 subjects = make_features(work, zig, pool) + make_layouts(work, pool)
+            for case in {s.case for s in subjects if s.how == "open"}:
+                python = os.path.join(work, "cases", case, truth_case.PYTHON)
+                os.makedirs(os.path.dirname(python), exist_ok=True)
+                shutil.copy(work + "/loader", python)
             with open(work + "/subjects.json", "w", encoding="utf-8") as f:
                 json.dump(subjects, f)
             for name in ("zig", "src", "stubs", "programs", "modules"):
