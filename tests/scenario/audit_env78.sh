@@ -14,11 +14,12 @@ printf 'name: any\nsubdir: linux-64\nvirtual-packages: [__glibc=2.17, __linux=3.
 
 # A package beside the real ones, with modules that do not load there, and one that does.
 cd "$T" || exit 1
-module() { # module NAME SYMBOL VERSION: needs that of libc.so.6
+module() { # module NAME SYMBOL VERSION [LIBRARY]: needs that of libc.so.6 or of the library
   printf '%s { global: %s; };\n' "$3" "$2" >map
-  gcc -shared -fPIC -nostdlib -Wl,-soname,"${4:-libc.so.6}" -Wl,--version-script=map -o stub -xc - <<<"int $2(void) { return 0; }"
-  printf 'extern int %s(void);\nint f(void) { return %s(); }\nvoid *PyInit_%s(void) { return 0; }\n' "$2" "$2" "$1" |
-    gcc -shared -fPIC -nostdlib -o "$1.so" -xc - ./stub
+  printf 'int %s(void) { return 0; }\n' "$2" >stub.c
+  printf 'extern int %s(void);\nint f(void) { return %s(); }\nvoid *PyInit_%s(void) { return 0; }\n' "$2" "$2" "$1" >"$1.c"
+  gcc -w -fno-builtin -shared -fPIC -nostdlib -Wl,-soname,"${4:-libc.so.6}" -Wl,--version-script=map -o stub.so stub.c &&
+    gcc -w -fno-builtin -shared -fPIC -nostdlib -o "$1.so" "$1.c" ./stub.so || exit 1
 }
 module newer fcntl64 GLIBC_2.28
 module lonely nothing NOWHERE_1 libnowhere.so.1

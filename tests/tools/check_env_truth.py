@@ -84,6 +84,8 @@ done 2>&1 <"$2"
 
 REFUSED = re.compile(r"error while loading shared libraries|symbol lookup error|version `[^']*' not found|relocation error"
                      r"|not found \(required by|can't execute '%s'|%s: (?:cannot execute|bad interpreter|No such file)")
+# What glibc 2.17 and what newer ones say.
+OF_SYMBOLS = re.compile("undefined symbol|with link time reference")
 
 
 def head(path):
@@ -195,7 +197,7 @@ def main():
         errors, others = check_truth.audit(prefix, target, root, symbols)
         for what, answers in (("programs", started), ("modules", loaded)):
             # without --symbols nothing is said of symbols
-            some = {f: a for f, a in answers.items() if symbols or "undefined symbol" not in a.said}
+            some = {f: a for f, a in answers.items() if symbols or not OF_SYMBOLS.search(a.said)}
             compare(what + " --symbols" * symbols, some, errors, others)
     counts = {(what, loads): sum(a.loads == loads for a in answers.values())
               for what, answers in (("programs", started), ("modules", loaded)) for loads in (True, False)}
