@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,7 @@ def make(fixtures, zig):
     folder = os.path.join(fixtures, key(zig))
     if not os.path.isdir(folder):
         os.makedirs(fixtures, exist_ok=True)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing half made is left
         work = tempfile.mkdtemp(prefix=".truth.", dir=fixtures)
         try:
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -81,7 +83,11 @@ def make(fixtures, zig):
                 json.dump(subjects, f)
             for name in ("zig", "src", "stubs", "programs", "modules"):
                 shutil.rmtree(os.path.join(work, name), ignore_errors=True)
-            os.rename(work, folder)
+            try:
+                os.rename(work, folder)
+            except OSError:
+                if not os.path.isdir(folder):  # another run may have been faster
+                    raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
     with open(folder + "/subjects.json", encoding="utf-8") as f:
