@@ -1,7 +1,7 @@
 #!/bin/bash
 # What the audit says of programs, modules and libraries is what the loader says, in roots of glibc
 # 2.17, 2.31, 2.36 and 2.41: nothing is called broken that loads, nothing missed that does not.
-# timeout: 400
+# timeout: 600
 . "$(dirname "$0")/../lib.sh"
 need gcc python3
 export ENVBUILD_CACHE=$T/cache ENVBUILD_NO_FSYNC=1

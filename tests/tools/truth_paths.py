@@ -359,7 +359,9 @@ def dangling(path):
 
 for kind, put in (("32-bit", old_machine), ("other-machine", other_machine), ("text", text_file), ("empty", empty_file),
                   ("folder", os.mkdir), ("kernel", newer_kernel), ("note", odd_note), ("dangling", dangling)):
-    CASES["passed-" + kind] = lambda c, put=put: way(c, put)
+    # that a folder with a library's name ends the search is of no use to know
+    if put != os.mkdir:
+        CASES["passed-" + kind] = lambda c, put=put: way(c, put)
     CASES["only-" + kind] = lambda c, put=put: way(c, put, False)
 
 
