@@ -277,6 +277,7 @@ int command_audit(struct session *s, struct err *e)
 
 	if (group_operands(s, &groups, e) < 0 || session_open(s, e) < 0 || session_work(s, e) < 0)
 		return -1;
+	s->n_targets = s->line.options.targets.n;
 	for (size_t i = 0; i < groups.n && rc == 0; i++)
 		rc = audit_group(s, &groups.v[i], &r, e);
 	if (rc == 0)

@@ -2,9 +2,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "builder/disk.h"
 #include "packer/audit_report.h"
-#include "packer/audit_tree.h"
 
 enum {
 	SHOWN = 10,
@@ -202,45 +200,4 @@ int audit_gate(struct session *s, const struct audit *audit, struct err *e)
 		say_floor(&s->arena, audit);
 	}
 	return audit->n_of[LEVEL_ERROR] ? fail(s, audit, e) : 0;
-}
-
-/* --- without the target's image --------------------------------------------------------------- */
-
-static int fill(struct session *s, const struct plan *plan, struct err *e)
-{
-	struct disk_plan disk = {.cache = &s->cache,
-		.records = plan->records,
-		.n_records = plan->n_records,
-		.prefix = s->work};
-
-	if (disk_check_plan(&disk, NULL, e) < 0)
-		return -1;
-	return cache_fill(&s->cache, s->http, plan->records, plan->n_records, s->jobs,
-		s->line.options.offline, e);
-}
-
-static int audit_records(
-	struct session *s, const struct plan *plan, struct audit *audit, struct err *e)
-{
-	struct arena *a = &s->arena;
-	struct audit_tree *tree = arena_new(a, struct audit_tree);
-	struct audit_options options;
-	size_t missing;
-
-	if (audit_options_fill(s, &plan->profile, NULL, &options, e) < 0 ||
-		audit_tree_packages(
-			a, &s->cache, NULL, plan->records, plan->n_records, tree, &missing, e) < 0)
-		return -1;
-	return audit_run(a, tree, &options, audit, e);
-}
-
-int audit_plan(struct session *s, const struct plan *plan, struct err *e)
-{
-	struct audit audit;
-
-	if (fill(s, plan, e) < 0 || audit_records(s, plan, &audit, e) < 0)
-		return err_wrap(e, "while auditing");
-	if (audit_write_reports(s, &audit, e) < 0)
-		return -1;
-	return audit_gate(s, &audit, e);
 }

@@ -19,10 +19,5 @@ int audit_write_reports(struct session *s, const struct audit *audit, struct err
  * ERR_AUDIT where there are errors: the text is that of the worst, the advice says what to do.
  */
 int audit_gate(struct session *s, const struct audit *audit, struct err *e);
-/*
- * Fetches the plan's packages and audits them, for a target whose image is not at hand.  ERR_AUDIT as
- * above.
- */
-int audit_plan(struct session *s, const struct plan *plan, struct err *e);
 
 #endif

@@ -31,7 +31,7 @@ struct session {
 	unsigned jobs;
 	const struct settings
 		*settings;         /* of the project that the command works on; NULL: of none */
-	size_t n_targets; /* of the project that the command works on; 0: of none */
+	size_t n_targets;          /* of the project that the command works on; 0: of none */
 	const struct unsat *unsat; /* of the last target that has no solution; NULL: none */
 };
 
