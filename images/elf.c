@@ -6,6 +6,8 @@ enum {
 	MAX_TEXTS = 4 << 20, /* bytes of all texts of a file together */
 	MAX_NOTES = 1 << 16,
 	PAGE = 4096,
+	/* patchelf puts names into a segment of its own that runs on into the next. */
+	MAX_JOINED = 16,
 };
 
 int elf_broken(const struct elf_reading *r, const char *what, struct err *e)
@@ -35,11 +37,11 @@ bool elf_segment(const struct elf_reading *r, size_t i, Elf64_Phdr *p)
 	       elf_take(r->bytes, r->header.e_phoff + i * sizeof *p, p, sizeof *p);
 }
 
-bool elf_at_address(const struct elf_reading *r, uint64_t address, struct str *out)
+/* A loaded segment that holds `address` in the file; where they overlap the later is over the earlier. */
+static bool segment_at(const struct elf_reading *r, uint64_t address, Elf64_Phdr *out)
 {
 	bool found = false;
 
-	/* Where segments overlap, the loader has mapped the later over the earlier. */
 	for (size_t i = 0; i < r->header.e_phnum; i++) {
 		Elf64_Phdr p;
 		struct str whole;
@@ -48,10 +50,28 @@ bool elf_at_address(const struct elf_reading *r, uint64_t address, struct str *o
 			address - p.p_vaddr >= p.p_filesz ||
 			!elf_range(r, p.p_offset, p.p_filesz, &whole))
 			continue;
-		*out = str_sub(whole, (size_t)(address - p.p_vaddr), whole.n);
+		*out = p;
 		found = true;
 	}
 	return found;
+}
+
+bool elf_at_address(const struct elf_reading *r, uint64_t address, struct str *out)
+{
+	Elf64_Phdr p, next;
+	uint64_t begin, end;
+
+	if (!segment_at(r, address, &p))
+		return false;
+	begin = p.p_offset + (address - p.p_vaddr);
+	end = p.p_offset + p.p_filesz;
+	for (int i = 0; i < MAX_JOINED && segment_at(r, p.p_vaddr + p.p_filesz, &next) &&
+			next.p_vaddr == p.p_vaddr + p.p_filesz && next.p_offset == end;
+		i++) {
+		end += next.p_filesz;
+		p = next;
+	}
+	return elf_range(r, begin, end - begin, out);
 }
 
 bool elf_text(const struct elf_reading *r, uint64_t at, size_t max, size_t *left, struct str *out)

@@ -77,7 +77,10 @@ bool elf_take(struct str table, uint64_t at, void *to, size_t size);
 /* The bytes of the file from an offset on; false where they are not all there. */
 bool elf_range(const struct elf_reading *r, uint64_t at, uint64_t size, struct str *out);
 bool elf_segment(const struct elf_reading *r, size_t i, Elf64_Phdr *p);
-/* What lies in memory at `address`, to the end of its segment in the file. */
+/*
+ * What lies in memory at `address`, to the end of its segment in the file, or of those that follow it
+ * without a gap both in memory and in the file.
+ */
 bool elf_at_address(const struct elf_reading *r, uint64_t address, struct str *out);
 /* The text at an offset of the dynamic strings; *left limits its length, and is lowered by it. */
 bool elf_text(const struct elf_reading *r, uint64_t at, size_t max, size_t *left, struct str *out);

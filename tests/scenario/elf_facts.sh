@@ -213,6 +213,11 @@ if command -v patchelf >/dev/null; then
   cp copy patched && patchelf --set-rpath "\$ORIGIN/a/rather/long/path/in/a/new/place" patched
   has 'a program that patchelf has changed' patched \
     "runpath \$ORIGIN/a/rather/long/path/in/a/new/place" 'needed libc.so.6'
+  # its names then run from one segment into the next
+  { seq 2000 | sed 's/.*/int exported_function_&(void) { return &; }/' && echo 'int main(void) { return 0; }'; } >many.c
+  gcc -no-pie -rdynamic -o many many.c && patchelf --force-rpath --set-rpath "\$ORIGIN/../lib/of/it" many
+  check 'one with many names still runs' ./many
+  has 'and is read' many "rpath \$ORIGIN/../lib/of/it" 'needed libc.so.6'
 else
   skip 'a program that patchelf has changed' 'no patchelf'
 fi
