@@ -68,7 +68,7 @@ done
 # CPUs, kernels, thread-local storage.
 library "$bad/cpu.so" 'int cpu;' -Wl,-z,x86-64-v3
 library "$good/cpu.so" 'int cpu;'
-kernel() { printf '__asm__(".section .note.ABI-tag,\\"a\\"\\n.long 4,16,1\\n.asciz \\"GNU\\"\\n.long 0,%s\\n.text");int k;' "$1"; }
+kernel() { printf '__asm__(".section .note.ABI-tag,\\"a\\"\\n.p2align 2\\n.long 4,16,1\\n.asciz \\"GNU\\"\\n.long 0,%s\\n.text");int k;' "$1"; }
 library "$bad/kernel.so" "$(kernel 9,9,9)" -nostartfiles
 library "$good/kernel.so" "$(kernel 2,6,32)" -nostartfiles
 tls='__thread char big[%s] __attribute__((tls_model("initial-exec"))); char *f(void) { return big; }'
