@@ -255,4 +255,9 @@ expect 2 "no reason" "$ENVBUILD" audit -t ./bare.yml --ignore 'static-tls:x' lis
 printf 'audit: {levels: {static_tls: error}}\n' >>bare.yml
 expect 2 "a misspelt rule of a profile" "$ENVBUILD" audit -t ./bare.yml list
 says "has its place" "bare.yml:[0-9]+:18: the audit has no rule 'static_tls'"
+# --- the manual page
+"$ENVBUILD" audit --ignore nonsense:x=y "$ROOT" 2>&1 | grep -oE '[a-z]+(-[a-z]+)+' | sort -u >"$T/rules"
+grep -oE '^\*[a-z]+-[a-z-]*[a-z]\*(, \*[a-z-]+\*)*$' "$ROOT/docs/man/envbuild-audit.1.scd" | grep -oE '[a-z]+(-[a-z]+)+' | sort -u >"$T/paged"
+check "rules are listed" grep -qx two-copies "$T/rules"
+same "the manual page has each" "$(grep -vxFf "$T/paged" "$T/rules")" ""
 done_testing
