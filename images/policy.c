@@ -22,6 +22,7 @@ static const struct {
 	[RULE_COPIES] = {"two-copies", "one process would load one library twice"},
 	[RULE_SYMBOL] = {"symbol-not-found", "no library has the symbol"},
 	[RULE_BROKEN] = {"broken-elf", "no proper ELF file"},
+	[RULE_UNREAD] = {"not-audited", "it could not be read"},
 };
 
 static const char *const levels[] = {[LEVEL_OFF] = "off",

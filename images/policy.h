@@ -32,6 +32,7 @@ enum audit_rule {
 	RULE_COPIES,      /* two-copies of one soname that one process would load */
 	RULE_SYMBOL,      /* symbol-not-found (--symbols) */
 	RULE_BROKEN,      /* broken-elf */
+	RULE_UNREAD,      /* not-audited: a file or folder that could not be read */
 	AUDIT_RULES
 };
 

@@ -36,6 +36,8 @@ struct audit_file {
 	struct str interpreter;
 	struct str
 		leftover; /* a path of a build machine in a file that is no ELF file; empty: none */
+	const char *
+		unread; /* it, or what is in the folder, could not be looked at, and why; else NULL */
 };
 
 struct audit_tree {

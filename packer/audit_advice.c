@@ -240,6 +240,8 @@ static struct str by_rule(struct auditing *au, const struct audit_finding *f)
 			return (struct str){0};
 		return name.n ? arena_strf(au->a, "ask for another build of '%.*s'", STR_ARG(name))
 			      : STR("build it again");
+	case RULE_UNREAD:
+		return STR("audit it as a user who may read all of it");
 	case RULE_PREFIX:
 	case RULE_SHADOWED:
 	case RULE_ISA:

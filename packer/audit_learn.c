@@ -62,6 +62,7 @@ bool learned_can_be(const struct audit_finding *f)
 	case RULE_RPATH:
 	case RULE_PREFIX:
 	case RULE_LINK:
+	case RULE_UNREAD:
 	case AUDIT_RULES:
 		break;
 	}

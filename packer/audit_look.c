@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/mapped.h"
 #include "builder/scan.h"
 
 #include <errno.h>
@@ -93,23 +94,35 @@ static void take_elf(
 	out->binary = b;
 }
 
+/* Somebody may write to what is looked at. */
+static int take_mapped(
+	struct arena *a, const struct audit_subject *s, struct audit_look *out, struct err *e)
+{
+	struct str bytes;
+	bool cut;
+
+	if (fd_map(s->fd, &bytes, e) < 0)
+		return -1;
+	mapped_guard(bytes);
+	take_elf(a, s, bytes, out);
+	cut = mapped_was_cut();
+	file_unmap(bytes);
+	if (!cut)
+		return 0;
+	errno = EIO;
+	return err_sys(e, "it was cut while it was read");
+}
+
 /* What is larger than a window is not copied, where it need not be. */
 static int look_at_elf(struct audit_looking *l, struct arena *a, const struct audit_subject *s,
 	bool whole, struct audit_look *out, struct err *e)
 {
-	struct str bytes;
-
 	if (whole) {
 		take_elf(a, s, buf_view(&l->body), out);
 		return 0;
 	}
-	if (s->fd >= 0) {
-		if (fd_map(s->fd, &bytes, e) < 0)
-			return -1;
-		take_elf(a, s, bytes, out);
-		file_unmap(bytes);
-		return 0;
-	}
+	if (s->fd >= 0)
+		return take_mapped(a, s, out, e);
 	int more = fill(l, s, ELF_MAX, e);
 	if (more < 0)
 		return -1;

@@ -210,11 +210,11 @@ static void judge_passed(struct auditing *au, const struct load_miss *m, const s
 			STR_ARG(needs), STR_ARG(target(au)), STR_ARG(au->kernel));
 		break;
 	case PASSED_BROKEN:
-		why = STR("is broken");
+		why = m->passed->unread ? STR("could not be looked at") : STR("is broken");
 		break;
 	}
-	f = audit_add(au, &(struct audit_saying){rules[m->why], LEVEL_ERROR, SURE_LIKELY, m->passed,
-				  needs, m->name});
+	f = audit_add(au, &(struct audit_saying){m->passed->unread ? RULE_UNREAD : rules[m->why],
+				  LEVEL_ERROR, SURE_LIKELY, m->passed, needs, m->name});
 	if (f->text.n)
 		return;
 	f->has = m->why == PASSED_KERNEL ? au->kernel : (struct str){0};

@@ -110,8 +110,23 @@ static void judge_script(struct auditing *au, const struct audit_file *f)
 			STR_ARG(audit_name_file(au, f)), STR_ARG(name), STR_ARG(au->profile->name));
 }
 
+/* A library that others need stands in their way at least; of what nobody asks for nothing is known. */
+static void judge_unread(struct auditing *au, const struct audit_file *f)
+{
+	struct audit_finding *x =
+		audit_add(au, &(struct audit_saying){RULE_UNREAD, LEVEL_WARNING, SURE_CERTAIN, f,
+				      (struct str){0}, (struct str){0}});
+
+	if (!x->text.n)
+		x->text = arena_strf(au->a, "%s%.*s could not be looked at: %s",
+			f->type == PATH_DIRECTORY ? "the folder " : "",
+			STR_ARG(audit_name_file(au, f)), f->unread);
+}
+
 void audit_judge_place(struct auditing *au, const struct audit_file *f)
 {
+	if (f->unread)
+		judge_unread(au, f);
 	/* Links and scripts of packages come into being when they are installed. */
 	if (au->tree->of_packages || au->tree->alone)
 		return;

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/mapped.h"
 #include "builder/beneath.h"
 #include "packer/archive_in.h"
 
@@ -70,7 +71,12 @@ static int read_symbols(
 	(void)e;
 	*out = (struct elf_symbols){0};
 	if (fd >= 0 && fd_map(fd, &bytes, &why) == 0) {
+		mapped_guard(bytes);
 		rc = take(a, f->path, bytes, out);
+		if (mapped_was_cut()) {
+			*out = (struct elf_symbols){0};
+			rc = 0;
+		}
 		file_unmap(bytes);
 	}
 	err_release(&why);

@@ -298,11 +298,23 @@ static void recall(struct looking *l)
 	}
 }
 
+static void add_unread_folders(struct looking *l)
+{
+	for (size_t i = 0; i < l->files.n_unread; i++) {
+		const struct walk_unread *u = &l->files.unread[i];
+
+		if (u->error != ENOENT)
+			audit_growing_file(
+				&l->g, u->path.n ? u->path : STR("."), -1, PATH_DIRECTORY, 0)
+				->unread = strerror(u->error);
+	}
+}
+
 static int add_files(struct looking *l, struct err *e)
 {
 	/* As many as there can be: an array that grows leaves its old ones behind. */
-	l->g.files.v = arena_array(l->a, struct audit_file, l->files.n);
-	l->g.files.cap = l->files.n;
+	l->g.files.cap = l->files.n + l->files.n_unread;
+	l->g.files.v = arena_array(l->a, struct audit_file, l->g.files.cap);
 	for (size_t i = 0; i < l->files.n; i++) {
 		const struct walked *w = &l->files.v[i];
 		const struct item *item = &l->items[i];
@@ -315,9 +327,11 @@ static int add_files(struct looking *l, struct err *e)
 		f->link = item->link;
 		f->interpreter = item->look.interpreter;
 		f->leftover = item->look.leftover;
+		f->unread = item->error ? strerror(item->error) : NULL;
 		if (item->look.binary && audit_growing_binary(&l->g, f, item->look.binary, e) < 0)
 			return -1;
 	}
+	add_unread_folders(l);
 	return 0;
 }
 

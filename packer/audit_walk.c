@@ -74,7 +74,7 @@ static void add_folder(struct arena *a, struct str path, struct names *to)
 		(struct name){.file.path = arena_strf(a, "%.*s/", STR_ARG(path)), .folder = folder};
 }
 
-/* What has gone since it was listed is not there. */
+/* What has gone since it was listed is not there.  A folder may be listed and nothing in it looked at. */
 static void add(struct walking *w, struct arena *a, struct folder *f, int fd,
 	const struct dirent64 *entry, struct names *to)
 {
@@ -89,8 +89,11 @@ static void add(struct walking *w, struct arena *a, struct folder *f, int fd,
 		add_folder(a, path, to);
 		return;
 	}
-	if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			f->error = errno;
 		return;
+	}
 	if (S_ISDIR(st.st_mode))
 		add_folder(a, path, to);
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
@@ -115,7 +118,8 @@ static void list(struct walking *w, struct arena *a, struct folder *f, int fd)
 				add(w, a, f, fd, entry, &names);
 			at += entry->d_reclen;
 		}
-	f->error = n < 0 ? errno : 0;
+	if (n < 0)
+		f->error = errno;
 	if (names.n)
 		qsort(names.v, names.n, sizeof *names.v, by_path);
 	f->names = names.v;

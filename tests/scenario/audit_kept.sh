@@ -124,7 +124,7 @@ killed() { # killed SIGNAL: runs that are, at several moments
 killed TERM
 same "runs that were ended leave nothing" "$(find cache/work cache/tmp -mindepth 1 | wc -l)" 0
 killed KILL
-expect 0 "after runs that were killed" "$ENVBUILD" audit made/conda
+expect 7 "after runs that were killed" "$ENVBUILD" audit made/conda
 check "what was kept is whole" "$ENVBUILD" cache verify -q
 
 # --- hostile ---------------------------------------------------------------------------------
@@ -172,6 +172,12 @@ if as_user true; then
   expect 0 "an ordinary user" as_user "$tree" prefix "$bad" own-cache
   says "hears which folder cannot be read" "the folder '.*bad/shut' is not audited: Permission denied"
   says "and which file" "'.*bad/unread' is not audited: Permission denied"
+  chmod 744 "$bad/loop"
+  expect 0 "and the audit goes through" as_user env ENVBUILD_CACHE="$T/own-cache" "$ENVBUILD" audit --json -t rhel7 "$bad"
+  chmod 755 "$bad/loop"
+  same "but is not clean" "$(python3 -c 'import json, sys
+print(*(f["level"] + ":" + f["path"] for f in json.load(sys.stdin)["findings"] if f["rule"] == "not-audited"
+        and "deeper" not in f["path"]))' <out)" "warning:loop warning:shut warning:unread"
   chmod 700 "$bad/conda-meta"
   expect 0 "without records" as_user "$tree" prefix "$bad" own-cache
   says "owners are not known" "which packages '.*bad' has is not known"
@@ -180,6 +186,17 @@ else
   skip "an ordinary user" "no other user can run this"
 fi
 chmod 755 "$bad/shut" "$bad/unread"
+# A large file that is cut while it is looked at.
+mkdir cut
+(while [ ! -e cut/stop ]; do
+  head -c 8192 "$ENVBUILD" >cut/large && truncate -s 64M cut/large && sleep 0.01 && truncate -s 4096 cut/large && sleep 0.003
+done) &
+writer=$!
+lost=0
+for _ in $(seq 40); do "$tree" prefix cut >/dev/null 2>"$T/err" || lost=$((lost + 1)); done
+: >cut/stop
+wait $writer
+same "a large file that is cut meanwhile ends nothing" $lost 0
 # Files that come and go meanwhile.
 (while [ ! -e stop ]; do for i in 1 2 3 4 5 6 7 8; do echo x >"$bad/bin/f$i"; mkdir -p "$bad/d$i"; done
   rm -rf "$bad"/bin/f? "$bad"/d?; done) &
