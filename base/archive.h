@@ -65,7 +65,7 @@ enum member_type {
 
 struct member {
 	struct str path; /* as stored, less "./" in front and a folder's "/" behind; not checked */
-	struct str link; /* symlink target or hard link name, as stored */
+	struct str link; /* symlink target, as stored; hard link name, as path */
 	enum member_type type;
 	uint32_t mode; /* permission bits with setuid, setgid, sticky */
 	uint64_t size; /* of a file; may be unknown in a zip: UINT64_MAX */

@@ -360,7 +360,7 @@ static int fill(struct tar_reader *r, struct archive_entry *entry, struct member
 		m->size = (uint64_t)size;
 	}
 	m->path = clean_path(str_of(path), m->type == MEMBER_DIR);
-	m->link = str_of(link);
+	m->link = m->type == MEMBER_HARDLINK ? clean_path(str_of(link), false) : str_of(link);
 	m->mode = archive_entry_perm(entry) & 07777;
 	m->has_mtime = archive_entry_mtime_is_set(entry);
 	m->mtime = m->has_mtime ? archive_entry_mtime(entry) : 0;

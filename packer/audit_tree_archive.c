@@ -305,7 +305,8 @@ static int settle_file(struct reading *r, size_t i, const struct table *declared
 	return look->binary ? audit_growing_binary(&r->g, f, look->binary, e) : 0;
 }
 
-static void settle_links(struct reading *r)
+/* As tar makes them: one leads to what came before it, be it a link itself. */
+static int settle_links(struct reading *r, struct err *e)
 {
 	struct table by_path = {.arena = r->a};
 
@@ -314,11 +315,20 @@ static void settle_links(struct reading *r)
 	for (size_t i = 0; i < r->links.n; i++) {
 		const struct hard_link *l = &r->links.v[i];
 		const union table_value *v = table_get(&by_path, l->target);
-		struct audit_look *look = add_file(r, l->path, PATH_FILE, l->mode, (struct str){0});
+		const struct audit_file *target = v ? &r->g.files.v[v->num - 1] : NULL;
+		struct audit_look look;
 
-		if (v)
-			*look = r->looks.v[v->num - 1];
+		if (!target) {
+			err_set(e, ERR_INTEGRITY,
+				"'%.*s' is a hard link to '%.*s', which is not there",
+				STR_ARG(l->path), STR_ARG(l->target));
+			return in_archive(r, e);
+		}
+		look = r->looks.v[v->num - 1];
+		*add_file(r, l->path, target->type, l->mode, target->link) = look;
+		table_put(&by_path, l->path)->num = r->g.files.n;
 	}
+	return 0;
 }
 
 static int finish(struct reading *r, struct audit_tree *out, struct err *e)
@@ -330,7 +340,8 @@ static int finish(struct reading *r, struct audit_tree *out, struct err *e)
 		return in_archive(r, e);
 	add_packages(r);
 	find_declared(r, &declared);
-	settle_links(r);
+	if (settle_links(r, e) < 0)
+		return -1;
 	for (size_t i = 0; i < r->g.files.n; i++)
 		if (settle_file(r, i, &declared, e) < 0)
 			return in_archive(r, e);

@@ -88,6 +88,21 @@ archive leaves 'add(tar, "conda-meta/x-1-0.json", record); add(tar, "../out", b"
 expect 5 "a member that leaves" "$ENVBUILD" audit leaves.tar
 archive twice 'add(tar, "conda-meta/x-1-0.json", record); add(tar, "lib/x", b"1"); add(tar, "lib/x", b"2")'
 expect 5 "a path twice" "$ENVBUILD" audit twice.tar
+archive hard '
+so = open("libnew.so", "rb").read()
+add(tar, "./conda-meta/x-1-0.json", record)
+add(tar, "./share/a.bin", so)
+add(tar, "./lib/b.so", type=tarfile.LNKTYPE, linkname="./share/a.bin")
+add(tar, "./lib/c.so", type=tarfile.LNKTYPE, linkname="./lib/b.so")
+add(tar, "./lib/to.so", type=tarfile.SYMTYPE, linkname="c.so")
+add(tar, "./lib/too.so", type=tarfile.LNKTYPE, linkname="./lib/to.so")'
+expect 7 "hard links" "$ENVBUILD" audit -t rhel7 --json hard.tar
+same "are what they lead to, one behind the other" "$(python3 -c 'import json, sys
+print(*sorted(f["path"] for f in json.load(sys.stdin)["findings"] if f["rule"] == "version-not-found"))' <out)" "lib/b.so lib/c.so"
+expect 0 "one that leads to a link" "$tree" archive hard.tar
+says "is one" '"path":"lib/too.so","package":"","type":"link","mode":[0-9]*,"link":"c.so"' "$T/out"
+archive nowhere 'add(tar, "conda-meta/x-1-0.json", record); add(tar, "lib/x", type=tarfile.LNKTYPE, linkname="lib/y")'
+expect 5 "a hard link that leads nowhere" "$ENVBUILD" audit nowhere.tar
 archive bare 'add(tar, "lib/x", b"1")'
 expect 2 "no environment" "$ENVBUILD" audit bare.tar
 archive broken 'add(tar, "conda-meta/x-1-0.json", record[:30])'
