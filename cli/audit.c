@@ -5,6 +5,7 @@
 #include "cli/audit_gate.h"
 #include "cli/environment.h"
 #include "cli/image_root.h"
+#include "packer/archive_in.h"
 #include "packer/audit_report.h"
 #include "packer/audit_tree.h"
 #include "packer/pack.h"
@@ -53,6 +54,21 @@ static bool begins_with(struct str head, size_t at, struct str magic)
 	return str_starts(str_sub(head, at, head.n), magic);
 }
 
+/* conda-pack calls archives as conda calls packages.  What cannot be read is said by who reads it next. */
+static bool is_environment(const char *path)
+{
+	struct err why = {0};
+	struct archive_in *in = archive_open(path, &why);
+	bool found = false;
+	struct member m;
+
+	while (in && !found && archive_next(in, &m, &why) > 0 && !str_is(m.path, "info/index.json"))
+		found = str_starts(m.path, STR("conda-meta/"));
+	archive_close(in);
+	err_release(&why);
+	return found;
+}
+
 /* By how it begins; what conda calls a package is one. */
 static enum kind kind_of_file(const char *path)
 {
@@ -70,8 +86,10 @@ static enum kind kind_of_file(const char *path)
 	struct str head = str_n(bytes, n < 0 ? 0 : (size_t)n);
 	enum pack_format format;
 
-	if (str_ends(name, STR(".conda")) || str_ends(name, STR(".tar.bz2")))
+	if (str_ends(name, STR(".conda")))
 		return KIND_PACKAGES;
+	if (str_ends(name, STR(".tar.bz2")))
+		return is_environment(path) ? KIND_ARCHIVE : KIND_PACKAGES;
 	for (size_t i = 0; i < sizeof archives / sizeof *archives; i++)
 		if (begins_with(head, archives[i].at, archives[i].magic))
 			return KIND_ARCHIVE;

@@ -48,6 +48,10 @@ target() { # target OPERAND...: the target that stdout names
 d = json.load(sys.stdin)
 print(" ".join(x["target"] for x in (d if isinstance(d, list) else [d])))'
 }
+python3 -c 'import bz2, gzip; open("packed.tar.bz2", "wb").write(bz2.compress(gzip.open("made/packed.tar.gz").read()))'
+"$ENVBUILD" audit -t rhel7 --json made/packed.tar.gz >gz.json 2>/dev/null
+"$ENVBUILD" audit -t rhel7 --json packed.tar.bz2 >bz2.json 2>/dev/null
+check "what conda-pack calls like a package is an archive" cmp gz.json bz2.json
 same "an archive is audited for its own target" "$(target demo.tar.gz)" own
 same "what was unpacked of it, too" "$(target unpacked)" own
 same "and a folder that it was packed to" "$(target demo-dir)" own
