@@ -248,6 +248,20 @@ static char *temp_path(const char *dir, size_t dir_n, const char *name, const ch
 	return b.p;
 }
 
+/* Who is root would else have a file where /dev/null was. */
+static int check_place(const char *path, struct err *e)
+{
+	static const struct str streams = STR_INIT("/proc/self/fd/");
+	char target[32];
+	ssize_t n = readlink(path, target, sizeof target);
+	struct stat st;
+
+	if ((n < 0 || !str_starts(str_n(target, (size_t)n), streams)) &&
+		(stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+		return 0;
+	return err_set(e, ERR_USAGE, "'%s' is no place for a file", path);
+}
+
 int file_begin_in(
 	struct file_out *out, const char *path, const char *tmp, mode_t mode, struct err *e)
 {
@@ -256,6 +270,8 @@ int file_begin_in(
 	char *folder = tmp ? path_join(&a, tmp, "") : NULL;
 
 	*out = (struct file_out){.fd = -1};
+	if (check_place(path, e) < 0)
+		return -1;
 	out->temp = folder ? temp_path(folder, strlen(folder), name, ".tmp")
 			   : temp_path(path, (size_t)(name - path), name, ".tmp");
 	out->fd = open(out->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);

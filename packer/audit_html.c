@@ -91,6 +91,14 @@ static void put_verdict_class(struct page *p)
 	buf_puts(p->to, p->audit->n_of[LEVEL_ERROR] ? "failed" : "passed");
 }
 
+static bool is_all_seen(const struct audit *audit)
+{
+	for (size_t i = 0; i < audit->n_findings; i++)
+		if (audit->findings[i].rule == RULE_UNREAD)
+			return false;
+	return true;
+}
+
 static void put_verdict(struct page *p)
 {
 	const struct audit *audit = p->audit;
@@ -99,7 +107,9 @@ static void put_verdict(struct page *p)
 		buf_printf(p->to, "%.*s: not all of it can load on hosts of this target",
 			STR_ARG(report_count(p->a, audit->n_of[LEVEL_ERROR], "error")));
 	else
-		buf_puts(p->to, "Nothing stands against hosts of this target");
+		buf_puts(p->to, is_all_seen(audit) ? "Nothing stands against hosts of this target"
+						   : "Nothing that could be read stands against "
+						     "hosts of this target");
 }
 
 static void put_against(struct page *p)

@@ -178,6 +178,8 @@ if as_user true; then
   same "but is not clean" "$(python3 -c 'import json, sys
 print(*(f["level"] + ":" + f["path"] for f in json.load(sys.stdin)["findings"] if f["rule"] == "not-audited"
         and "deeper" not in f["path"]))' <out)" "warning:loop warning:shut warning:unread"
+  as_user env ENVBUILD_CACHE="$T/own-cache" "$ENVBUILD" audit -q --report own-cache/seen.html -t rhel7 "$bad" >/dev/null
+  says "nor does the page say so" "Nothing that could be read stands against" own-cache/seen.html
   chmod 700 "$bad/conda-meta"
   expect 0 "without records" as_user "$tree" prefix "$bad" own-cache
   says "owners are not known" "which packages '.*bad' has is not known"

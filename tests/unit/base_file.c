@@ -321,6 +321,26 @@ static void a_link_is_replaced_not_followed(void **state)
 	assert_false(path_exists(in(f, "nowhere")));
 }
 
+static void what_is_no_file_is_not_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+	struct stat st;
+
+	assert_int_equal(mkfifoat(f->fd, "fifo", 0600), 0);
+	assert_int_equal(symlinkat("fifo", f->fd, "to-fifo"), 0);
+	assert_int_equal(symlinkat("/proc/self/fd/1", f->fd, "stdout"), 0);
+	assert_int_equal(symlinkat("/dev/null", f->fd, "null"), 0);
+	assert_int_equal(file_write(in(f, "fifo"), STR("x"), 0644, &e), -1);
+	assert_non_null(strstr(e.text, "/fifo' is no place for a file"));
+	err_release(&e);
+	assert_int_equal(file_write(in(f, "to-fifo"), STR("x"), 0644, NULL), -1);
+	assert_int_equal(file_write(in(f, "stdout"), STR("x"), 0644, NULL), -1);
+	assert_int_equal(file_write(in(f, "null"), STR("x"), 0644, NULL), -1);
+	assert_int_equal(fstatat(f->fd, "fifo", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+}
+
 static void folders_are_made_below_a_descriptor(void **state)
 {
 	struct fixture *f = *state;
@@ -560,6 +580,7 @@ int main(void)
 		TEST(modes_follow_the_umask),
 		TEST(the_longest_name_can_be_written),
 		TEST(a_link_is_replaced_not_followed),
+		TEST(what_is_no_file_is_not_replaced),
 		TEST(folders_are_made_below_a_descriptor),
 		TEST(temporary_folders_are_new),
 		TEST(bytes_are_copied),
