@@ -89,7 +89,8 @@ int audit_export_facts(struct session *s, const struct audit_tree *tree, struct 
 	if (x.left_out)
 		log_note("%zu packages are left out: no sha256 is known of them", x.left_out);
 	if (x.covered)
-		log_warn("%zu packages are left out: others have files of the same paths",
+		log_warn("%zu packages are left out: others have files of the same paths, or not "
+			 "all could be read",
 			x.covered);
 	return 0;
 }

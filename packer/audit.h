@@ -22,7 +22,7 @@ struct audit_package {
 	struct str name, version, build;
 	struct str dist; /* NAME-VERSION-BUILD; of a distribution of pip NAME==VERSION */
 	const struct record *record; /* NULL: of pip, or its record is not known */
-	bool covered; /* a file of it is not in the tree, for another package has one of that path */
+	bool covered; /* not all of its files are known: another package has one of that path, it is unread */
 };
 
 struct audit_file {

@@ -43,6 +43,7 @@ struct looking {
 	struct item *items; /* one for each */
 	struct kept_prefix kept;
 	bool owners_hold, changed;
+	bool doubtful; /* something was said of the owners: it is to be said the next time as well */
 	struct arena *arenas; /* one for each worker */
 	atomic_size_t next;
 	struct audit_growing g;
@@ -232,7 +233,8 @@ static void add_dists(struct looking *l, const struct installed *in)
 
 	if (!installed_python(l->a, in, &python))
 		return;
-	if (dists_installed(l->a, l->fd, python.site_packages, &dists, &why) < 0)
+	l->doubtful = dists_installed(l->a, l->fd, python.site_packages, &dists, &why) < 0;
+	if (l->doubtful)
 		log_warn("what pip brought to '%s' is not known: %s", l->prefix, why.text);
 	else
 		for (size_t i = 0; i < dists.n; i++) {
@@ -253,6 +255,7 @@ static void read_owners(struct looking *l)
 	if (installed_read(l->a, l->fd, in, &why) < 0) {
 		log_warn("which packages '%s' has is not known: %s", l->prefix, why.text);
 		err_release(&why);
+		l->doubtful = true;
 		return;
 	}
 	if (in->unfinished || in->transaction)
@@ -298,8 +301,11 @@ static void recall(struct looking *l)
 	}
 }
 
+/* Whose files are in them is not asked: they may be anybody's. */
 static void add_unread_folders(struct looking *l)
 {
+	for (size_t i = 0; l->files.n_unread && i < l->g.packages.n; i++)
+		l->g.packages.v[i].covered = true;
 	for (size_t i = 0; i < l->files.n_unread; i++) {
 		const struct walk_unread *u = &l->files.unread[i];
 
@@ -328,6 +334,8 @@ static int add_files(struct looking *l, struct err *e)
 		f->interpreter = item->look.interpreter;
 		f->leftover = item->look.leftover;
 		f->unread = item->error ? strerror(item->error) : NULL;
+		if (f->unread && f->package >= 0)
+			l->g.packages.v[f->package].covered = true;
 		if (item->look.binary && audit_growing_binary(&l->g, f, item->look.binary, e) < 0)
 			return -1;
 	}
@@ -360,7 +368,8 @@ static void keep(struct looking *l, const struct cache *c)
 		to.files[i] = (struct kept_file){
 			.path = w->path, .stamp = w->stamp, .package = owner_of(l, i)};
 		/* What cannot be told from a later version of it is read again. */
-		if (item->error || !(item->holds || file_stamp_lasts(&w->stamp, l->horizon)))
+		if (item->error || (l->doubtful && audit_owners_paper(w->path)) ||
+			!(item->holds || file_stamp_lasts(&w->stamp, l->horizon)))
 			continue;
 		to.files[i].read = true;
 		to.files[i].link = item->link;
@@ -388,6 +397,15 @@ static int open_half(void *ctx, size_t i, struct err *e)
 	return 0;
 }
 
+/* A run that changes it, or has changed it by half. */
+static bool is_marked(int fd)
+{
+	struct stat st;
+
+	return fstatat(fd, UNFINISHED_MARK, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       fstatat(fd, TRANSACTION_DIR, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int look(struct looking *l, const struct cache *c, struct err *e)
 {
 	struct opening opening = {.l = l, .cache = c};
@@ -399,6 +417,7 @@ static int look(struct looking *l, const struct cache *c, struct err *e)
 	if (rc < 0)
 		return -1;
 	match(l);
+	l->owners_hold &= !is_marked(l->fd);
 	if (read_changed(l, e) < 0)
 		return -1;
 	recall(l);

@@ -61,6 +61,24 @@ sed -i 's/own==2.0//; s/^Version: 2.0/Version: 3.0/' made/conda/lib/python3.11/s
 kept 1 "what pip says"
 says "counts, too" '"dist":"own==3.0"' now.json
 kept 0 "it is all kept"
+mkdir made/conda/conda-meta/.envbuild-transaction
+for _ in 1 2; do
+  kept 0 "an environment that is half changed"
+  says "it is said each time" "did not come to its end" now.err
+done
+rmdir made/conda/conda-meta/.envbuild-transaction
+cp made/conda/conda-meta/other-1.0-0.json record
+echo '{' >made/conda/conda-meta/other-1.0-0.json
+for _ in 1 2; do
+  sleep 0.15
+  read_now >/dev/null
+  says "of a record that is none it is said, too" "which packages .* has is not known" now.err
+done
+cat record >made/conda/conda-meta/other-1.0-0.json
+sleep 0.15
+read_now >/dev/null
+says "when it is one again it counts" '"share/data.txt","package":"",' now.json
+kept 0 "and is kept"
 touch -d '1 hour' $mk
 kept 1 "a file whose time is yet to come"
 kept 1 "is never taken for known"
