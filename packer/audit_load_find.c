@@ -5,35 +5,11 @@ enum { MAX_LINKS = 40, MAX_PATH = 4096 };
 
 /* --- the tree ----------------------------------------------------------------------------- */
 
-/* Index of the first file that is not before `path`. */
-static size_t lower_bound(const struct audit_tree *t, struct str path)
-{
-	size_t low = 0, high = t->n_files;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (str_cmp(t->files[mid].path, path) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-/* Without following a link. */
-static const struct audit_file *entry(const struct audit_tree *t, struct str path)
-{
-	size_t i = lower_bound(t, path);
-
-	return i < t->n_files && str_eq(t->files[i].path, path) ? &t->files[i] : NULL;
-}
-
 /* Packages do not say what folders there are; there, all are. */
 static bool has_folder(const struct audit_world *w, struct arena *a, struct str path)
 {
 	struct str inside = arena_strf(a, "%.*s/", STR_ARG(path));
-	size_t i = lower_bound(w->tree, inside);
+	size_t i = audit_tree_place(w->tree, inside);
 
 	return path.n == 0 || w->tree->of_packages ||
 	       (i < w->tree->n_files && str_starts(w->tree->files[i].path, inside));
@@ -122,7 +98,7 @@ static int walk_step(struct walk *k, struct str name, enum load_place *place)
 		return 1;
 	}
 	k->done = joined(k->a, k->done, name);
-	f = entry(k->w->tree, k->done);
+	f = audit_tree_at(k->w->tree, k->done);
 	if (f && f->type == PATH_SOFTLINK) {
 		slash = str_rchr(k->done, '/');
 		k->done = str_sub(k->done, 0, slash < 0 ? 0 : (size_t)slash);
@@ -163,7 +139,7 @@ const struct audit_file *load_follow(struct audit_world *w, const struct audit_f
 		enum load_place place =
 			walk(w, &scratch, load_absolute(w, &scratch, f->path), &path);
 
-		f = place == PLACE_TREE ? entry(w->tree, path) : NULL;
+		f = place == PLACE_TREE ? audit_tree_at(w->tree, path) : NULL;
 	}
 	arena_release(&scratch);
 	return f;
@@ -225,7 +201,7 @@ static int take_library(
 /* A path of the tree, whose folder holds no link. */
 static int try_entry(struct audit_world *w, struct str path, struct load_hit *out, struct err *e)
 {
-	const struct audit_file *f = entry(w->tree, path);
+	const struct audit_file *f = audit_tree_at(w->tree, path);
 	const struct host_library *l;
 	struct arena scratch = {0};
 	union table_value *v;
@@ -237,7 +213,7 @@ static int try_entry(struct audit_world *w, struct str path, struct load_hit *ou
 		struct str to;
 		enum load_place place = walk(w, &scratch, load_absolute(w, &scratch, f->path), &to);
 
-		f = place == PLACE_TREE ? entry(w->tree, to) : NULL;
+		f = place == PLACE_TREE ? audit_tree_at(w->tree, to) : NULL;
 		if (place == PLACE_ROOT) {
 			r = loader_file(w->loader, to, &l, e);
 			if (r > 0)

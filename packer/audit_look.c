@@ -58,19 +58,30 @@ static bool is_elf(const struct audit_looking *l)
 
 /* --- paths of build machines ------------------------------------------------------------------ */
 
-static struct str leftover(struct arena *a, struct str data, const struct audit_subject *s)
+/* More places than anybody can mean are left over: *out stays. */
+static void leave_out(
+	struct arena *a, struct str data, struct str declared, bool binary, struct str *out)
 {
 	CLEANUP_ARENA scratch = {0};
 	struct places places = {0};
-	struct str path = scan_build_path(&scratch, data, &places, 0);
 
-	if (!path.n)
-		return path;
-	/* More places than anybody can mean are left over. */
-	if (s->declared.n && scan_prefix(&scratch, data, s->declared, s->binary, SCAN_PLACES_MAX,
-				     &places, NULL) == 0)
-		path = scan_build_path(&scratch, data, &places, s->declared.n);
-	return arena_str(a, path);
+	if (scan_prefix(&scratch, data, declared, binary, SCAN_PLACES_MAX, &places, NULL) == 0)
+		*out = arena_str(a, scan_build_path(&scratch, data, &places, declared.n));
+}
+
+static void look_for_paths(struct arena *a, struct str data, const struct audit_subject *s,
+	struct str *leftover, struct str *behind)
+{
+	CLEANUP_ARENA scratch = {0};
+
+	*behind = (struct str){0};
+	*leftover = arena_str(a, scan_build_path(&scratch, data, &(struct places){0}, 0));
+	if (!leftover->n)
+		return;
+	if (s->declared.n)
+		leave_out(a, data, s->declared, s->binary, leftover);
+	else if (s->declared_later)
+		leave_out(a, data, *leftover, false, behind);
 }
 
 /* --- ELF files -------------------------------------------------------------------------------- */
@@ -90,7 +101,7 @@ static void take_elf(
 		fault(a, b, s, why.text);
 	err_release(&why);
 	b->path = s->path;
-	b->leftover = leftover(a, str_sub(bytes, 0, PATHS_MAX), s);
+	look_for_paths(a, str_sub(bytes, 0, PATHS_MAX), s, &b->leftover, &out->behind);
 	out->binary = b;
 }
 
@@ -164,7 +175,7 @@ static int look_at_other(struct audit_looking *l, struct arena *a, const struct 
 	for (;;) {
 		size_t keep = l->body.n < OVERLAP ? l->body.n : OVERLAP;
 
-		out->leftover = leftover(a, buf_view(&l->body), s);
+		look_for_paths(a, buf_view(&l->body), s, &out->leftover, &out->behind);
 		if (!more || out->leftover.n || seen >= OTHER_MAX)
 			return 0;
 		memmove(l->body.p, l->body.p + l->body.n - keep, keep);

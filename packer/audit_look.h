@@ -29,12 +29,14 @@ struct audit_subject {
 	int fd; /* the same, open; -1: there is only the stream */
 	/* A prefix that is meant to stand in it, since it is replaced when it is installed; empty: none. */
 	struct str declared;
-	bool binary; /* within strings that end with NUL */
+	bool binary;         /* within strings that end with NUL */
+	bool declared_later; /* it is not known yet: see `behind` */
 };
 
 struct audit_look {
 	struct str interpreter; /* of a script, the words behind "#!" */
 	struct str leftover;    /* of a file that is no ELF file */
+	struct str behind;      /* of any, the next that is not this one, within one window */
 	struct binary *binary;  /* of one that is */
 };
 

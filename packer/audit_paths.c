@@ -5,8 +5,7 @@
 
 enum { MAX_LINKS = 40 };
 
-/* The first file that is not before the path. */
-static size_t place_of(const struct audit_tree *t, struct str path)
+size_t audit_tree_place(const struct audit_tree *t, struct str path)
 {
 	size_t low = 0, high = t->n_files;
 
@@ -21,9 +20,9 @@ static size_t place_of(const struct audit_tree *t, struct str path)
 	return low;
 }
 
-static const struct audit_file *plain(const struct audit_tree *t, struct str path)
+const struct audit_file *audit_tree_at(const struct audit_tree *t, struct str path)
 {
-	size_t at = place_of(t, path);
+	size_t at = audit_tree_place(t, path);
 
 	return at < t->n_files && str_eq(t->files[at].path, path) ? &t->files[at] : NULL;
 }
@@ -73,7 +72,7 @@ static const struct audit_file *link_in(
 
 		if (i < path.n && path.p[i] != '/')
 			continue;
-		f = plain(t, str_sub(path, 0, i));
+		f = audit_tree_at(t, str_sub(path, 0, i));
 		if (f && f->type == PATH_SOFTLINK) {
 			*rest = str_sub(path, i, path.n);
 			return f;
@@ -127,14 +126,14 @@ static bool resolve(const struct audit_tree *t, struct str *path, char out[PATH_
 
 const struct audit_file *audit_tree_find(const struct audit_tree *t, struct str path)
 {
-	const struct audit_file *f = plain(t, path);
+	const struct audit_file *f = audit_tree_at(t, path);
 	char buffer[PATH_MAX];
 
 	if (f && f->type != PATH_SOFTLINK)
 		return f;
 	if (!resolve(t, &path, buffer))
 		return NULL;
-	f = plain(t, path);
+	f = audit_tree_at(t, path);
 	return f && f->type != PATH_SOFTLINK ? f : NULL;
 }
 
@@ -147,13 +146,13 @@ static bool leads_to_file(const struct audit_tree *t, const struct audit_file *l
 
 	if (!follow(t, link, (struct str){0}, &path, buffer))
 		return false;
-	f = plain(t, path);
+	f = audit_tree_at(t, path);
 	return f && f->type != PATH_SOFTLINK;
 }
 
 bool audit_tree_has(const struct audit_tree *t, struct str path)
 {
-	const struct audit_file *f = plain(t, path);
+	const struct audit_file *f = audit_tree_at(t, path);
 	char buffer[PATH_MAX];
 	size_t at;
 
@@ -162,14 +161,14 @@ bool audit_tree_has(const struct audit_tree *t, struct str path)
 
 	if (!resolve(t, &path, buffer))
 		return false;
-	if (!path.n || plain(t, path))
+	if (!path.n || audit_tree_at(t, path))
 		return true;
 	if (path.n + 1 >= sizeof buffer)
 		return false;
 	memmove(buffer, path.p, path.n);
 	buffer[path.n] = '/';
 	path = str_n(buffer, path.n + 1);
-	at = place_of(t, path);
+	at = audit_tree_place(t, path);
 	return at < t->n_files && str_starts(t->files[at].path, path);
 }
 

@@ -198,7 +198,8 @@ static int read_file(struct reading *r, const struct member *m, struct str path,
 		.mode = m->mode,
 		.read = archive_read,
 		.ctx = r->in,
-		.fd = -1};
+		.fd = -1,
+		.declared_later = true};
 	struct audit_look *look;
 	int paper = read_paper(r, path, e);
 
@@ -285,6 +286,12 @@ static void find_declared(const struct reading *r, struct table *declared)
 		}
 }
 
+static void leave_out_own(struct str *leftover, struct str behind, struct str own)
+{
+	if (str_starts(*leftover, own))
+		*leftover = str_starts(behind, own) ? (struct str){0} : behind;
+}
+
 static int settle_file(struct reading *r, size_t i, const struct table *declared, struct err *e)
 {
 	struct audit_file *f = &r->g.files.v[i];
@@ -292,10 +299,9 @@ static int settle_file(struct reading *r, size_t i, const struct table *declared
 	const union table_value *v = table_get(declared, f->path);
 	struct str own = v ? ((const struct installed_path *)v->ptr)->placeholder : (struct str){0};
 
-	if (own.n && str_starts(look->leftover, own))
-		look->leftover = (struct str){0};
-	if (own.n && look->binary && str_starts(look->binary->leftover, own))
-		look->binary->leftover = (struct str){0};
+	if (own.n)
+		leave_out_own(look->binary ? &look->binary->leftover : &look->leftover,
+			look->behind, own);
 	audit_look_unpacked(r->a, look, own);
 	audit_look_unpacked(r->a, look, r->manifest.build_prefix);
 	audit_look_unpacked(r->a, look, r->manifest.dest_prefix);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/mapped.h"
 #include "builder/dist.h"
 #include "builder/dist_rows.h"
 #include "builder/python.h"
@@ -37,7 +38,10 @@ static int look_for_floor(struct walk *w, const char *rel, struct err *e)
 		return 0;
 	if (fd_map(fd, &bytes, e) < 0)
 		return err_wrap(e, "cannot read '%s/%s'", w->root, rel);
+	mapped_guard(bytes);
 	r = floor_add(&w->m->floor, str_of(rel), bytes, e);
+	if (mapped_was_cut() && r == 0)
+		r = err_set(e, ERR_INTEGRITY, "'%s/%s' was cut while it was read", w->root, rel);
 	file_unmap(bytes);
 	return r;
 }

@@ -76,7 +76,7 @@ expect 0 "for a newer one it is none" "$ENVBUILD" audit -t debian12 libnew.so
 # --- hostile archives ------------------------------------------------------------------------
 archive() { # archive NAME PYTHON: members are added to tar
   python3 - "$T/$1.tar" "$2" <<'PY'
-import io, sys, tarfile
+import io, json, sys, tarfile
 def add(tar, name, data=b"", **more):
     info = tarfile.TarInfo(name)
     info.size = len(data)
@@ -107,6 +107,20 @@ expect 0 "one that leads to a link" "$tree" archive hard.tar
 says "is one" '"path":"lib/too.so","package":"","type":"link","mode":[0-9]*,"link":"c.so"' "$T/out"
 archive nowhere 'add(tar, "conda-meta/x-1-0.json", record); add(tar, "lib/x", type=tarfile.LNKTYPE, linkname="lib/y")'
 expect 5 "a hard link that leads nowhere" "$ENVBUILD" audit nowhere.tar
+archive declared '
+own = "/opt/build/_h_env_placehold_placehold_placehold_placehold"
+text = (own + "/bin/sh\n").encode()
+paths = [{"_path": p, "prefix_placeholder": own, "file_mode": "text"} for p in ("lib/one", "lib/two")]
+add(tar, "lib/one", text * 2)
+add(tar, "lib/two", text + b"/home/x/_build_env/bin/cc\n" + text)
+add(tar, "lib/three", text)
+record = json.dumps({"name": "x", "version": "1", "build": "0", "files": ["lib/one", "lib/two", "lib/three"],
+    "paths_data": {"paths_version": 1, "paths": paths}}).encode()
+add(tar, "conda-meta/x-1-0.json", record)'
+expect 0 "declared placeholders" "$ENVBUILD" audit -t rhel7 --json declared.tar
+same "hide nothing behind them" "$(python3 -c 'import json, sys
+print(*sorted(f["path"] + "=" + f["needs"][:20] for f in json.load(sys.stdin)["findings"]))' <out)" \
+  "lib/three=/opt/build/_h_env_pl lib/two=/home/x/_build_env"
 archive bare 'add(tar, "lib/x", b"1")'
 expect 2 "no environment" "$ENVBUILD" audit bare.tar
 archive broken 'add(tar, "conda-meta/x-1-0.json", record[:30])'
