@@ -61,30 +61,35 @@ bool file_stamp_same(const struct file_stamp *a, const struct file_stamp *b)
 	       a->ctime == b->ctime && a->mode == b->mode;
 }
 
-/* Is its time this machine's own? */
-static bool is_local(int fd)
+static bool is_one_of(uint32_t type, const uint32_t *types, size_t n)
 {
-	static const uint32_t local[] = {0xef53 /* ext */, 0x58465342 /* xfs */,
-		0x9123683e /* btrfs */, 0x01021994 /* tmpfs */, 0x794c7630 /* overlayfs */,
-		0x2fc12fc1 /* zfs */, 0xf2f52010 /* f2fs */};
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) < 0)
-		return false;
-	for (size_t i = 0; i < sizeof local / sizeof *local; i++)
-		if ((uint32_t)fs.f_type == local[i])
+	for (size_t i = 0; i < n; i++)
+		if (types[i] == type)
 			return true;
 	return false;
 }
 
-/* The kernel's clock of files goes by its ticks, at most 10 ms; a server's by itself. */
+/*
+ * The kernel's clock of files goes by its ticks, at most 10 ms; a server's by itself.  Times of an
+ * image are those that it was made with, and another one may be mounted at its place.
+ */
 int64_t prefix_cache_horizon(int fd)
 {
+	static const uint32_t local[] = {0xef53 /* ext */, 0x58465342 /* xfs */,
+		0x9123683e /* btrfs */, 0x01021994 /* tmpfs */, 0x794c7630 /* overlayfs */,
+		0x2fc12fc1 /* zfs */, 0xf2f52010 /* f2fs */};
+	static const uint32_t images[] = {0x73717368 /* squashfs */, 0xe0f5e1e2 /* erofs */,
+		0x9660 /* iso9660 */, 0x28cd3d45 /* cramfs */, 0x7275 /* romfs */};
 	static const int64_t tick = 100000000, apart = INT64_C(60000000000);
 	struct timespec now;
+	struct statfs fs;
+	bool known = fstatfs(fd, &fs) == 0;
 
+	if (known && is_one_of((uint32_t)fs.f_type, images, sizeof images / sizeof *images))
+		return INT64_MIN / 2;
 	clock_gettime(CLOCK_REALTIME, &now);
-	return nanoseconds(now) - (is_local(fd) ? tick : apart);
+	known = known && is_one_of((uint32_t)fs.f_type, local, sizeof local / sizeof *local);
+	return nanoseconds(now) - (known ? tick : apart);
 }
 
 bool file_stamp_lasts(const struct file_stamp *s, int64_t horizon)
@@ -92,6 +97,9 @@ bool file_stamp_lasts(const struct file_stamp *s, int64_t horizon)
 	static const int64_t second = 1000000000;
 	int64_t latest = s->ctime > s->mtime ? s->ctime : s->mtime;
 
+	/* So it is of images below FUSE and overlays; else of few files. */
+	if (s->ctime == s->mtime && s->ctime % second == 0)
+		return false;
 	/* Old file systems count whole seconds, or two. */
 	return latest < horizon - (latest % second == 0 ? 2 * second : 0);
 }

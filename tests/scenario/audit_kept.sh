@@ -129,6 +129,27 @@ for pid in $pids; do wait "$pid"; done
 check "four at once say the same" sh -c 'for i in 1 2 3 4; do cmp fresh.json at$i.json || exit 1; done'
 chmod 755 cache/audit
 
+# --- images ----------------------------------------------------------------------------------
+# Of two images that were made alike all that stat tells is the same.
+mkdir mnt
+image() { # image N TEXT
+  mkdir -p "tree$1/conda-meta" "tree$1/bin" && : >"tree$1/conda-meta/history"
+  printf '#!%s\n' "$2" >"tree$1/bin/x"
+  mksquashfs "tree$1" "$1.sqfs" -quiet -no-progress -noappend -all-time 1000000 -mkfs-time 1000000 >/dev/null
+}
+if image 1 /no/one && image 2 /no/two && mount -t squashfs -o loop,ro 1.sqfs mnt 2>/dev/null; then
+  defer 'umount mnt 2>/dev/null'
+  stat -c '%d %i %s %Y %Z' mnt/bin/x >stat.1
+  expect 0 "an image" "$tree" prefix mnt cache
+  umount mnt && mount -t squashfs -o loop,ro 2.sqfs mnt
+  check "another like it at its place" test "$(stat -c '%d %i %s %Y %Z' mnt/bin/x)" = "$(cat stat.1)"
+  expect 0 "is read" "$tree" prefix mnt cache
+  says "again" '"/no/two"' "$T/out"
+  umount mnt
+else
+  skip "another image at the place of one" "squashfs cannot be mounted here"
+fi
+
 # --- a kill ----------------------------------------------------------------------------------
 killed() { # killed SIGNAL: runs that are, at several moments
   for wait in 0.005 0.01 0.02 0.03 0.05; do
