@@ -5,6 +5,8 @@
 #include "builder/binaries.h"
 #include "cli/audit_gate.h"
 
+#include <stdlib.h>
+
 struct exporting {
 	struct session *s;
 	const struct audit_tree *tree;
@@ -13,6 +15,11 @@ struct exporting {
 	const struct record **records;
 	size_t n, left_out, covered;
 };
+
+static int by_path(const void *a, const void *b)
+{
+	return str_cmp(((const struct binary *)a)->path, ((const struct binary *)b)->path);
+}
 
 /* What lies there now; where the environment lies stands for itself. */
 static void take_own(struct exporting *x, size_t package, struct binaries *out)
@@ -31,9 +38,13 @@ static void take_own(struct exporting *x, size_t package, struct binaries *out)
 			continue;
 		struct binary *b = VEC_PUSH(a, &list);
 		*b = *f->binary;
-		b->path = f->path;
+		/* A package's file may go elsewhere when it is installed. */
+		if (!t->of_packages)
+			b->path = f->path;
 		binary_replace(a, b, t->prefix, BINARY_PREFIX);
 	}
+	if (list.n)
+		qsort(list.v, list.n, sizeof *list.v, by_path);
 	out->v = list.v;
 	out->n = list.n;
 	memcpy(out->sha256, t->packages[package].record->sha256, sizeof out->sha256);

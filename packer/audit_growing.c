@@ -1,5 +1,7 @@
 #include "packer/audit_growing.h"
 
+#include "builder/python.h"
+
 #include <stdlib.h>
 
 ptrdiff_t audit_growing_package(struct audit_growing *g, const struct record *r)
@@ -49,6 +51,32 @@ int audit_growing_read(struct audit_growing *g, struct audit_file *f, int fd, st
 		return err_move(e, &own);
 	err_release(&own);
 	return too_many(g, f, e);
+}
+
+static bool find_python(struct audit_growing *g, struct python *out)
+{
+	for (size_t i = 0; i < g->packages.n; i++) {
+		struct package p = {.record = (struct record *)g->packages.v[i].record};
+
+		if (p.record && str_is(p.record->name, "python"))
+			return python_find(g->a, &p, 1, out, NULL) == 0 && out->major;
+	}
+	return false;
+}
+
+void audit_growing_install(struct audit_growing *g)
+{
+	struct python python;
+
+	if (!find_python(g, &python))
+		return;
+	for (size_t i = 0; i < g->files.n; i++) {
+		struct audit_file *f = &g->files.v[i];
+		const struct record *r = f->package < 0 ? NULL : g->packages.v[f->package].record;
+
+		if (r && r->noarch == NOARCH_PYTHON)
+			f->path = python_map_path(g->a, &python, f->path);
+	}
 }
 
 /* Files are all in one array: where a path stands twice, the one added first lies lower. */

@@ -37,6 +37,8 @@ int audit_growing_binary(
 	struct audit_growing *g, struct audit_file *f, const struct binary *b, struct err *e);
 /* The same of the open regular file; nothing is set where it is no ELF file. */
 int audit_growing_read(struct audit_growing *g, struct audit_file *f, int fd, struct err *e);
+/* Files of noarch: python packages go where the Python among the packages has them; before it is finished. */
+void audit_growing_install(struct audit_growing *g);
 /* Sorts by path; of several files with one path the first that was added is kept. */
 void audit_growing_finish(struct audit_growing *g, const char *what, struct audit_tree *out);
 

@@ -19,7 +19,8 @@ struct below {
 static int open_below(const struct below *s, const struct audit_file *f, struct err *e)
 {
 	const char *root = s->roots ? s->roots[f->package] : s->root ? s->root : ".";
-	struct str path = f->path;
+	/* Of a package's file that goes elsewhere when it is installed, where it lies now. */
+	struct str path = s->roots ? f->binary->path : f->path;
 	CLEANUP_FD top = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct beneath b;
 	char name[256];

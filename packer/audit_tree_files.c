@@ -121,6 +121,7 @@ static int add_package(struct unpacking *u, const char *file, const char *dir, s
 	if (extract(u, file, root, &x, e) < 0 || read_record(u->a, file, &x, &r, e) < 0 ||
 		facts_compute(u->a, &x, dir, root, r, p, e) < 0)
 		return -1;
+	r->noarch = p->noarch;
 	return add_files(u, p, audit_growing_package(&u->g, r), root, e);
 }
 
@@ -140,6 +141,7 @@ int audit_tree_package_files(struct arena *a, const char **files, size_t n, cons
 	audit_looking_release(&u.buffers);
 	if (rc < 0)
 		return -1;
+	audit_growing_install(&u.g);
 	audit_growing_finish(&u.g, n == 1 ? files[0] : arena_printf(a, "%zu packages", n), out);
 	out->of_packages = true;
 	out->prefix = BINARY_PREFIX;

@@ -13,7 +13,9 @@ static int find_symbols(
 	const struct planned *p = ctx;
 	const struct audit_file *f = &p->tree->files[file];
 
-	return binaries_symbols(a, p->cache, p->tree->packages[f->package].record, f->path, out, e);
+	/* The file's own path is that in the environment. */
+	return binaries_symbols(
+		a, p->cache, p->tree->packages[f->package].record, f->binary->path, out, e);
 }
 
 static int add_binaries(
@@ -46,6 +48,7 @@ int audit_tree_packages(struct arena *a, const struct cache *c, const struct kno
 			return -1;
 		*missing += r == 0;
 	}
+	audit_growing_install(&g);
 	audit_growing_finish(&g, "the packages", out);
 	*ctx = (struct planned){c, out};
 	out->of_packages = true;

@@ -73,6 +73,33 @@ says "is an error" "GLIBC_2.28"
 expect 7 "for one of two targets" "$ENVBUILD" audit -t debian12 -t rhel7 libnew.so
 expect 0 "for a newer one it is none" "$ENVBUILD" audit -t debian12 libnew.so
 
+# --- noarch: python --------------------------------------------------------------------------
+printf 'int helper(void) { return 1; }\n' >helper.c
+printf 'int helper(void); int module(void) { return helper(); }\n' >module.c
+gcc -O1 -fPIC -shared -nostartfiles -nostdlib -Wl,-soname,libhelper.so -o libhelper.so helper.c &&
+  gcc -O1 -fPIC -shared -nostartfiles -nostdlib -L. "-Wl,-rpath,\$ORIGIN/../../.." -o module.so module.c -lhelper || exit 1
+python3 - <<'PY'
+import io, json, tarfile
+def package(name, version, files, **index):
+    index.update(name=name, version=version, build="0", build_number=0, depends=[])
+    files = dict(files, **{"info/index.json": json.dumps(index).encode()})
+    paths = [{"_path": p, "path_type": "hardlink"} for p in files if not p.startswith("info/")]
+    files["info/paths.json"] = json.dumps({"paths_version": 1, "paths": paths}).encode()
+    with tarfile.open("%s-%s-0.tar.bz2" % (name, version), "w:bz2") as tar:
+        for path, data in files.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+module = open("module.so", "rb").read()
+package("mod", "1.0", {"site-packages/mod/fast.so": module}, noarch="python", subdir="noarch")
+package("python", "3.11.2", {"lib/libhelper.so": open("libhelper.so", "rb").read()}, subdir="linux-64")
+PY
+expect 0 "a module of a noarch package" "$ENVBUILD" audit -t rhel7 --symbols --json --export-facts mod.json mod-1.0-0.tar.bz2 \
+  python-3.11.2-0.tar.bz2
+same "finds its libraries from where it will lie" "$(python3 -c 'import json, sys
+print([f["text"] for f in json.load(sys.stdin)["findings"]])' <out)" "[]"
+says "its facts are the package's" '"path":"site-packages/mod/fast.so"' mod.json
+
 # --- hostile archives ------------------------------------------------------------------------
 archive() { # archive NAME PYTHON: members are added to tar
   python3 - "$T/$1.tar" "$2" <<'PY'
