@@ -98,6 +98,10 @@ expect 0 "a module of a noarch package" "$ENVBUILD" audit -t rhel7 --symbols --j
   python-3.11.2-0.tar.bz2
 same "finds its libraries from where it will lie" "$(python3 -c 'import json, sys
 print([f["text"] for f in json.load(sys.stdin)["findings"]])' <out)" "[]"
+mkdir work.noarch
+expect 0 "its symbols" env AUDIT_SYMBOLS=1 "$tree" packages work.noarch mod-1.0-0.tar.bz2 python-3.11.2-0.tar.bz2
+says "are those of the file that will lie there" \
+  '"path":"lib/python3.11/site-packages/mod/fast.so","package":"mod-1.0-0".*"symbols":[1-9]' "$T/out"
 says "its facts are the package's" '"path":"site-packages/mod/fast.so"' mod.json
 
 # --- hostile archives ------------------------------------------------------------------------
