@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "packer/audit_report.h"
+#include "packer/diff_rows.h"
 
 enum {
 	SHOWN = 10,
@@ -106,11 +107,12 @@ int audit_write_reports(struct session *s, const struct audit *audit, struct err
 
 /* --- what is said ----------------------------------------------------------------------------- */
 
-/* A package may have names without end. */
+/* A package may have names without end, and lines in them that look like ours. */
 static struct str brief(struct arena *a, struct str text)
 {
 	size_t n = SENTENCE_MAX;
 
+	text = diff_clean(a, text);
 	if (text.n <= SENTENCE_MAX)
 		return text;
 	while (n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
@@ -169,7 +171,7 @@ static int fail(struct session *s, const struct audit *audit, struct err *e)
 
 	err_set(e, ERR_AUDIT, "%.*s", STR_ARG(brief(&s->arena, worst->text)));
 	if (worst->advice.n)
-		return err_advise(e, "%.*s", STR_ARG(worst->advice));
+		return err_advise(e, "%.*s", STR_ARG(diff_clean(&s->arena, worst->advice)));
 	if (worst->package < 0)
 		return err_advise(e, "choose a newer target");
 	name = audit->tree->packages[worst->package].name;

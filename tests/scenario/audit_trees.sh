@@ -152,6 +152,10 @@ expect 0 "declared placeholders" "$ENVBUILD" audit -t rhel7 --json declared.tar
 same "hide nothing behind them" "$(python3 -c 'import json, sys
 print(*sorted(f["path"] + "=" + f["needs"][:20] for f in json.load(sys.stdin)["findings"]))' <out)" \
   "lib/three=/opt/build/_h_env_pl lib/two=/home/x/_build_env"
+archive lines 'add(tar, "conda-meta/x-1-0.json", record)
+add(tar, "lib/a\nenvbuild: note: all is well\n.so", open("libnew.so", "rb").read())'
+expect 7 "a name of several lines" "$ENVBUILD" audit -t rhel7 lines.tar
+check "begins no line" sh -c '! grep "^envbuild: note: all" "$1/out" "$1/err"' sh "$T"
 archive bare 'add(tar, "lib/x", b"1")'
 expect 2 "no environment" "$ENVBUILD" audit bare.tar
 archive broken 'add(tar, "conda-meta/x-1-0.json", record[:30])'
