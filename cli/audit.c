@@ -181,21 +181,28 @@ struct targets {
 	size_t n;
 };
 
-static int find_targets(
-	struct session *s, const struct group *g, struct targets *out, struct err *e)
+static int given_targets(struct session *s, struct targets *out, struct err *e)
 {
 	const struct text_list *given = &s->line.options.targets;
-	bool carries = g->kind == KIND_PREFIX || g->kind == KIND_ARCHIVE;
 
-	out->n = given->n ? given->n : 1;
-	out->v = arena_array(&s->arena, struct profile, out->n);
-	if (!given->n)
-		return carries ? environment_profile(s, g->operands[0], out->v, e)
-			       : profile_find(&s->arena, "host", ".", out->v, e);
+	out->n = given->n;
+	out->v = arena_array(&s->arena, struct profile, given->n);
 	for (size_t i = 0; i < given->n; i++)
 		if (profile_find(&s->arena, given->v[i], ".", &out->v[i], e) < 0)
 			return -1;
 	return 0;
+}
+
+/* That it was made for.  An archive that was seen to have none is not read again. */
+static int own_target(struct session *s, const struct group *g, const struct audit_tree *tree,
+	struct targets *out, struct err *e)
+{
+	bool carries = g->kind == KIND_PREFIX || (g->kind == KIND_ARCHIVE && tree->has_target);
+
+	out->n = 1;
+	out->v = arena_new(&s->arena, struct profile);
+	return carries ? environment_profile(s, g->operands[0], out->v, e)
+		       : profile_find(&s->arena, "host", ".", out->v, e);
 }
 
 /* Of --image, the profile's own, the target's image; of host it is this machine's. */
@@ -278,7 +285,8 @@ static int audit_group(struct session *s, const struct group *g, struct results 
 	struct audit_tree *tree = arena_new(&s->arena, struct audit_tree);
 	struct targets targets;
 
-	if (find_targets(s, g, &targets, e) < 0 || read_tree(s, g, tree, e) < 0 ||
+	if (given_targets(s, &targets, e) < 0 || read_tree(s, g, tree, e) < 0 ||
+		(!targets.n && own_target(s, g, tree, &targets, e) < 0) ||
 		audit_export_facts(s, tree, e) < 0)
 		return -1;
 	for (size_t i = 0; i < targets.n; i++)

@@ -50,6 +50,8 @@ struct audit_tree {
 	struct str prefix;
 	/* Only packages' own files: no links, scripts and other things that come with installing. */
 	bool of_packages;
+	/* An archive that says what target it was made for. */
+	bool has_target;
 	/* Single files: what they need of an environment is not there and is no finding. */
 	bool alone;
 	/* The dynamic symbols of a file: 1, 0 not known, -1.  They live in the arena. */

@@ -56,7 +56,7 @@ struct reading {
 		size_t n, cap;
 	} links;
 	struct manifest manifest;
-	bool has_manifest, has_sums;
+	bool has_manifest, has_sums, has_target;
 };
 
 static int in_archive(const struct reading *r, struct err *e)
@@ -173,6 +173,7 @@ static int read_paper(struct reading *r, struct str path, struct err *e)
 		r->has_sums = true;
 		return 1;
 	}
+	r->has_target |= str_is(path, PAPERS_DIR "profile.yml");
 	if (!str_starts(path, STR("conda-meta/")))
 		return read_dist_file(r, path, e);
 	if (str_ends(path, STR(".json")) &&
@@ -358,6 +359,7 @@ static int finish(struct reading *r, struct audit_tree *out, struct err *e)
 		return in_archive(r, e);
 	}
 	out->prefix = BINARY_PREFIX;
+	out->has_target = r->has_target;
 	return 0;
 }
 
