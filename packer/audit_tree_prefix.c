@@ -309,10 +309,8 @@ static void add_unread_folders(struct looking *l)
 	for (size_t i = 0; i < l->files.n_unread; i++) {
 		const struct walk_unread *u = &l->files.unread[i];
 
-		if (u->error != ENOENT)
-			audit_growing_file(
-				&l->g, u->path.n ? u->path : STR("."), -1, PATH_DIRECTORY, 0)
-				->unread = strerror(u->error);
+		audit_growing_file(&l->g, u->path.n ? u->path : STR("."), -1, PATH_DIRECTORY, 0)
+			->unread = strerror(u->error);
 	}
 }
 

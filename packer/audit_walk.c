@@ -186,7 +186,8 @@ static void gather(struct gathering *g, const struct folder *f)
 {
 	struct walk_result *out = g->out;
 
-	if (f->error) {
+	/* What has gone since is not there. */
+	if (f->error && f->error != ENOENT) {
 		struct {
 			struct walk_unread *v;
 			size_t n, cap;
