@@ -367,10 +367,13 @@ static void judge_symbol(struct auditing *au, const struct load *l, const struct
 		return;
 	if (s->version.n)
 		x.needs = arena_strf(au->a, "%.*s@%.*s", STR_ARG(s->name), STR_ARG(s->version));
-	if (later || linked || au->tree->alone || may_come(au, s)) {
-		x.level = later ? LEVEL_WARNING : LEVEL_INFO;
+	/* The program that a plugin is for need not be here: PostgreSQL's server for those of libpq. */
+	if (later || (au->process->kind == PROCESS_PLUGIN && !s->version.n))
+		x.level = LEVEL_WARNING;
+	if (!later && (linked || au->tree->alone || may_come(au, s)))
+		x.level = LEVEL_INFO;
+	if (x.level != LEVEL_ERROR)
 		x.sure = SURE_POSSIBLE;
-	}
 	f = audit_add(au, &x);
 	if (!f->text.n)
 		f->text = arena_strf(au->a,
