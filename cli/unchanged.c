@@ -22,7 +22,7 @@ enum {
 
 /* These change no byte of an archive, and not what its test sees. */
 static const enum option_id without_effect[] = {
-	OPT_JOBS, OPT_QUIET, OPT_VERBOSE, OPT_JSON, OPT_FORCE, OPT_LOW_DISK};
+	OPT_JOBS, OPT_QUIET, OPT_VERBOSE, OPT_JSON, OPT_FORCE, OPT_LOW_DISK, OPT_REPORT};
 /*
  * These name no file, or one that is summed up elsewhere (targets, image, project), or what is
  * written, or folders of packages, of which the lock says what is taken.

@@ -100,6 +100,7 @@ int update_begin(struct session *s, struct project *p, struct err *e)
 	}
 	if (s->line.options.targets.n == 0 && p->settings.n_targets == 0)
 		take_all_targets(s, p);
+	s->n_targets = p->n_targets;
 	return read_names(s, p, e) < 0 ? -1 : check_names(s, p, e);
 }
 
