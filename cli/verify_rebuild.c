@@ -110,6 +110,22 @@ static int open_engine(struct rebuild *r, struct err *e)
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
+/* What its hosts have decides what is found: the files are as the lock gives them. */
+static int say_audit(const struct rebuild *r, const struct difference *d, struct err *e)
+{
+	struct str target = r->run.plan.profile.name;
+
+	err_set(e, ERR_INTEGRITY,
+		"'%.*s' in '%s' is not what the audit finds here, against the %s of '%.*s'; all "
+		"else is the same",
+		STR_ARG(d->path), r->release->parts.whole,
+		r->run.audit->against_root ? "image" : "list of libraries", STR_ARG(target));
+	return err_advise(e,
+		"it was made with another image of '%.*s', or somebody changed what it says: give "
+		"that image with --image, or read 'envbuild audit %s'",
+		STR_ARG(target), r->release->parts.whole);
+}
+
 static int say_difference(const struct rebuild *r, const struct difference *d, struct err *e)
 {
 	const char *whole = r->release->parts.whole;
@@ -122,6 +138,8 @@ static int say_difference(const struct rebuild *r, const struct difference *d, s
 			"envbuild %.*s made it and this is envbuild " ENVBUILD_VERSION
 			": ask the one that made it",
 			STR_ARG(made_by));
+	if (d->only_audit)
+		return say_audit(r, d, e);
 	return err_advise(e, "it is not what its lock gives: do not use it");
 }
 

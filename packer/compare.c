@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/table.h"
 #include "packer/archive_in.h"
+#include "packer/papers.h"
 #include "packer/sums.h"
 
 #include <stdlib.h>
@@ -134,6 +135,9 @@ static const struct one_member *find(const struct members *in, struct str path)
 
 static void note(struct difference *out, struct str path, struct str how)
 {
+	bool of_audit = str_is(path, PAPERS_DIR "audit.json");
+
+	out->only_audit = (out->same || out->only_audit) && (of_audit || str_is(path, SUMS_PATH));
 	/* The list of sums differs wherever anything does: that is no news. */
 	if (out->same || (str_is(out->path, SUMS_PATH) && out->n == 1)) {
 		out->path = path;

@@ -14,6 +14,8 @@ struct difference {
 	struct str path; /* of the first that differs */
 	struct str how;  /* "its mode is 0644 here, 0755 THERE" */
 	size_t n;        /* paths that differ in anything but their place */
+	/* Nothing does but what the audit found, and the list of sums, which follows from it. */
+	bool only_audit;
 };
 
 /* how speaks of the first archive as "here" and of the other as `there`.  Texts live in the arena. */
