@@ -28,6 +28,8 @@ static bool would_do(const struct profile *p, const struct audit_finding *f)
 	case RULE_ISA:
 	case RULE_KERNEL:
 		return true;
+	case RULE_DRIVER:
+		return p->gpu.wanted;
 	default:
 		return false;
 	}

@@ -120,11 +120,12 @@ static void put_found(struct arena *a, struct buf *to, const struct learned_list
 static int advise(const struct plan *plan, const struct profile *nearest, struct err *e)
 {
 	const struct learned_from *from = &plan->learned.from.v[0];
-	const struct str name = from->record->name, known = from->findings[0].advice;
+	const struct audit_finding *first = &from->findings[0];
+	const struct str name = from->record->name;
 	CLEANUP_BUF text = {0};
 
-	if (known.n)
-		buf_printf(&text, "%.*s; or ", STR_ARG(known));
+	if (first->advice.n && audit_is_known_trouble(first))
+		buf_printf(&text, "%.*s; or ", STR_ARG(first->advice));
 	if (nearest)
 		buf_printf(&text, "make it for that target with -t %.*s", STR_ARG(nearest->name));
 	else

@@ -88,6 +88,9 @@ struct audit_finding {
 	struct str reason; /* it is ignored for; empty: it counts */
 };
 
+/* Is it a trouble that people have met before, or does its advice only name other builds and targets? */
+bool audit_is_known_trouble(const struct audit_finding *f);
+
 /* An ignore and how many findings it took out; 0: it is of no use any more. */
 struct audit_ignored {
 	const struct audit_ignore *ignore;

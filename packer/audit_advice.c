@@ -98,6 +98,7 @@ static const struct trouble {
 		"it was built for another C library, musl: take a build for glibc"},
 };
 
+/* Advice of a known trouble; NULL: it is none. */
 static const char *known(struct arena *a, const struct audit_finding *f)
 {
 	const char *needs = arena_cstr(a, f->needs);
@@ -256,6 +257,14 @@ static struct str by_rule(struct auditing *au, const struct audit_finding *f)
 		break;
 	}
 	return (struct str){0};
+}
+
+bool audit_is_known_trouble(const struct audit_finding *f)
+{
+	CLEANUP_ARENA scratch = {0};
+
+	return f->rule == RULE_STATIC_TLS || f->rule == RULE_LIBRARY ||
+	       f->rule == RULE_INTERPRETER || known(&scratch, f);
 }
 
 void audit_advise(struct auditing *au, struct audit_finding *f)
