@@ -14,12 +14,20 @@ struct learning {
 	struct plan *plan;
 	const struct learn_how *how;
 	const struct known_binaries *known; /* NULL: none */
+	bool own;                           /* what others say of packages is no longer enough */
 	struct audit_options options;
 	struct table names; /* of builds that rounds ruled out: how many */
 	size_t n_builds;
 };
 
 /* --- looking ---------------------------------------------------------------------------------- */
+
+static bool may_solve(const struct learning *l)
+{
+	const struct options *o = &l->s->line.options;
+
+	return !o->no_audit_solve && !o->locked && !l->p->lock_is_input;
+}
 
 static bool is_known(const struct learning *l, const struct record *r)
 {
@@ -37,9 +45,25 @@ static struct record **find_unknown(struct learning *l, struct arena *a, size_t 
 	*n = 0;
 	cache_missing(&l->s->cache, plan->records, plan->n_records, missing);
 	for (size_t i = 0; i < plan->n_records; i++)
-		if (missing[i] && !is_known(l, plan->records[i]))
+		if (missing[i] && (l->own || !is_known(l, plan->records[i])))
 			v[(*n)++] = plan->records[i];
 	return v;
+}
+
+/*
+ * Facts that were handed on choose among builds and pass none: what will be built is fetched in any
+ * case, and is looked at here while another can still be taken.
+ */
+static bool goes_by_others(struct learning *l, struct arena *a)
+{
+	size_t n;
+
+	if (l->own || l->how->final || !l->known || !may_solve(l))
+		return false;
+	l->own = true;
+	find_unknown(l, a, &n);
+	l->own = n > 0;
+	return n > 0;
 }
 
 /* 1; 0 where that needs a network that is not to be used for it. */
@@ -269,13 +293,6 @@ static int solve_again(struct learning *l, struct learn_round *round, struct err
 
 /* --- rounds ----------------------------------------------------------------------------------- */
 
-static bool may_solve(const struct learning *l)
-{
-	const struct options *o = &l->s->line.options;
-
-	return !o->no_audit_solve && !o->locked && !l->p->lock_is_input;
-}
-
 /* The audit as it is, where solving again is no help. */
 static int settle(struct learning *l, const struct audit *audit, struct err *e)
 {
@@ -303,9 +320,12 @@ static int run_round(struct learning *l, struct err *e)
 
 	if (rc <= 0 || look(l, &scratch, &audit, e) < 0)
 		return rc == 0 ? 0 : -1;
+	if (!audit.n_of[LEVEL_ERROR] && goes_by_others(l, &scratch))
+		return 1;
 	if (!audit.n_of[LEVEL_ERROR] || !may_solve(l) ||
 		audit_learn(&l->s->arena, &audit, &plan->learned) == 0)
 		return settle(l, &audit, e);
+	l->own = false;
 	round = VEC_PUSH(&l->s->arena, &plan->rounds);
 	*round = (struct learn_round){0};
 	add_rejects(l, round, from, false);

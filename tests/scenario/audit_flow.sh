@@ -1,0 +1,89 @@
+#!/bin/bash
+# What stands around the solver that learns: facts that lie, folders of a profile, several targets, archives
+# that are made again, and what is advised where nothing is left.
+# timeout: 120
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/tools/elf_channel.sh"
+need gcc python3 zstd
+
+export ENVBUILD_DATA=$T/data ENVBUILD_CACHE=$T/cache ENVBUILD_NO_FSYNC=1
+mkdir "$T/project" && cd "$T/project" || exit 1
+root=$("$ROOT/tests/tools/roots.sh" glibc217) || skip_all "no root of glibc 2.17"
+check "the root of glibc 2.17 is the image of rhel7" "$ENVBUILD" image import rhel7 "$root"
+
+library libdemo.so.1.new 'int work(void) { return renameat2(-1, "", -1, "", 0) + 1; }'
+library libdemo.so.1 'int work(void) { return (int)strlen(""); }'
+library libcuda.so.1 'int cuda(void) { return 0; }'
+library plug.so 'static __thread char room[4096] __attribute__((tls_model("initial-exec")));
+char *plug(int i) { return &room[i]; }'
+program gpu 'extern int cuda(void); int run(void) { return cuda(); }' "$T/libcuda.so.1"
+packages <<'LIST'
+demo 2.0 0 [] lib/libdemo.so.1=libdemo.so.1.new
+demo 1.0 0 [] lib/libdemo.so.1=libdemo.so.1
+gpu 1.0 0 [] bin/gpu=gpu
+plug 1.0 0 [] lib/plug.so=plug.so
+LIST
+here=$T/channel/noarch
+
+# ask STATUS NAME DEPENDENCIES COMMAND OPTION...
+ask() {
+  rm -f envbuild.lock ask*
+  printf 'name: ask\nchannels: [file://%s]\ndependencies: [%s]\n' "$T/channel" "$3" >environment.yml
+  expect "$1" "$2" "$ENVBUILD" "${@:4}"
+}
+
+# --- facts that lie ------------------------------------------------------------------------------
+"$ENVBUILD" audit -q -t host "$here/demo-2.0-0.conda" --export-facts facts.json >/dev/null || exit 1
+sed 's/GLIBC_2\.28/GLIBC_2.2.5/' facts.json >lie.json
+check "(they do)" test "$(cat facts.json)" != "$(cat lie.json)"
+ask 0 "lock believes what is said of packages that are not here" demo lock -t rhel7 --facts lie.json
+check "(and takes what cannot load)" grep -q demo-2.0-0 envbuild.lock
+expect 7 "pack from that lock releases nothing" "$ENVBUILD" pack -t rhel7 --no-test --locked --facts lie.json
+check "at all" test ! -e ask.tar.gz
+rm -rf "$T/cache"
+ask 0 "pack looks for itself while another build can still be taken" demo pack -t rhel7 --no-test --facts lie.json
+says "and takes it" "solved again without it: demo 2.0-0 -> 1.0-0$"
+ask 0 "facts that are right are as good as the package" demo pack -t rhel7 --no-test --facts facts.json
+same "in one round" "$(grep -c 'solved again' "$T/err")" 1
+
+# --- the target's folder -------------------------------------------------------------------------
+mkdir targets && cp -r "$root" "$T/bare" && rm -f "$T/bare"/lib*/libdl[.-]*
+sed -e 's/^name: rhel7/name: rooted/' -e "s|^image:|image:\n  root: $T/bare|" "$ROOT/images/targets/rhel7.yml" >targets/rooted.yml
+check "(its profile names a folder)" grep -q "root: $T/bare" targets/rooted.yml
+ask 0 "a target whose profile names a folder" demo pack -t rooted --no-test
+tar xOf ask.tar.gz conda-meta/envbuild/audit.json >"$T/audit.json"
+check "is held against that" grep -q '"against": "image"' "$T/audit.json"
+expect 0 "made again it is the same" "$ENVBUILD" verify ask.tar.gz --rebuild
+rm -r targets
+
+# --- made again in another image ------------------------------------------------------------------
+other=$("$ROOT/tests/tools/roots.sh" bullseye)
+if [ -n "$other" ]; then
+  ask 0 "an archive" demo pack -t rhel7 --no-test
+  expect 5 "made again against other hosts" "$ENVBUILD" verify ask.tar.gz --rebuild --image "$other"
+  says "says that the audit differs and nothing else" "audit.json' in 'ask.tar.gz' is not what the audit finds here, .*; all else is the same$"
+  says "and why that may be" "hint: it was made with another image of 'rhel7'"
+else
+  skip "an archive made again against other hosts" "no root of bullseye"
+fi
+
+# --- several targets, reports --------------------------------------------------------------------
+ask 0 "lock for two targets" demo lock -t rhel7 -t host --report audit.txt
+check "each has its report" test -e audit-rhel7.txt -a ! -e audit.txt
+rm audit-rhel7.txt
+expect 0 "lock --update, which goes through the lock's targets" "$ENVBUILD" lock --update demo --report audit.txt
+check "so, too" test -e audit-rhel7.txt -a ! -e audit.txt
+ask 0 "pack with a report" demo pack -t rhel7 --no-test --report "$T/audit.xml"
+expect 0 "and without one" "$ENVBUILD" pack -t rhel7 --no-test
+says "is the same archive" "unchanged: ask.tar.gz"
+
+# --- what is advised -----------------------------------------------------------------------------
+ask 7 "nothing is left" "demo 2.*" pack -t rhel7 --no-test
+same "the advice names another target once" "$(grep -o 'rocky8' "$T/err" | wc -l)" 2
+says "and the way to it" "hint: make it for that target with -t rocky8, or ask for something else than 'demo' \('envbuild why demo'"
+ask 7 "a program that needs the GPU's driver" gpu pack -t rhel7 --no-test
+says "runs where there is one" "the nearest target it would run on is rocky9-gpu"
+says "which is what is known of it" "hint: take the build for CPUs .*; or make it for that target with -t rocky9-gpu"
+ask 7 "static TLS on RHEL 6" plug pack -t rhel6 --no-test
+says "is told with what to do" "hint: have it loaded first: LD_PRELOAD=.CONDA_PREFIX/lib/plug.so .*'nomkl'.*; or "
+done_testing
