@@ -295,12 +295,23 @@ static int audit_group(struct session *s, const struct group *g, struct results 
 	return 0;
 }
 
+/* Without operands there is nothing to judge: what the cache knows can be handed on. */
+static int audit_nothing(struct session *s, struct err *e)
+{
+	if (s->line.options.export_facts)
+		return session_open(s, e) < 0 ? -1 : audit_export_cache(s, e);
+	err_set(e, ERR_USAGE, "'envbuild audit' needs %s", s->line.command->operands);
+	return err_advise(e, "see 'envbuild audit --help'");
+}
+
 int command_audit(struct session *s, struct err *e)
 {
 	struct groups groups = {0};
 	struct results r = {0};
 	int rc = 0;
 
+	if (s->line.n_operands == 0)
+		return audit_nothing(s, e);
 	if (group_operands(s, &groups, e) < 0 || session_open(s, e) < 0 || session_work(s, e) < 0)
 		return -1;
 	s->n_targets = s->line.options.targets.n;

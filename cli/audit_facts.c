@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "builder/binaries.h"
+#include "builder/upkeep.h"
 #include "cli/audit_gate.h"
 
 #include <stdlib.h>
@@ -76,27 +77,35 @@ static int take_package(struct exporting *x, size_t package, struct err *e)
 	return 0;
 }
 
+static int write_facts(struct exporting *x, struct err *e)
+{
+	const char *path = x->s->line.options.export_facts;
+	CLEANUP_BUF text = {0};
+
+	binaries_export(&x->s->arena, x->facts, x->n, x->records, &text);
+	if (file_write(path, buf_view(&text), 0644, e) < 0)
+		return -1;
+	log_note("%s: facts of %zu packages", path, x->n);
+	return 0;
+}
+
 int audit_export_facts(struct session *s, const struct audit_tree *tree, struct err *e)
 {
-	const char *path = s->line.options.export_facts;
 	struct arena *a = &s->arena;
 	struct exporting x = {.s = s,
 		.tree = tree,
 		.facts = arena_array(a, const struct binaries *, tree->n_packages),
 		.records = arena_array(a, const struct record *, tree->n_packages)};
-	CLEANUP_BUF text = {0};
 
-	if (!path)
+	if (!s->line.options.export_facts)
 		return 0;
 	if (audit_known(s, &x.known, e) < 0)
 		return -1;
 	for (size_t i = 0; i < tree->n_packages; i++)
 		if (take_package(&x, i, e) < 0)
 			return err_wrap(e, "--export-facts");
-	binaries_export(a, x.facts, x.n, x.records, &text);
-	if (file_write(path, buf_view(&text), 0644, e) < 0)
+	if (write_facts(&x, e) < 0)
 		return -1;
-	log_note("%s: facts of %zu packages", path, x.n);
 	if (x.left_out)
 		log_note("%zu packages are left out: no sha256 is known of them", x.left_out);
 	if (x.covered)
@@ -104,4 +113,68 @@ int audit_export_facts(struct session *s, const struct audit_tree *tree, struct 
 			 "all could be read",
 			x.covered);
 	return 0;
+}
+
+/* --- of the cache ----------------------------------------------------------------------------- */
+
+static struct str cut_last(struct str *text)
+{
+	ptrdiff_t at = str_rchr(*text, '-');
+	struct str last = str_sub(*text, (size_t)(at + 1), text->n);
+
+	*text = str_sub(*text, 0, at < 0 ? 0 : (size_t)at);
+	return last;
+}
+
+static const struct record *record_of(struct arena *a, const struct cache_item *item)
+{
+	struct record *r = arena_new(a, struct record);
+	struct str rest = item->name;
+
+	r->build = cut_last(&rest);
+	r->version = cut_last(&rest);
+	r->name = rest;
+	r->has_sha256 = true;
+	memcpy(r->sha256, item->key, sizeof r->sha256);
+	return r;
+}
+
+/* One that is damaged, or went meanwhile, is no reason to have none of the others. */
+static int take_item(struct exporting *x, const struct cache_item *item, struct err *e)
+{
+	struct arena *a = &x->s->arena;
+	const struct record *r = record_of(a, item);
+	struct binaries *b = arena_new(a, struct binaries);
+	struct err fault = {0};
+	int rc = binaries_load(a, &x->s->cache, NULL, r, b, &fault);
+
+	if (rc < 0 && fault.code == ERR_INTERRUPTED)
+		return err_move(e, &fault);
+	if (rc < 0)
+		log_warn("'%.*s' is left out: %s", STR_ARG(item->name), fault.text);
+	err_release(&fault);
+	if (rc <= 0)
+		return 0;
+	x->facts[x->n] = b;
+	x->records[x->n++] = r;
+	return 0;
+}
+
+int audit_export_cache(struct session *s, struct err *e)
+{
+	struct arena *a = &s->arena;
+	struct cache_survey survey;
+	struct exporting x = {.s = s};
+
+	if (cache_survey(a, &s->cache, &survey, e) < 0)
+		return -1;
+	x.facts = arena_array(a, const struct binaries *, survey.items.n);
+	x.records = arena_array(a, const struct record *, survey.items.n);
+	for (size_t i = 0; i < survey.items.n; i++) {
+		const struct cache_item *item = &survey.items.v[i];
+
+		if (item->kind == CACHE_PACKAGE && item->name.n && take_item(&x, item, e) < 0)
+			return -1;
+	}
+	return write_facts(&x, e);
 }

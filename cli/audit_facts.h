@@ -10,5 +10,7 @@
  * has them, else as the tree's own files are.  Nothing where that was not asked for.
  */
 int audit_export_facts(struct session *s, const struct audit_tree *tree, struct err *e);
+/* The same of all packages in the cache: also of those that were tried and could not load. */
+int audit_export_cache(struct session *s, struct err *e);
 
 #endif

@@ -130,7 +130,7 @@ const struct command commands[] = {
 		"Looks at each ELF file, script and link of an archive, an environment (of conda,\n"
 		"mamba or conda-pack, too), packages or single files, and says what hosts of the\n"
 		"target lack. Nothing is run. Exit status 7 where something cannot load.",
-		"envbuild audit demo.tar.gz -t rhel7 --report audit.html", 1, SIZE_MAX, false,
+		"envbuild audit demo.tar.gz -t rhel7 --report audit.html", 0, SIZE_MAX, false,
 		audit_options, command_audit},
 	{"deploy", "ARCHIVE ROOT", "bring a release onto a production host",
 		"Unpacks the archive to ROOT/NAME-VERSION, verifies every file, checks the host,\n"

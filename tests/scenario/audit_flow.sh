@@ -46,6 +46,21 @@ says "and takes it" "solved again without it: demo 2.0-0 -> 1.0-0$"
 ask 0 "facts that are right are as good as the package" demo pack -t rhel7 --no-test --facts facts.json
 same "in one round" "$(grep -c 'solved again' "$T/err")" 1
 
+# --- from one machine to another -----------------------------------------------------------------
+ask 0 "one machine finds out" demo pack -t rhel7 --no-test
+expect 0 "and hands on what its cache knows" "$ENVBUILD" audit --export-facts all.json
+same "also of what could not load" "$(grep -oE '"name":"[^"]*"' all.json | sort | tr '\n' ' ')" '"name":"demo-1.0-0" "name":"demo-2.0-0" '
+find "$T/cache/pkgs" -name elf -exec rm {} +
+expect 0 "packages of which nothing has been kept are looked at" "$ENVBUILD" audit --export-facts again.json
+check "and say the same" cmp all.json again.json
+cp envbuild.lock "$T/one.lock"
+ENVBUILD_CACHE=$T/other ask 0 "the other knows before it downloads" demo lock -t rhel7 --facts all.json
+says "what to leave out" "solved again without it: demo 2.0-0 -> 1.0-0$"
+check "the lock is the same" cmp envbuild.lock "$T/one.lock"
+same "nothing was fetched" "$(find "$T/other" -name facts | wc -l)" 0
+expect 2 "without operands there is nothing to audit" "$ENVBUILD" audit -t rhel7
+says "which is said" "'envbuild audit' needs ARCHIVE"
+
 # --- the target's folder -------------------------------------------------------------------------
 mkdir targets && cp -r "$root" "$T/bare" && rm -f "$T/bare"/lib*/libdl[.-]*
 sed -e 's/^name: rhel7/name: rooted/' -e "s|^image:|image:\n  root: $T/bare|" "$ROOT/images/targets/rhel7.yml" >targets/rooted.yml
