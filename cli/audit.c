@@ -310,6 +310,9 @@ int command_audit(struct session *s, struct err *e)
 	struct results r = {0};
 	int rc = 0;
 
+	if (s->line.options.facts.n && !s->line.options.export_facts)
+		return err_set(e, ERR_USAGE,
+			"--facts goes with --export-facts: what is audited is read itself");
 	if (s->line.n_operands == 0)
 		return audit_nothing(s, e);
 	if (group_operands(s, &groups, e) < 0 || session_open(s, e) < 0 || session_work(s, e) < 0)

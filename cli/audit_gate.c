@@ -52,7 +52,7 @@ int audit_known(struct session *s, const struct known_binaries **out, struct err
 	known->by_sum.arena = &s->arena;
 	for (size_t i = 0; i < given->n; i++)
 		if (known_binaries_read(known, given->v[i], e) < 0)
-			return -1;
+			return err_wrap(e, "--facts");
 	if (given->n)
 		*out = known;
 	return 0;

@@ -95,23 +95,24 @@ void learn_say_solved(const struct learn_round *round)
 
 /* --- nothing is left -------------------------------------------------------------------------- */
 
-/* The finding of the build that would have been taken, then others. */
-static void put_found(struct arena *a, struct buf *to, const struct learned_list *list)
+/* The finding of the build that would have been taken, then those of others that rounds have found. */
+static void put_found(struct arena *a, struct buf *to, const struct plan *plan)
 {
-	const struct record *last = list->from.v[0].record;
+	const struct record *last = plan->learned.from.v[0].record;
 	size_t n = 0;
 
-	buf_str(to, list->from.v[0].findings[0].text);
-	for (size_t i = 1; i < list->n; i++) {
-		const struct learned_from *from = &list->from.v[i];
+	buf_str(to, plan->learned.from.v[0].findings[0].text);
+	for (size_t i = 0; i < plan->rounds.n; i++)
+		for (size_t k = 0; k < plan->rounds.v[i].n_rejects; k++) {
+			const struct learn_reject *r = &plan->rounds.v[i].rejects[k];
 
-		if (from->record == last)
-			continue;
-		last = from->record;
-		if (++n <= FOUND_SHOWN)
-			buf_printf(to, "\n%.*s: %.*s", STR_ARG(record_dist(a, last)),
-				STR_ARG(told(a, &from->findings[0])));
-	}
+			if (r->known || r->record == last)
+				continue;
+			last = r->record;
+			if (++n <= FOUND_SHOWN)
+				buf_printf(to, "\n%.*s: %.*s", STR_ARG(record_dist(a, last)),
+					STR_ARG(told(a, r->finding)));
+		}
 	if (n > FOUND_SHOWN)
 		buf_printf(to, "\nand %zu more builds", n - FOUND_SHOWN);
 }
@@ -142,7 +143,7 @@ int learn_fail(struct session *s, const struct project *p, const struct plan *pl
 	struct profile nearest;
 	int found = learn_nearest(s, p, plan, &nearest, NULL);
 
-	put_found(&s->arena, &text, &plan->learned);
+	put_found(&s->arena, &text, plan);
 	buf_printf(&text, "\nand there is %s", e->text);
 	if (found > 0)
 		buf_printf(&text, "\nthe nearest target it would run on is %.*s (glibc %.*s)",

@@ -60,6 +60,7 @@ check "the lock is the same" cmp envbuild.lock "$T/one.lock"
 same "nothing was fetched" "$(find "$T/other" -name facts | wc -l)" 0
 expect 2 "without operands there is nothing to audit" "$ENVBUILD" audit -t rhel7
 says "which is said" "'envbuild audit' needs ARCHIVE"
+expect 2 "what is audited is not judged by what others say" "$ENVBUILD" audit -t rhel7 "$here/demo-2.0-0.conda" --facts all.json
 
 # --- the target's folder -------------------------------------------------------------------------
 mkdir targets && cp -r "$root" "$T/bare" && rm -f "$T/bare"/lib*/libdl[.-]*

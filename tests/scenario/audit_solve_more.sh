@@ -80,4 +80,6 @@ rm -rf "$T/cache"
 ask 1 "without the facts the first is to be fetched, which is not there" demo pack -t rhel7 --no-test
 ask 0 "lock with the facts" demo lock -t rhel6 --audit-solve "${facts[@]}"
 says "learns as well" "demo 4.0-0 -> 1.0-0$"
+ask 7 "nothing is left" "demo 4.*" lock -t rhel6 --audit-solve "${facts[@]}"
+check "builds that nobody asked for are not told" test "$(grep -c 'demo.3.0' "$T/err")" = 0
 done_testing
