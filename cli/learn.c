@@ -1,5 +1,6 @@
 #include "cli/learn.h"
 
+#include "base/date.h"
 #include "base/log.h"
 #include "builder/disk.h"
 #include "builder/upkeep.h"
@@ -307,6 +308,20 @@ static int settle(struct learning *l, const struct audit *audit, struct err *e)
 	return audit_gate(l->s, audit, e);
 }
 
+/* Nobody asked for anything newer than what the lock was made of. */
+static void leave_lock(struct learning *l)
+{
+	struct solve_request *r = &l->plan->request;
+	char text[DATE_TIME];
+
+	log_note("solving anew for %s: packages of the lock cannot load there", r->target);
+	if (r->as_of || !l->p->lock.as_of)
+		return;
+	date_time(l->p->lock.as_of, text);
+	r->as_of = l->p->lock.as_of;
+	r->as_of_text = arena_strdup(&l->s->arena, text);
+}
+
 /* 1 where another round is needed. */
 static int run_round(struct learning *l, struct err *e)
 {
@@ -332,8 +347,7 @@ static int run_round(struct learning *l, struct err *e)
 	names = arena_array(&scratch, struct str, round->n_rejects);
 	learn_say_found(l->s, plan, round);
 	if (plan->from_lock)
-		log_note("solving anew for %s: packages of the lock cannot load there",
-			plan->request.target);
+		leave_lock(l);
 	if (learn_others(l, names, note_names(l, round, names), round, e) < 0)
 		return -1;
 	if (check_bounds(l, e) < 0 || solve_again(l, round, e) < 0) {

@@ -83,6 +83,12 @@ else
   skip "an archive made again against other hosts" "no root of bullseye"
 fi
 
+# --- a lock of a date ----------------------------------------------------------------------------
+ENVBUILD_DATA=$T/none ask 0 "a lock as of a date, whose packages cannot load" demo lock -t rhel7 --as-of 2021-01-01
+expect 0 "is solved anew" "$ENVBUILD" pack -t rhel7 --no-test
+check "by other packages" grep -q demo-1.0-0 envbuild.lock
+check "as of that date" grep -q "exclude-newer: .*2021-01-01" envbuild.lock
+
 # --- several targets, reports --------------------------------------------------------------------
 ask 0 "lock for two targets" demo lock -t rhel7 -t host --report audit.txt
 check "each has its report" test -e audit-rhel7.txt -a ! -e audit.txt
