@@ -453,6 +453,14 @@ static int learn(struct pack_run *run, bool has_image, struct err *e)
 	return plan_learn(run->s, run->project, &run->plan, &how, e);
 }
 
+static int check_pip(const struct plan *plan, struct err *e)
+{
+	if (!plan->env.n_pip || plan->pypi->settled)
+		return 0;
+	engine_no_root(&plan->profile, e);
+	return err_wrap(e, "the pip section has to be resolved where the target can run");
+}
+
 /* What can be done without the target's image; then the sentence that says how to get it. */
 static int stop_without_image(struct pack_run *run, struct err *e)
 {
@@ -460,11 +468,8 @@ static int stop_without_image(struct pack_run *run, struct err *e)
 	struct project *p = run->project;
 	bool changed;
 
-	if (plan->env.n_pip && !plan->pypi->settled) {
-		engine_no_root(&plan->profile, e);
-		return err_wrap(e, "the pip section has to be resolved where the target can run");
-	}
-	if (learn(run, false, e) < 0)
+	/* A plan that is solved anew has lost what its pip section came to. */
+	if (check_pip(plan, e) < 0 || learn(run, false, e) < 0 || check_pip(plan, e) < 0)
 		return -1;
 	plan_enter_lock(run->s, p, plan);
 	if (project_write_lock(run->s, p, p->lock_path, &changed, e) < 0)

@@ -22,6 +22,8 @@ demo 2.0 0 [] lib/libdemo.so.1=libdemo.so.1.new
 demo 1.0 0 [] lib/libdemo.so.1=libdemo.so.1
 gpu 1.0 0 [] bin/gpu=gpu
 plug 1.0 0 [] lib/plug.so=plug.so
+python 3.9.1 0 []
+pip 1.0 0 []
 LIST
 here=$T/channel/noarch
 
@@ -88,6 +90,18 @@ ENVBUILD_DATA=$T/none ask 0 "a lock as of a date, whose packages cannot load" de
 expect 0 "is solved anew" "$ENVBUILD" pack -t rhel7 --no-test
 check "by other packages" grep -q demo-1.0-0 envbuild.lock
 check "as of that date" grep -q "exclude-newer: .*2021-01-01" envbuild.lock
+
+# --- a lock with a pip section, and no image ------------------------------------------------------
+ask 0 "a lock whose packages cannot load" "demo, python, pip" lock -t rhel6
+wheel=https://pypi.example/alpha-1.0-py3-none-any.whl
+sed -i -e "s|^packages:\$|      - pypi: $wheel\n&|" envbuild.lock
+printf -- "- pypi: $wheel\n  name: alpha\n  version: '1.0'\n  sha256: %064d\n" 1 >>envbuild.lock
+printf '%s\n' "name: ask" "channels: [file://$T/channel]" "dependencies: [demo, python, pip, {pip: [alpha]}]" >environment.yml
+cp envbuild.lock "$T/pip.lock"
+expect 2 "with a pip section, for a target without an image" "$ENVBUILD" pack -t rhel6 --no-test
+says "is solved anew" "demo 2.0-0 -> 1.0-0$"
+says "for which pip has to run" "error: the pip section has to be resolved where the target can run"
+check "so that no lock without it is written" cmp envbuild.lock "$T/pip.lock"
 
 # --- several targets, reports --------------------------------------------------------------------
 ask 0 "lock for two targets" demo lock -t rhel7 -t host --report audit.txt
