@@ -140,15 +140,21 @@ static int advise(const struct plan *plan, const struct profile *nearest, struct
 int learn_fail(struct session *s, const struct project *p, const struct plan *plan, struct err *e)
 {
 	CLEANUP_BUF text = {.max = 64 << 10};
+	struct err fault = {0};
 	struct profile nearest;
-	int found = learn_nearest(s, p, plan, &nearest, NULL);
+	int found = learn_nearest(s, p, plan, &nearest, &fault);
 
+	if (fault.code == ERR_INTERRUPTED) {
+		err_release(e);
+		return err_move(e, &fault);
+	}
+	err_release(&fault);
 	put_found(&s->arena, &text, plan);
 	buf_printf(&text, "\nand there is %s", e->text);
 	if (found > 0)
 		buf_printf(&text, "\nthe nearest target it would run on is %.*s (glibc %.*s)",
 			STR_ARG(nearest.name), STR_ARG(nearest.glibc));
-	else
+	else if (found == 0)
 		buf_puts(&text, "\nthere is no target known by name that it would run on");
 	err_release(e);
 	err_set(e, ERR_AUDIT, "%.*s", STR_ARG(buf_view(&text)));
