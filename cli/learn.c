@@ -51,19 +51,16 @@ static struct record **find_unknown(struct learning *l, struct arena *a, size_t 
 	return v;
 }
 
-/*
- * Facts that were handed on choose among builds and pass none: what will be built is fetched in any
- * case, and is looked at here while another can still be taken.
- */
+/* Is there a package of which only others have told? */
 static bool goes_by_others(struct learning *l, struct arena *a)
 {
 	size_t n;
 
-	if (l->own || l->how->final || !l->known || !may_solve(l))
+	if (l->own || !l->known)
 		return false;
 	l->own = true;
 	find_unknown(l, a, &n);
-	l->own = n > 0;
+	l->own = false;
 	return n > 0;
 }
 
@@ -322,6 +319,26 @@ static void leave_lock(struct learning *l)
 	r->as_of_text = arena_strdup(&l->s->arena, text);
 }
 
+/* Others tell of ELF files, not of links to them: what is missing may be there. */
+static size_t learn_from(struct learning *l, const struct audit *audit, bool others)
+{
+	struct learned_list *list = &l->plan->learned;
+
+	if (!audit->n_of[LEVEL_ERROR] || !may_solve(l))
+		return 0;
+	return others ? audit_learn_alone(&l->s->arena, audit, list)
+		      : audit_learn(&l->s->arena, audit, list);
+}
+
+/*
+ * What others told chooses among builds and passes none: what will be built is fetched in any case, and
+ * is looked at here while another can still be taken.
+ */
+static bool must_look(const struct learning *l, const struct audit *audit)
+{
+	return audit->n_of[LEVEL_ERROR] || (!l->how->final && may_solve(l));
+}
+
 /* 1 where another round is needed. */
 static int run_round(struct learning *l, struct err *e)
 {
@@ -331,15 +348,16 @@ static int run_round(struct learning *l, struct err *e)
 	struct str *names;
 	struct audit audit;
 	size_t from = plan->learned.n;
+	bool others;
 	int rc = fetch(l, &scratch, e);
 
 	if (rc <= 0 || look(l, &scratch, &audit, e) < 0)
 		return rc == 0 ? 0 : -1;
-	if (!audit.n_of[LEVEL_ERROR] && goes_by_others(l, &scratch))
-		return 1;
-	if (!audit.n_of[LEVEL_ERROR] || !may_solve(l) ||
-		audit_learn(&l->s->arena, &audit, &plan->learned) == 0)
-		return settle(l, &audit, e);
+	others = goes_by_others(l, &scratch);
+	if (!learn_from(l, &audit, others)) {
+		l->own = others && must_look(l, &audit);
+		return l->own ? 1 : settle(l, &audit, e);
+	}
 	l->own = false;
 	round = VEC_PUSH(&l->s->arena, &plan->rounds);
 	*round = (struct learn_round){0};

@@ -5,7 +5,10 @@
 #include "builder/content.h"
 #include "packer/audit.h"
 
-/* An environment that would have these packages; each must have its facts: *missing counts others. */
+/*
+ * An environment that would have these packages; each must have its facts: *missing counts others.
+ * Those of the cache have their links, too, of which nobody else tells.
+ */
 int audit_tree_packages(struct arena *a, const struct cache *c, const struct known_binaries *known,
 	struct record *const *records, size_t n, struct audit_tree *out, size_t *missing,
 	struct err *e);

@@ -1,4 +1,5 @@
 /* What an environment of these packages would hold, by their facts alone. */
+#include "builder/upkeep.h"
 #include "packer/audit_growing.h"
 #include "packer/audit_tree.h"
 
@@ -31,6 +32,25 @@ static int add_binaries(
 	return 0;
 }
 
+/* What a library is asked for by is often a link, in a package of its own. */
+static int add_links(struct audit_growing *g, const struct cache *c, ptrdiff_t package,
+	struct record *r, struct err *e)
+{
+	struct package p;
+	bool missing;
+
+	if (cache_missing(c, &r, 1, &missing))
+		return 0; /* others told of it */
+	if (package_load(g->a, c, r, &p, e) < 0)
+		return -1;
+	for (size_t i = 0; i < p.n_files; i++)
+		if (p.files[i].type == PATH_SOFTLINK)
+			audit_growing_file(
+				g, p.files[i].path, package, PATH_SOFTLINK, p.files[i].mode)
+				->link = p.files[i].link;
+	return 0;
+}
+
 int audit_tree_packages(struct arena *a, const struct cache *c, const struct known_binaries *known,
 	struct record *const *records, size_t n, struct audit_tree *out, size_t *missing,
 	struct err *e)
@@ -44,7 +64,8 @@ int audit_tree_packages(struct arena *a, const struct cache *c, const struct kno
 		struct binaries b;
 		int r = binaries_load(a, c, known, records[i], &b, e);
 
-		if (r < 0 || (r > 0 && add_binaries(&g, package, &b, e) < 0))
+		if (r < 0 || (r > 0 && (add_binaries(&g, package, &b, e) < 0 ||
+					       add_links(&g, c, package, records[i], e) < 0)))
 			return -1;
 		*missing += r == 0;
 	}

@@ -16,12 +16,18 @@ library libdemo.so.1 'int work(void) { return (int)strlen(""); }'
 library libcuda.so.1 'int cuda(void) { return 0; }'
 library plug.so 'static __thread char room[4096] __attribute__((tls_model("initial-exec")));
 char *plug(int i) { return &room[i]; }'
+library libblas.so.0 'int blas(void) { return (int)strlen(""); }'
+library libcblas.so.3 'int blas(void) { return 0; }'
+program array 'extern int blas(void); int run(void) { return blas(); }' "$T/libcblas.so.3" -Wl,-rpath,'$ORIGIN/../lib'
 program gpu 'extern int cuda(void); int run(void) { return cuda(); }' "$T/libcuda.so.1"
 packages <<'LIST'
 demo 2.0 0 [] lib/libdemo.so.1=libdemo.so.1.new
 demo 1.0 0 [] lib/libdemo.so.1=libdemo.so.1
 gpu 1.0 0 [] bin/gpu=gpu
 plug 1.0 0 [] lib/plug.so=plug.so
+blas 1.0 0 [] lib/libblas.so.0=libblas.so.0
+cblas 1.0 0 [blas] lib/libcblas.so.3=@libblas.so.0
+array 1.0 0 [cblas] bin/array=array
 python 3.9.1 0 []
 pip 1.0 0 []
 LIST
@@ -63,6 +69,15 @@ same "nothing was fetched" "$(find "$T/other" -name facts | wc -l)" 0
 expect 2 "without operands there is nothing to audit" "$ENVBUILD" audit -t rhel7
 says "which is said" "'envbuild audit' needs ARCHIVE"
 expect 2 "what is audited is not judged by what others say" "$ENVBUILD" audit -t rhel7 "$here/demo-2.0-0.conda" --facts all.json
+
+# --- links ---------------------------------------------------------------------------------------
+echo '"$CONDA_PREFIX/bin/array"' >run-test.sh
+ask 0 "a library that is found by a link of another package" array pack -t rhel7 --test run-test.sh
+check "keeps nothing from loading" test "$(grep -c 'cannot load' "$T/err")" = 0
+expect 0 "(handed on)" "$ENVBUILD" audit --export-facts all.json
+ENVBUILD_CACHE=$T/third ask 0 "others tell of no links" array lock -t rhel7 --facts all.json
+check "so that nothing is ruled out for one" test "$(grep -c 'cannot load' "$T/err")" = 0
+says "it is looked at" "fetch +3 packages"
 
 # --- the target's folder -------------------------------------------------------------------------
 mkdir targets && cp -r "$root" "$T/bare" && rm -f "$T/bare"/lib*/libdl[.-]*

@@ -5,7 +5,7 @@
 #                                 what BODY calls
 #   program FILE BODY OPTION...   the same of a program that calls `int run(void)` of BODY
 #   packages <<'LIST'             makes or adds to $T/channel, a line each:
-#     NAME VERSION BUILD [DEPENDS] PATH=FILE...     DEPENDS: "a 1.*;b"; a file is of $T
+#     NAME VERSION BUILD [DEPENDS] PATH=FILE...     DEPENDS: "a 1.*;b"; a file is of $T, "@TO" is a link
 #
 # Without start files, whose needs would be those of this machine's.
 
@@ -23,7 +23,7 @@ program() {
 packages() {
   cat >"$T/packages.list"
   python3 - "$ROOT/tests/tools" "$T" <<'PY' || exit 1
-import sys
+import sys, tarfile
 sys.path.insert(0, sys.argv[1])
 from make_package import Channel, member
 channel = Channel(sys.argv[2] + "/channel")
@@ -35,6 +35,9 @@ for line in open(sys.argv[2] + "/packages.list"):
     members = []
     for pair in rest:
         path, source = pair.split("=")
+        if source[0] == "@":
+            members.append(member(path, kind=tarfile.SYMTYPE, link=source[1:], mode=0o777))
+            continue
         with open(sys.argv[2] + "/" + source, "rb") as f:
             members.append(member(path, f.read(), mode=0o755))
     channel.conda(name, members, dist="%s-%s" % (version, build), version=version, build=build,
