@@ -1,11 +1,16 @@
 #include "cli/learn.h"
 
 #include "base/date.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "builder/disk.h"
 #include "builder/upkeep.h"
 #include "cli/audit_gate.h"
 #include "packer/audit_tree.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { PER_NAME_MAX = 100, BUILDS_MAX = 1000 };
 
@@ -89,20 +94,58 @@ static int fetch(struct learning *l, struct arena *a, struct err *e)
 	return 1;
 }
 
-/* What the rules leave out will not be in the archive. */
-static void leave_out(struct learning *l, struct arena *a, struct audit_tree *tree)
+static int by_path(const void *a, const void *b)
 {
-	struct audit_file *files;
-	size_t n = 0;
+	return str_cmp(((const struct audit_file *)a)->path, ((const struct audit_file *)b)->path);
+}
 
-	if (!l->how->rules || !rules_any(l->how->rules))
-		return;
-	files = arena_array(a, struct audit_file, tree->n_files + 1);
+/* A file of a site's own; what is no ELF file keeps nothing from loading. */
+static int add_own(
+	struct arena *a, const struct rule_file *added, struct audit_file *out, struct err *e)
+{
+	struct binary *b = arena_new(a, struct binary);
+	int rc;
+
+	*out = (struct audit_file){.path = added->path,
+		.package = -1,
+		.type = added->link.n ? PATH_SOFTLINK : PATH_FILE,
+		.mode = added->executable ? 0755 : 0644,
+		.link = added->link};
+	if (!added->source)
+		return 0;
+	CLEANUP_FD fd = open(added->source, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s'", added->source);
+	rc = binary_read_fd(a, added->path, fd, b, e);
+	if (rc > 0)
+		out->binary = b;
+	return rc < 0 ? -1 : 0;
+}
+
+/* What the rules leave out will not be in the archive, and what they add will. */
+static int apply_rules(struct learning *l, struct arena *a, struct audit_tree *tree, struct err *e)
+{
+	const struct rules *r = l->how->rules;
+	struct audit_file *files;
+	size_t n = 0, n_added = r && !tree->alone ? r->add.n : 0;
+
+	if (!r || !rules_any(r))
+		return 0;
+	files = arena_array(a, struct audit_file, tree->n_files + n_added + 1);
 	for (size_t i = 0; i < tree->n_files; i++)
-		if (!rules_leave_out(l->how->rules, tree->files[i].path))
+		if (!rules_leave_out(r, tree->files[i].path))
 			files[n++] = tree->files[i];
 	tree->files = files;
 	tree->n_files = n;
+	for (size_t i = 0; i < n_added; i++) {
+		struct audit_file *to = &files[tree->n_files];
+
+		if (add_own(a, &r->add.v[i], to, e) < 0)
+			return -1;
+		tree->n_files += !bsearch(to, files, n, sizeof *files, by_path);
+	}
+	qsort(files, tree->n_files, sizeof *files, by_path);
+	return 0;
 }
 
 static int look_at(struct learning *l, struct arena *a, struct record *const *records, size_t n,
@@ -114,7 +157,8 @@ static int look_at(struct learning *l, struct arena *a, struct record *const *re
 	if (audit_tree_packages(a, &l->s->cache, l->known, records, n, tree, &missing, e) < 0)
 		return -1;
 	tree->alone = alone;
-	leave_out(l, a, tree);
+	if (apply_rules(l, a, tree, e) < 0)
+		return -1;
 	return audit_run(a, tree, &l->options, audit, e);
 }
 
@@ -291,17 +335,25 @@ static int solve_again(struct learning *l, struct learn_round *round, struct err
 
 /* --- rounds ----------------------------------------------------------------------------------- */
 
+/* A script may change any file before it is packed. */
+static bool is_mended_later(const struct learning *l)
+{
+	return l->how->rules && l->how->rules->has_pre_pack;
+}
+
 /* The audit as it is, where solving again is no help. */
 static int settle(struct learning *l, const struct audit *audit, struct err *e)
 {
-	const struct rules *rules = l->how->rules;
-
 	/* The gate at the end says it, of what there is then. */
-	if (!l->how->final &&
-		(may_solve(l) || !audit->n_of[LEVEL_ERROR] || (rules && rules->has_pre_pack)))
+	if (!l->how->final && (may_solve(l) || !audit->n_of[LEVEL_ERROR] || is_mended_later(l)))
 		return 0;
 	if (audit_write_reports(l->s, audit, e) < 0)
 		return -1;
+	if (audit->n_of[LEVEL_ERROR] && is_mended_later(l)) {
+		log_warn("audit: %.*s; the pre-pack script may mend that",
+			STR_ARG(audit->findings[0].text));
+		return 0;
+	}
 	return audit_gate(l->s, audit, e);
 }
 
@@ -319,13 +371,33 @@ static void leave_lock(struct learning *l)
 	r->as_of_text = arena_strdup(&l->s->arena, text);
 }
 
+/* What no file beside it could mend: a version is missing in the hosts' libraries, or a CPU is too old. */
+static struct audit lasting(struct arena *a, const struct audit *audit)
+{
+	struct audit_finding *v = arena_array(a, struct audit_finding, audit->n_findings + 1);
+	struct audit only = *audit;
+
+	only.findings = v;
+	only.n_findings = 0;
+	for (size_t i = 0; i < audit->n_findings; i++)
+		if (audit->findings[i].rule == RULE_VERSION || audit->findings[i].rule == RULE_ISA)
+			v[only.n_findings++] = audit->findings[i];
+	return only;
+}
+
 /* Others tell of ELF files, not of links to them: what is missing may be there. */
 static size_t learn_from(struct learning *l, const struct audit *audit, bool others)
 {
 	struct learned_list *list = &l->plan->learned;
+	CLEANUP_ARENA scratch = {0};
+	struct audit only;
 
 	if (!audit->n_of[LEVEL_ERROR] || !may_solve(l))
 		return 0;
+	if (is_mended_later(l)) {
+		only = lasting(&scratch, audit);
+		return audit_learn_alone(&l->s->arena, &only, list);
+	}
 	return others ? audit_learn_alone(&l->s->arena, audit, list)
 		      : audit_learn(&l->s->arena, audit, list);
 }

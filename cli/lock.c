@@ -7,6 +7,7 @@
 #include "cli/image_root.h"
 #include "cli/learn.h"
 #include "cli/output.h"
+#include "cli/rules.h"
 #include "cli/update.h"
 
 static void json_target(
@@ -103,6 +104,8 @@ static int learn(struct session *s, struct project *p, struct plan *plan, struct
 	const struct options *o = &s->line.options;
 	struct engine_options engine = {.profile = &plan->profile, .engine = o->engine};
 	struct learn_how how = {.final = true, .if_known = !o->audit_solve};
+	struct err fault = {0};
+	struct rules rules;
 
 	if (plan->profile.host && !o->audit_solve)
 		return 0;
@@ -111,7 +114,15 @@ static int learn(struct session *s, struct project *p, struct plan *plan, struct
 	if (image_root(s, &engine, e) < 0)
 		return -1;
 	how.root = learn_root(&engine);
-	return how.root || o->audit_solve ? plan_learn(s, p, plan, &how, e) : 0;
+	if (!how.root && !o->audit_solve)
+		return 0;
+	if (session_work(s, e) < 0)
+		return -1;
+	/* What envbuild.yml has of them; what is wrong there is for pack to say. */
+	if (rules_collect(s, p, &rules, &fault) == 0)
+		how.rules = &rules;
+	err_release(&fault);
+	return plan_learn(s, p, plan, &how, e);
 }
 
 /* --- --check -------------------------------------------------------------------------------- */

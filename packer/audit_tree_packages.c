@@ -14,6 +14,9 @@ static int find_symbols(
 	const struct planned *p = ctx;
 	const struct audit_file *f = &p->tree->files[file];
 
+	*out = (struct elf_symbols){0};
+	if (f->package < 0)
+		return 0;
 	/* The file's own path is that in the environment. */
 	return binaries_symbols(
 		a, p->cache, p->tree->packages[f->package].record, f->binary->path, out, e);

@@ -19,6 +19,9 @@ char *plug(int i) { return &room[i]; }'
 library libblas.so.0 'int blas(void) { return (int)strlen(""); }'
 library libcblas.so.3 'int blas(void) { return 0; }'
 program array 'extern int blas(void); int run(void) { return blas(); }' "$T/libcblas.so.3" -Wl,-rpath,'$ORIGIN/../lib'
+library libgone.so.1 'int gone(void) { return 0; }'
+program wants 'extern int gone(void); int run(void) { return gone(); }' "$T/libgone.so.1" -Wl,-rpath,'$ORIGIN/../lib'
+program simple 'int run(void) { return 0; }' -lc
 program gpu 'extern int cuda(void); int run(void) { return cuda(); }' "$T/libcuda.so.1"
 packages <<'LIST'
 demo 2.0 0 [] lib/libdemo.so.1=libdemo.so.1.new
@@ -28,6 +31,8 @@ plug 1.0 0 [] lib/plug.so=plug.so
 blas 1.0 0 [] lib/libblas.so.0=libblas.so.0
 cblas 1.0 0 [blas] lib/libcblas.so.3=@libblas.so.0
 array 1.0 0 [cblas] bin/array=array
+wants 2.0 0 [] bin/wants=wants
+wants 1.0 0 [] bin/wants=simple
 python 3.9.1 0 []
 pip 1.0 0 []
 LIST
@@ -78,6 +83,34 @@ expect 0 "(handed on)" "$ENVBUILD" audit --export-facts all.json
 ENVBUILD_CACHE=$T/third ask 0 "others tell of no links" array lock -t rhel7 --facts all.json
 check "so that nothing is ruled out for one" test "$(grep -c 'cannot load' "$T/err")" = 0
 says "it is looked at" "fetch +3 packages"
+
+# --- what is mended later ------------------------------------------------------------------------
+mended() { # mended NAME OPTION...
+  ask 0 "$1" wants pack -t rhel7 --test run-test.sh "${@:2}"
+  same "$1: the newest is taken" "$(grep -oE 'wants-[0-9.]+' envbuild.lock | sort -u)" wants-2.0
+}
+echo '"$CONDA_PREFIX/bin/wants"' >run-test.sh
+cp "$T/libgone.so.1" .
+echo 'mkdir -p "$CONDA_PREFIX/lib" && cp libgone.so.1 "$CONDA_PREFIX/lib/"' >prepare.sh
+mended "a library that is added" --add libgone.so.1=lib/
+mended "one that a pre-pack script brings" --pre-pack prepare.sh
+ask 0 "without either" wants pack -t rhel7 --no-test
+same "an older build is" "$(grep -oE 'wants-[0-9.]+' envbuild.lock | sort -u)" wants-1.0
+printf 'pack: {add: {libgone.so.1: lib/}}\n' >envbuild.yml
+ask 0 "lock knows what envbuild.yml adds" "wants, demo" lock -t rhel7
+same "(no file mends a host's C library)" "$(grep -oE '(wants|demo)-[0-9.]+' envbuild.lock | sort -u | tr '\n' ' ')" "demo-1.0 wants-2.0 "
+check "and keeps quiet" test "$(grep -c 'libgone' "$T/err")" = 0
+expect 0 "pack, too" "$ENVBUILD" pack -t rhel7 --test run-test.sh
+printf 'hooks: {pre-pack: prepare.sh}\n' >envbuild.yml
+ask 0 "lock does not know what a script does" "wants, demo" lock -t rhel7
+same "and gives it a chance, but for the C library" "$(grep -oE '(wants|demo)-[0-9.]+' envbuild.lock | sort -u | tr '\n' ' ')" "demo-1.0 wants-2.0 "
+says "and says so" "warning: audit: 'bin/wants' of package 'wants-2.0-0' needs the library libgone.so.1, .*; the pre-pack script may mend that"
+echo true >prepare.sh
+expect 7 "where it does not, pack releases nothing" "$ENVBUILD" pack -t rhel7 --no-test
+printf 'pack: {exclude: [lib/libdemo.so.1]}\n' >envbuild.yml
+ask 0 "nor does it mind what envbuild.yml leaves out" demo lock -t rhel7
+check "so that lock and pack are of one mind" grep -q demo-2.0-0 envbuild.lock
+rm envbuild.yml
 
 # --- the target's folder -------------------------------------------------------------------------
 mkdir targets && cp -r "$root" "$T/bare" && rm -f "$T/bare"/lib*/libdl[.-]*
