@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "images/host.h"
 #include "packer/audit_report.h"
 #include "packer/diff_rows.h"
 
@@ -32,9 +33,22 @@ static int gather_ignores(struct session *s, struct audit_options *out, struct e
 	return 0;
 }
 
+bool audit_knows(const struct profile *profile)
+{
+	return str_eq(profile->subdir, machine_subdir());
+}
+
 int audit_options_fill(struct session *s, const struct profile *profile, const char *root,
 	struct audit_options *out, struct err *e)
 {
+	if (!audit_knows(profile)) {
+		err_set(e, ERR_USAGE,
+			"target '%.*s' is %.*s; on this machine the audit knows the loader of %.*s "
+			"alone",
+			STR_ARG(profile->name), STR_ARG(profile->subdir),
+			STR_ARG(machine_subdir()));
+		return err_advise(e, "audit on a machine of the target's type");
+	}
 	*out = (struct audit_options){.profile = profile,
 		.root = root,
 		.symbols = s->line.options.symbols,

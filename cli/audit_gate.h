@@ -7,7 +7,12 @@
 
 /* Are --report and --ignore such that an audit can use them?  ERR_USAGE. */
 int audit_check_options(const struct options *o, struct err *e);
-/* What the command line says of an audit, for a target whose image is at root (NULL: not at hand). */
+/* Is the target's loader one that an audit can stand in for? */
+bool audit_knows(const struct profile *profile);
+/*
+ * What the command line says of an audit, for a target whose image is at root (NULL: not at hand).
+ * ERR_USAGE: its loader is not known.
+ */
 int audit_options_fill(struct session *s, const struct profile *profile, const char *root,
 	struct audit_options *out, struct err *e);
 /* --facts: NULL where none were given. */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "cli/audit_gate.h"
 #include "cli/environment.h"
 #include "cli/image_root.h"
 #include "cli/learn.h"
@@ -109,8 +110,8 @@ static int learn(struct session *s, struct project *p, struct plan *plan, struct
 
 	if (plan->profile.host && !o->audit_solve)
 		return 0;
-	if (engine_check_machine(&plan->profile, o->audit_solve ? e : NULL) < 0)
-		return o->audit_solve ? -1 : 0;
+	if (!o->audit_solve && !audit_knows(&plan->profile))
+		return 0;
 	if (image_root(s, &engine, e) < 0)
 		return -1;
 	how.root = learn_root(&engine);

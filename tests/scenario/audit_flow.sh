@@ -161,6 +161,15 @@ ask 0 "pack with a report" demo pack -t rhel7 --no-test --report "$T/audit.xml"
 expect 0 "and without one" "$ENVBUILD" pack -t rhel7 --no-test
 says "is the same archive" "unchanged: ask.tar.gz"
 
+# --- another machine's target --------------------------------------------------------------------
+other=linux-aarch64
+[ "$(uname -m)" = aarch64 ] && other=linux-64
+sed "s/^subdir: .*/subdir: $other/; s/^name: .*/name: far/" "$ROOT/images/targets/rhel7.yml" >"$T/far.yml"
+expect 2 "what is for another machine" "$ENVBUILD" audit -t "$T/far.yml" "$here/demo-1.0-0.conda"
+says "is not called good" "error: target 'far' is $other; on this machine the audit knows the loader of .* alone"
+ask 0 "such a lock" demo lock -t "$T/far.yml" --image "$root"
+ask 2 "is audited nowhere else, either" demo lock -t "$T/far.yml" --audit-solve
+
 # --- what is advised -----------------------------------------------------------------------------
 ask 7 "nothing is left" "demo 2.*" pack -t rhel7 --no-test
 same "the advice names another target once" "$(grep -o 'rocky8' "$T/err" | wc -l)" 2
