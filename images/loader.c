@@ -42,6 +42,7 @@ struct loader {
 	struct table by_path;  /* -> struct found *, NULL where there is none */
 	struct table by_file;  /* device and inode -> struct content * */
 	struct table asked[2]; /* by no_defaults: name -> struct host_library *, NULL: nothing */
+	struct table folders;  /* -> bit of each subfolder that there is */
 };
 
 /* --- files of the root -------------------------------------------------------------------- */
@@ -253,6 +254,7 @@ int loader_open(struct arena *a, const char *root, const struct profile *p, stru
 		.by_file.arena = a,
 		.unlisted.arena = a,
 		.asked = {{.arena = a}, {.arena = a}},
+		.folders.arena = a,
 		.lib = STR("lib64")};
 	*out = l;
 	if (root && open_root(l, root, e) < 0) {
@@ -335,11 +337,9 @@ enum loader_fit loader_fits(const struct loader *l, const struct elf *elf)
 	return loader_kernel_too_old(l, elf) ? FIT_KERNEL : FIT_TAKEN;
 }
 
-bool loader_same(const struct host_library *a, const struct host_library *b)
+const void *loader_identity(const struct host_library *library)
 {
-	if (a == b || !a->path.n || !b->path.n)
-		return a == b;
-	return ((const struct found *)a)->content == ((const struct found *)b)->content;
+	return library->path.n ? (const void *)((const struct found *)library)->content : library;
 }
 
 bool loader_has_path(struct loader *l, struct str path)
@@ -434,16 +434,44 @@ int loader_find(struct loader *l, struct str name, bool no_defaults,
 	return v->ptr != NULL;
 }
 
+/* The bit of each of its hwcaps subfolders that is there, and behind them its own. */
+static uint64_t subfolders_of(struct loader *l, struct str folder)
+{
+	union table_value *v = table_get(&l->folders, folder);
+	uint64_t bits = 0;
+
+	if (v)
+		return v->num;
+	for (size_t i = 0; i <= l->words.n_hwcaps; i++) {
+		struct str sub = i < l->words.n_hwcaps ? l->words.hwcaps[i] : STR("");
+		CLEANUP_FD fd = open_in_root(l->root,
+			arena_printf(l->arena, "%.*s/%.*s", STR_ARG(folder), STR_ARG(sub)),
+			O_PATH | O_DIRECTORY);
+
+		if (fd >= 0)
+			bits |= UINT64_C(1) << i;
+	}
+	table_put(&l->folders, arena_str(l->arena, folder))->num = bits;
+	return bits;
+}
+
 int loader_find_in(struct loader *l, struct str folder, struct str name,
 	const struct host_library **out, struct err *e)
 {
+	uint64_t there;
+
 	if (l->root < 0 || folder.n == 0 || folder.p[0] != '/' || str_chr(name, '/') >= 0)
 		return 0;
 	while (folder.n && folder.p[folder.n - 1] == '/')
 		folder.n--;
+	there = subfolders_of(l, folder);
 	for (size_t i = 0; i <= l->words.n_hwcaps; i++) {
 		struct str sub = i < l->words.n_hwcaps ? l->words.hwcaps[i] : STR("");
-		int r = try_path(l,
+		int r;
+
+		if (!(there >> i & 1))
+			continue;
+		r = try_path(l,
 			arena_strf(l->arena, "%.*s/%.*s%.*s", STR_ARG(folder), STR_ARG(sub),
 				STR_ARG(name)),
 			out, e);

@@ -53,8 +53,8 @@ int loader_file(struct loader *l, struct str path, const struct host_library **o
  */
 int loader_interpreter(
 	struct loader *l, struct str path, const struct host_library **out, struct err *e);
-/* The same file, under whatever paths? */
-bool loader_same(const struct host_library *a, const struct host_library *b);
+/* The same for each path that leads to one file. */
+const void *loader_identity(const struct host_library *library);
 /*
  * What this loader makes of a file that it finds for a name, and that is an ELF file: of another machine
  * it is passed over, and by loaders before 2.36 where it asks for a newer kernel than the profile's;

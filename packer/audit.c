@@ -1,5 +1,6 @@
 #include "packer/audit.h"
 
+#include "base/buf.h"
 #include "images/libc.h"
 #include "packer/audit_inside.h"
 
@@ -42,18 +43,21 @@ static void meet(struct auditing *au, size_t at)
 
 struct audit_finding *audit_add(struct auditing *au, const struct audit_saying *s)
 {
-	struct str key = arena_strf(au->a, "%d\n%.*s\n%.*s\n%.*s", (int)s->rule,
-		STR_ARG(s->file->path), STR_ARG(s->needs), STR_ARG(s->library));
-	union table_value *known = table_put(&au->known, key);
+	CLEANUP_BUF key = {0};
+	union table_value *known;
 	struct audit_finding *f;
 
-	if (!known->num) {
+	buf_printf(&key, "%d\n%.*s\n%.*s\n%.*s", (int)s->rule, STR_ARG(s->file->path),
+		STR_ARG(s->needs), STR_ARG(s->library));
+	known = table_get(&au->known, buf_view(&key));
+	if (!known) {
+		known = table_put(&au->known, arena_str(au->a, buf_view(&key)));
 		f = VEC_PUSH(au->a, &au->findings);
 		*f = (struct audit_finding){.rule = s->rule,
 			.package = s->file->package,
 			.path = s->file->path,
-			.needs = s->needs,
-			.library = s->library};
+			.needs = arena_str(au->a, s->needs),
+			.library = arena_str(au->a, s->library)};
 		*VEC_PUSH(au->a, &au->processes) = (struct audit_members){0};
 		known->num = au->findings.n;
 	}
@@ -158,8 +162,6 @@ static void keep_texts(struct auditing *au)
 	for (size_t i = 0; i < au->out->n_findings; i++) {
 		struct audit_finding *f = &au->out->findings[i];
 
-		f->needs = arena_str(au->a, f->needs);
-		f->library = arena_str(au->a, f->library);
 		f->has = arena_str(au->a, f->has);
 	}
 }
@@ -174,6 +176,7 @@ int audit_run(struct arena *a, const struct audit_tree *tree, const struct audit
 		.out = out,
 		.brought.arena = a,
 		.known.arena = a,
+		.best.arena = a,
 		.loaded = arena_array(a, bool, tree->n_files + 1),
 		.opened = arena_array(a, bool, tree->n_files + 1),
 		.floors = arena_array(a, struct audit_floor, tree->n_packages + 1),

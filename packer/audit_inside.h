@@ -36,6 +36,7 @@ struct auditing {
 	struct audit *out;
 	struct table brought;       /* names of the tree's libraries -> struct audit_file */
 	struct table known;         /* findings by what they say -> index + 1 */
+	struct table best;          /* library and family of versions -> index of the newest + 1 */
 	bool *loaded;               /* by file: a process loads it */
 	bool *opened;               /* by file: it is a module or plugin, and was opened */
 	struct audit_floor *floors; /* by package + 1 */
@@ -114,7 +115,8 @@ struct str audit_version_number(struct str version, struct str *family);
 /* "2.17" of GLIBC_2.17; empty: of another family, or private. */
 struct str audit_glibc_number(struct str version);
 /* The newest version of the same family that it defines; empty: none. */
-struct str audit_best_version(const struct str *defines, size_t n, struct str version);
+struct str audit_best_version(
+	struct auditing *au, const struct str *defines, size_t n, struct str version);
 /* Raises the floor of the file's package. */
 void audit_count_floor(struct auditing *au, const struct audit_file *f);
 

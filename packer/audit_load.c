@@ -2,6 +2,15 @@
 
 #include "base/interrupt.h"
 
+enum {
+	/* What one object lacks; more of it says no more. */
+	MAX_TOLD = 256,
+	/* An environment of 5000 modules with 300 libraries each comes to 70 million. */
+	MAX_WORK = 200000000,
+	WORK_OBJECT = 20,
+	FEW_VERSIONS = 8,
+};
+
 /* --- what is loaded ----------------------------------------------------------------------- */
 
 static size_t index_in(const struct table *t, struct str name)
@@ -11,49 +20,75 @@ static size_t index_in(const struct table *t, struct str name)
 	return v ? (size_t)v->num : 0;
 }
 
-/* Index + 1 of the first object that bears a name, of the parent's or of its own. */
-static size_t first_of(const struct process *p, struct str name, bool sonames)
-{
-	size_t i = p->parent ? first_of(p->parent, name, sonames) : 0;
+/* Indices + 1 of the first objects that bear a name, and a soname; of the parent's or of its own. */
+struct bearers {
+	uint32_t name, soname;
+};
 
-	return i ? i : index_in(sonames ? &p->sonames : &p->names, name);
+static struct bearers bearers_in(const struct table *names, struct str name)
+{
+	union table_value *v = table_get(names, name);
+	uint64_t both = v ? v->num : 0;
+
+	return (struct bearers){(uint32_t)both, (uint32_t)(both >> 32)};
+}
+
+static struct bearers bearers_of(const struct process *p, struct str name)
+{
+	struct bearers own = bearers_in(&p->names, name), first;
+
+	if (!p->parent)
+		return own;
+	first = bearers_in(&p->parent->names, name);
+	return (struct bearers){
+		first.name ? first.name : own.name, first.soname ? first.soname : own.soname};
 }
 
 ptrdiff_t load_named(const struct process *p, struct str name)
 {
-	return (ptrdiff_t)first_of(p, name, false) - 1;
+	return (ptrdiff_t)bearers_of(p, name).name - 1;
 }
 
-static void add_name(struct table *t, struct str name, size_t object)
+static void add_name(struct table *names, struct str name, size_t object)
 {
-	union table_value *v = name.n ? table_put(t, name) : NULL;
+	union table_value *v = name.n ? table_put(names, name) : NULL;
 
-	if (v && !v->num)
-		v->num = object + 1;
+	if (v && !(v->num & UINT32_MAX))
+		v->num |= object + 1;
+}
+
+static void add_soname(struct table *names, struct str name, size_t object)
+{
+	union table_value *v = name.n ? table_put(names, name) : NULL;
+
+	if (v && !(v->num >> 32))
+		v->num |= (uint64_t)(object + 1) << 32;
 }
 
 /* A soname that was asked for once is one of its names from then on. */
 static ptrdiff_t find_loaded(struct process *p, struct str name)
 {
-	size_t i = first_of(p, name, false), k = first_of(p, name, true);
+	struct bearers x = bearers_of(p, name);
 
-	if (k && (!i || k < i)) {
-		add_name(&p->names, name, k - 1);
-		return (ptrdiff_t)k - 1;
+	if (x.soname && (!x.name || x.soname < x.name)) {
+		add_name(&p->names, name, x.soname - 1);
+		return (ptrdiff_t)x.soname - 1;
 	}
-	return (ptrdiff_t)i - 1;
+	return (ptrdiff_t)x.name - 1;
+}
+
+static const void *identity(const struct load_hit *hit)
+{
+	return hit->file ? (const void *)hit->file : loader_identity(hit->library);
 }
 
 static ptrdiff_t find_same(const struct process *p, const struct load_hit *hit)
 {
-	for (size_t i = 0; i < p->objects.n; i++) {
-		const struct load_object *o = &p->objects.v[i];
+	const void *id = identity(hit);
+	struct str key = str_n((const char *)&id, sizeof id);
+	size_t i = p->parent ? index_in(&p->parent->files, key) : 0;
 
-		if (hit->file ? o->file == hit->file
-			      : o->library && loader_same(o->library, hit->library))
-			return (ptrdiff_t)i;
-	}
-	return -1;
+	return (ptrdiff_t)(i ? i : index_in(&p->files, key)) - 1;
 }
 
 static size_t add_object(
@@ -61,21 +96,25 @@ static size_t add_object(
 {
 	size_t i = p->objects.n;
 	const struct elf *elf = hit->file ? &hit->file->binary->elf : &hit->library->elf;
+	const void *id = identity(hit);
 
+	p->world->work += WORK_OBJECT + hit->path.n / 4;
 	*VEC_PUSH(p->arena, &p->objects) = (struct load_object){
 		hit->file, hit->library, elf, loader, hit->by_rpath, hit->path};
 	*VEC_PUSH(p->arena, &p->inner) = (struct load_inner){0};
 	add_name(&p->names, name, i);
 	add_name(&p->names, hit->path, i);
-	add_name(&p->sonames, elf->soname, i);
+	add_soname(&p->names, elf->soname, i);
+	add_name(&p->files, arena_str(p->arena, str_n((const char *)&id, sizeof id)), i);
 	return i;
 }
 
 static void add_miss(struct process *p, size_t by, struct str name, const struct load_hit *hit)
 {
-	for (size_t i = 0; i < p->misses.n; i++)
-		if (p->misses.v[i].by == by && str_eq(p->misses.v[i].name, name))
+	for (size_t i = p->misses.n; i-- > 0 && p->misses.v[i].by == by;)
+		if (str_eq(p->misses.v[i].name, name))
 			return;
+	p->told++;
 	*VEC_PUSH(p->arena, &p->misses) = (struct load_miss){by, name, hit->passed, hit->why};
 	table_put(&p->missing, name)->num = 1;
 }
@@ -97,6 +136,10 @@ static int want(struct process *p, size_t by, struct str needed, struct err *e)
 	ptrdiff_t same;
 	int r;
 
+	if (++p->world->work > MAX_WORK)
+		return err_set(e, ERR_INTEGRITY,
+			"'%s' has more libraries, and paths to look for them, than can be followed",
+			p->world->tree->what);
 	if (find_loaded(p, name) >= 0)
 		return 0;
 	if (is_interpreter(p, name)) {
@@ -123,17 +166,37 @@ static int load_needed(struct process *p, struct err *e)
 {
 	if (interrupt_check(e) < 0)
 		return -1;
-	for (size_t i = p->first; i < p->objects.n; i++)
-		for (size_t k = 0; k < p->objects.v[i].elf->n_needed; k++)
+	for (size_t i = p->first; i < p->objects.n; i++) {
+		p->told = 0;
+		for (size_t k = 0; k < p->objects.v[i].elf->n_needed && p->told < MAX_TOLD; k++)
 			if (want(p, i, p->objects.v[i].elf->needed[k], e) < 0)
 				return -1;
+	}
 	return 0;
 }
 
 /* --- versions ----------------------------------------------------------------------------- */
 
-static bool defines(const struct elf *elf, struct str version)
+static struct table *versions_of(struct audit_world *w, const struct elf *elf)
 {
+	struct str key = str_n((const char *)&elf, sizeof elf);
+	union table_value *v = table_get(&w->versions, key);
+	struct table *t;
+
+	if (v)
+		return v->ptr;
+	t = arena_new(w->arena, struct table);
+	t->arena = w->arena;
+	for (size_t i = 0; i < elf->n_defines; i++)
+		table_put(t, elf->defines[i]);
+	table_put(&w->versions, arena_str(w->arena, key))->ptr = t;
+	return t;
+}
+
+static bool defines(const struct process *p, const struct elf *elf, struct str version)
+{
+	if (elf->n_defines > FEW_VERSIONS)
+		return table_get(versions_of(p->world, elf), version) != NULL;
 	for (size_t i = 0; i < elf->n_defines; i++)
 		if (str_eq(elf->defines[i], version))
 			return true;
@@ -157,17 +220,23 @@ static void check_need(struct process *p, size_t by, const struct elf_need *need
 		return;
 	}
 	elf = p->objects.v[in].elf;
-	if (need->weak || defines(elf, need->version))
+	if (need->weak || defines(p, elf, need->version))
 		return;
+	p->told++;
 	*VEC_PUSH(p->arena, &p->lacks) =
 		(struct load_lack){by, (size_t)in, need, elf->n_defines == 0};
 }
 
 static void check_versions(struct process *p)
 {
-	for (size_t i = p->first; i < p->objects.n; i++)
-		for (size_t k = 0; k < p->objects.v[i].elf->n_needs; k++)
-			check_need(p, i, &p->objects.v[i].elf->needs[k]);
+	for (size_t i = p->first; i < p->objects.n; i++) {
+		const struct elf *elf = p->objects.v[i].elf;
+
+		p->told = 0;
+		p->world->work += elf->n_needs;
+		for (size_t k = 0; k < elf->n_needs && p->told < MAX_TOLD; k++)
+			check_need(p, i, &elf->needs[k]);
+	}
 }
 
 /* --- processes ---------------------------------------------------------------------------- */
@@ -177,7 +246,7 @@ static void begin(struct process *p, struct audit_world *w, struct arena *a)
 	*p = (struct process){.world = w,
 		.arena = a,
 		.names.arena = a,
-		.sonames.arena = a,
+		.files.arena = a,
 		.missing.arena = a,
 		.resolved.arena = a};
 }
@@ -212,8 +281,9 @@ static int load_program(struct process *p, const struct audit_file *f, struct er
 	return load_needed(p, e);
 }
 
-static int process_of(struct audit_world *w, const struct audit_file *program, struct process **out,
-	struct err *e)
+/* One that modules are opened by is kept for them. */
+static int process_of(struct audit_world *w, struct arena *a, const struct audit_file *program,
+	bool keep, struct process **out, struct err *e)
 {
 	struct str key = str_n((const char *)&program, sizeof program);
 	union table_value *v = table_get(&w->processes, key);
@@ -222,12 +292,15 @@ static int process_of(struct audit_world *w, const struct audit_file *program, s
 	*out = v ? v->ptr : NULL;
 	if (v)
 		return 0;
-	p = arena_new(w->arena, struct process);
-	begin(p, w, w->arena);
+	a = keep ? w->arena : a;
+	p = arena_new(a, struct process);
+	begin(p, w, a);
 	if (load_program(p, program, e) < 0)
 		return -1;
 	check_versions(p);
-	table_put(&w->processes, arena_str(w->arena, key))->ptr = *out = p;
+	*out = p;
+	if (keep)
+		table_put(&w->processes, arena_str(w->arena, key))->ptr = p;
 	return 0;
 }
 
@@ -291,7 +364,7 @@ int audit_load(struct audit_world *w, struct arena *a, const struct audit_file *
 	struct process *of_program = NULL, *p;
 	ptrdiff_t at = -1;
 
-	if (program && process_of(w, program, &of_program, e) < 0)
+	if (program && process_of(w, a, program, module != NULL, &of_program, e) < 0)
 		return -1;
 	if (symbols && of_program && load_check_symbols(of_program, e) < 0)
 		return -1;
@@ -325,6 +398,8 @@ int audit_world_open(struct arena *a, const struct audit_tree *tree, struct load
 		.loader = loader,
 		.prefix = tree->prefix,
 		.folders.arena = a,
+		.lists.arena = a,
+		.versions.arena = a,
 		.sonames.arena = a,
 		.processes.arena = a,
 		.symbols.arena = a};

@@ -1,7 +1,7 @@
 #include "base/buf.h"
 #include "packer/audit_load_inside.h"
 
-enum { MAX_LINKS = 40, MAX_PATH = 4096 };
+enum { MAX_LINKS = 40, MAX_PATH = 4096, WORK_FOLDER = 50, WORK_TRY = 5, WORK_HOST = 400 };
 
 /* --- the tree ----------------------------------------------------------------------------- */
 
@@ -262,8 +262,11 @@ static struct load_folder *folder_named(struct audit_world *w, struct str name)
 	if (v)
 		return v->ptr;
 	f = arena_new(w->arena, struct load_folder);
+	w->work += WORK_FOLDER;
 	f->name = arena_str(w->arena, name);
 	f->place = walk(w, w->arena, f->name, &f->path);
+	if (f->place == PLACE_TREE && !has_folder(w, w->arena, f->path))
+		f->place = PLACE_NONE;
 	table_put(&w->folders, f->name)->ptr = f;
 	if (f->place != PLACE_TREE)
 		return f;
@@ -334,13 +337,42 @@ struct str load_words(struct process *p, size_t object, struct str text)
 static void expand_path(struct process *p, size_t object, struct str path, struct load_folders *out)
 {
 	while (path.n) {
-		struct str folder = load_words(p, object, str_cut(&path, ':'));
+		struct str name = load_words(p, object, str_cut(&path, ':'));
+		struct load_folder *folder;
 
-		while (folder.n > 1 && folder.p[folder.n - 1] == '/')
-			folder.n--;
-		if (folder.n && folder.p[0] == '/')
-			*VEC_PUSH(p->arena, out) = folder_named(p->world, folder);
+		p->world->work += WORK_TRY;
+		while (name.n > 1 && name.p[name.n - 1] == '/')
+			name.n--;
+		if (name.n == 0 || name.p[0] != '/')
+			continue;
+		folder = folder_named(p->world, name);
+		if (folder->place == PLACE_NONE || folder->in == out)
+			continue;
+		folder->in = out;
+		*VEC_PUSH(p->world->arena, out) = folder;
 	}
+}
+
+static struct load_folders *expanded(struct process *p, size_t object, struct str path)
+{
+	struct audit_world *w = p->world;
+	CLEANUP_BUF key = {0};
+	struct load_folders *out;
+	union table_value *v;
+
+	if (!path.n)
+		return NULL;
+	buf_str(&key, origin_of(p, object));
+	buf_putc(&key, 0);
+	buf_str(&key, path);
+	v = table_get(&w->lists, buf_view(&key));
+	if (v)
+		return v->ptr;
+	out = arena_new(w->arena, struct load_folders);
+	out->found.arena = w->arena;
+	table_put(&w->lists, arena_str(w->arena, buf_view(&key)))->ptr = out;
+	expand_path(p, object, path, out);
+	return out;
 }
 
 void load_expand(struct process *p, size_t object)
@@ -352,9 +384,9 @@ void load_expand(struct process *p, size_t object)
 		return;
 	inner->expanded = true;
 	if (elf->runpath.n)
-		expand_path(p, object, elf->runpath, &inner->runpath);
+		inner->runpath = expanded(p, object, elf->runpath);
 	else
-		expand_path(p, object, elf->rpath, &inner->rpath);
+		inner->rpath = expanded(p, object, elf->rpath);
 }
 
 /* --- searching ---------------------------------------------------------------------------- */
@@ -367,6 +399,7 @@ static int try_root(struct audit_world *w, const struct load_folder *f, struct s
 	struct str folder = f->path;
 	int r = loader_find_in(w->loader, folder, name, &l, e);
 
+	w->work += WORK_HOST;
 	if (r <= 0)
 		return r;
 	while (folder.n && folder.p[folder.n - 1] == '/')
@@ -397,6 +430,7 @@ static int try_folder(struct audit_world *w, const struct load_folder *f, struct
 			place[n++] = '/';
 		memcpy(place + n, f->hwcaps[i].p, f->hwcaps[i].n);
 		n += f->hwcaps[i].n;
+		w->work += WORK_TRY;
 		memcpy(place + n, name.p, name.n);
 		r = try_entry(w, str_n(place, n + name.n), out, e);
 		if (r > 0)
@@ -406,15 +440,38 @@ static int try_folder(struct audit_world *w, const struct load_folder *f, struct
 	return r;
 }
 
-static int try_folders(struct process *p, const struct load_folders *folders, struct str name,
-	struct load_hit *out, struct err *e)
+static int search(struct audit_world *w, struct load_folders *folders, struct str name,
+	struct load_hit **out, struct err *e)
 {
+	struct load_hit *hit = arena_new(w->arena, struct load_hit);
 	int r = 0;
 
 	for (size_t i = 0; i < folders->n && r == 0; i++)
-		r = try_folder(p->world, folders->v[i], name, out, e);
-	out->by_rpath = r > 0;
-	return r;
+		r = try_folder(w, folders->v[i], name, hit, e);
+	if (r < 0)
+		return -1;
+	hit->ends = r > 0;
+	hit->by_rpath = r > 0;
+	table_put(&folders->found, arena_str(w->arena, name))->ptr = *out = hit;
+	return 0;
+}
+
+/* What was passed over in folders before stays told, where these have nothing of that name. */
+static int try_folders(struct process *p, struct load_folders *folders, struct str name,
+	struct load_hit *out, struct err *e)
+{
+	union table_value *v;
+	struct load_hit *hit;
+
+	if (!folders || folders->n == 0)
+		return 0;
+	v = table_get(&folders->found, name);
+	hit = v ? v->ptr : NULL;
+	if (!hit && search(p->world, folders, name, &hit, e) < 0)
+		return -1;
+	if (hit->ends || hit->passed)
+		*out = *hit;
+	return hit->ends;
 }
 
 /* DT_RPATH of who asks, of those that loaded that one, and of the program in any case. */
@@ -427,12 +484,12 @@ static int try_rpaths(
 	for (ptrdiff_t i = (ptrdiff_t)by; i >= 0 && r == 0; i = p->objects.v[i].loader) {
 		load_expand(p, (size_t)i);
 		program = program || i == 0;
-		r = try_folders(p, &p->inner.v[i].rpath, name, out, e);
+		r = try_folders(p, p->inner.v[i].rpath, name, out, e);
 	}
 	if (r != 0 || program || !p->has_program)
 		return r;
 	load_expand(p, 0);
-	return try_folders(p, &p->inner.v[0].rpath, name, out, e);
+	return try_folders(p, p->inner.v[0].rpath, name, out, e);
 }
 
 int load_find(struct process *p, size_t by, struct str name, struct load_hit *out, struct err *e)
@@ -448,9 +505,10 @@ int load_find(struct process *p, size_t by, struct str name, struct load_hit *ou
 	if (!elf->runpath.n)
 		r = try_rpaths(p, by, name, out, e);
 	if (r == 0)
-		r = try_folders(p, &p->inner.v[by].runpath, name, out, e);
+		r = try_folders(p, p->inner.v[by].runpath, name, out, e);
 	if (r == 0) {
 		r = loader_find(p->world->loader, name, elf->no_default_folders, &l, e);
+		p->world->work += r == 0 ? WORK_HOST : 0;
 		if (r > 0) {
 			out->path = l->path.n ? l->path : name;
 			take_library(p->world, l, out);

@@ -12,11 +12,14 @@ struct load_folder {
 	struct str path;    /* in the tree, empty for the tree itself; or in the root, absolute */
 	struct str *hwcaps; /* of a folder of the tree: subfolders that there are, "" last */
 	size_t n_hwcaps;
+	const struct load_folders *in; /* the last list that it was put into */
 };
 
+/* Those of an rpath, each once; objects with the same one in the same folder share it. */
 struct load_folders {
 	struct load_folder **v;
 	size_t n, cap;
+	struct table found; /* names that were looked for -> struct load_hit * */
 };
 
 struct audit_world {
@@ -25,6 +28,9 @@ struct audit_world {
 	struct loader *loader;
 	struct str prefix;      /* of the tree, absolute, without a slash at the end */
 	struct table folders;   /* name -> struct load_folder * */
+	struct table lists;     /* origin and rpath -> struct load_folders * */
+	struct table versions;  /* file or library that defines many -> struct table * of them */
+	uint64_t work;          /* what was done, about 50 ns each */
 	struct table sonames;   /* of_packages: "lib/libz.so.1" -> file, whose link is not known */
 	struct table processes; /* program -> struct process * */
 	struct table symbols;   /* file or library -> struct load_symtab * */
@@ -36,14 +42,15 @@ struct load_hit {
 	const struct host_library *library;
 	struct str path; /* absolute, as the loader opened it */
 	bool by_rpath;
+	bool ends;                       /* of a search in folders: no other is looked into */
 	const struct audit_file *passed; /* on the way */
 	enum load_passed why; /* with neither file nor library: the last that was passed */
 };
 
 /* What is known of a loaded object beside load_object. */
 struct load_inner {
-	bool expanded; /* the next two are filled */
-	struct load_folders rpath, runpath;
+	bool expanded;
+	struct load_folders *rpath, *runpath; /* NULL: none */
 };
 
 /* A program with all that it brings; or a module, whose process `parent` is the program's. */
@@ -73,8 +80,10 @@ struct process {
 		struct load_symbol *v;
 		size_t n, cap;
 	} symbols;
-	struct table names, sonames; /* -> index + 1; of what is not the parent's */
-	struct table missing;        /* names that come to nothing */
+	struct table names;   /* -> index + 1, of a soname << 32; of what is not the parent's */
+	struct table files;   /* file, or content of the host's -> index + 1; likewise */
+	struct table missing; /* names that come to nothing */
+	size_t told;          /* misses, or lacks, of the object that is looked at */
 	struct load_hit interpreter;
 	bool with_symbols, vague; /* symbols were looked at; not those of every object are known */
 	struct table resolved;    /* "name@version@file" -> enum load_answer */

@@ -114,11 +114,13 @@ size_t audit_first_of_module(const struct load *l)
 								  : (size_t)l->module;
 }
 
+/* What is loaded is forgotten with the process: all processes together hold many times what files do. */
 static int begin(struct auditing *au, const struct audit_process *p, struct err *e)
 {
+	CLEANUP_ARENA scratch = {0};
 	struct load l;
 
-	if (audit_load(au->world, au->a, p->program, p->module, au->options->symbols, &l, e) < 0)
+	if (audit_load(au->world, &scratch, p->program, p->module, au->options->symbols, &l, e) < 0)
 		return -1;
 	au->process = p;
 	au->out->n_processes++;

@@ -75,7 +75,7 @@ static void lacks_of_tree(struct auditing *au, const struct asking *who,
 	const struct elf_need *need, const struct audit_file *in)
 {
 	const struct elf *elf = &in->binary->elf;
-	struct str has = audit_best_version(elf->defines, elf->n_defines, need->version);
+	struct str has = audit_best_version(au, elf->defines, elf->n_defines, need->version);
 	struct audit_finding *f =
 		audit_add(au, &(struct audit_saying){RULE_VERSION, LEVEL_ERROR, SURE_CERTAIN,
 				      who->file, need->version, need->file});
@@ -109,7 +109,7 @@ static void judge_lack(struct auditing *au, const struct load *l, const struct l
 	if (!in->library->path.n && str_ends(lack->need->version, STR("_PRIVATE")))
 		return;
 	lacks_of_host(au, &who, lack->need,
-		audit_best_version(in->elf->defines, in->elf->n_defines, lack->need->version));
+		audit_best_version(au, in->elf->defines, in->elf->n_defines, lack->need->version));
 }
 
 /* Of a library that nobody has seen, the list or the glibc that the target promises is the word. */
@@ -134,7 +134,7 @@ static void judge_promised(struct auditing *au, const struct load *l, const stru
 		if (listed && listed->n_versions && !is_there &&
 			!str_ends(need->version, STR("_PRIVATE"))) {
 			has = audit_best_version(
-				listed->versions, listed->n_versions, need->version);
+				au, listed->versions, listed->n_versions, need->version);
 			lacks_of_host(au, who, need, has);
 		} else if (!listed && number.n && glibc_cmp(number, p->glibc) > 0) {
 			has = arena_strf(au->a, "GLIBC_%.*s", STR_ARG(p->glibc));

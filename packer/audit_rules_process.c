@@ -140,13 +140,14 @@ static void judge_copy(struct auditing *au, const struct load *l, size_t i)
 		say_copies(au, &c->object, o, soname, true, (struct str){0});
 	c->load = au->out->n_processes;
 	c->object = *o;
+	c->object.path.n = 0; /* it ends with the process */
 	if (au->process->kind != PROCESS_MODULE || i == (size_t)l->module)
 		return;
 	if (c->of_python && !same_thing(&c->first, o))
 		say_copies(au, &c->first, o, soname, false, c->module);
 	if (!c->of_python) {
 		c->of_python = true;
-		c->first = *o;
+		c->first = c->object;
 		c->module = au->process->name;
 	}
 }

@@ -1,3 +1,4 @@
+#include "base/buf.h"
 #include "images/libc.h"
 #include "packer/audit_inside.h"
 
@@ -20,18 +21,29 @@ struct str audit_glibc_number(struct str version)
 	return number;
 }
 
-struct str audit_best_version(const struct str *defines, size_t n, struct str version)
+struct str audit_best_version(
+	struct auditing *au, const struct str *defines, size_t n, struct str version)
 {
 	struct str family, best = {0};
+	CLEANUP_BUF key = {0};
+	union table_value *v;
+	size_t at = 0;
 
 	audit_version_number(version, &family);
+	buf_printf(&key, "%p %.*s", (const void *)defines, STR_ARG(family));
+	v = table_get(&au->best, buf_view(&key));
+	if (v)
+		return v->num ? defines[v->num - 1] : best;
 	for (size_t i = 0; i < n; i++) {
 		struct str other, unused, number = audit_version_number(defines[i], &other);
 
 		if (str_eq(family, other) &&
-			(!best.n || glibc_cmp(number, audit_version_number(best, &unused)) > 0))
+			(!at || glibc_cmp(number, audit_version_number(best, &unused)) > 0)) {
 			best = defines[i];
+			at = i + 1;
+		}
 	}
+	table_put(&au->best, arena_str(au->a, buf_view(&key)))->num = at;
 	return best;
 }
 
