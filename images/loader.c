@@ -84,11 +84,18 @@ static struct content *content_of(
 		return v->ptr;
 	c = arena_new(l->arena, struct content);
 	c->has_symbols = -1;
-	if (st->st_size <= MAX_LIBRARY && fd_map(fd, &c->bytes, e) < 0) {
+	if (S_ISREG(st->st_mode) && st->st_size <= MAX_LIBRARY && fd_map(fd, &c->bytes, e) < 0) {
 		err_wrap(e, "in '%s' of the root", path);
 		return NULL;
 	}
-	judge(l, path, c);
+	if (S_ISDIR(st->st_mode)) {
+		/* it can be opened, and then not be read */
+		c->fit = FIT_FAILS;
+		c->no_elf = true;
+		c->fault = arena_strf(l->arena, "'%s' is a folder", path);
+	} else {
+		judge(l, path, c);
+	}
 	table_put(&l->by_file, arena_str(l->arena, key))->ptr = c;
 	return c;
 }
@@ -108,7 +115,7 @@ static int at_path(struct loader *l, struct str path, struct found **out, struct
 	path = arena_str(l->arena, path);
 	table_put(&l->by_path, path)->ptr = NULL;
 	fd = open_in_root(l->root, path.p, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fd < 0 || fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
 		return 0;
 	c = content_of(l, path.p, fd, &st, e);
 	if (!c)
@@ -334,7 +341,9 @@ enum loader_fit loader_fits(const struct loader *l, const struct elf *elf)
 		return FIT_MACHINE;
 	if (elf->type != ET_DYN)
 		return FIT_FAILS;
-	return loader_kernel_too_old(l, elf) ? FIT_KERNEL : FIT_TAKEN;
+	if (loader_kernel_too_old(l, elf))
+		return FIT_KERNEL;
+	return elf->dynamic ? FIT_TAKEN : FIT_FAILS;
 }
 
 const void *loader_identity(const struct host_library *library)

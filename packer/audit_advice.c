@@ -48,6 +48,11 @@ static const struct trouble {
 		"add the 'libgfortran' that brings this version to the environment"},
 	{RULE_LIBRARY, "libstdc++.so.6", "add 'libstdcxx-ng' to the environment"},
 	{RULE_LIBRARY, "libgcc_s.so.1", "add 'libgcc-ng' to the environment"},
+	{RULE_LIBRARY, "libtbb.so.*",
+		"add 'tbb' to the environment; numba goes on without it, with its other threads"},
+	{RULE_LIBRARY, "libc.musl-*",
+		"it is for another C library, musl: where one for glibc lies beside it, that is "
+		"taken"},
 	{RULE_LIBRARY, "libssl.so.1*",
 		"it was built against the OpenSSL of one distribution: take a build that needs the "
 		"environment's 'openssl'"},
@@ -72,6 +77,10 @@ static const struct trouble {
 	{RULE_DRIVER, "*",
 		"take the build for CPUs ('*cpu*'), or a target that has a GPU, as 'rocky9-gpu' "
 		"has"},
+	{RULE_STATIC_TLS, "static TLS aligned*",
+		"have it loaded first, with LD_PRELOAD in a script of etc/conda/activate.d, or "
+		"take "
+		"a build that was not compiled with -ftls-model=initial-exec"},
 	{RULE_GPU, "*",
 		"take a build for another version of CUDA, which has code for the target's GPUs; "
 		"or "

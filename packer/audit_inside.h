@@ -24,6 +24,7 @@ struct audit_process {
 	const struct audit_file *program; /* NULL: of no matter */
 	const struct audit_file *module;  /* NULL: the program alone */
 	struct str name; /* path of what is loaded: the module's, else the program's */
+	bool placed;     /* the module's place says that this program opens it */
 };
 
 struct auditing {

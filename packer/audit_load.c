@@ -115,7 +115,8 @@ static void add_miss(struct process *p, size_t by, struct str name, const struct
 		if (str_eq(p->misses.v[i].name, name))
 			return;
 	p->told++;
-	*VEC_PUSH(p->arena, &p->misses) = (struct load_miss){by, name, hit->passed, hit->why};
+	*VEC_PUSH(p->arena, &p->misses) =
+		(struct load_miss){by, name, hit->passed, hit->why, hit->refused, hit->folder};
 	table_put(&p->missing, name)->num = 1;
 }
 

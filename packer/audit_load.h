@@ -33,7 +33,15 @@ struct load_miss {
 	struct str name;
 	/* A file that was passed over on the way, and why; NULL: there was none. */
 	const struct audit_file *passed;
-	enum load_passed { PASSED_NONE, PASSED_MACHINE, PASSED_KERNEL, PASSED_BROKEN } why;
+	enum load_passed {
+		PASSED_NONE,
+		PASSED_MACHINE,
+		PASSED_KERNEL,
+		PASSED_BROKEN,
+		PASSED_FOLDER, /* a folder bears the name; the loader opens it and goes no further */
+	} why;
+	const struct host_library *refused; /* in place of `passed`: it is the host's */
+	struct str folder;                  /* likewise, in the tree */
 };
 
 /* What of object `by` needs a version of object `in`, which does not define it. */

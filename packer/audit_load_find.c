@@ -167,9 +167,34 @@ enum load_passed load_judge(const struct loader *l, const struct audit_file *f)
 	return f->binary && !f->binary->fault.n ? passed(l, &f->binary->elf) : PASSED_BROKEN;
 }
 
+/* Is there a folder with something in it? */
+static bool is_folder(const struct audit_tree *t, struct str path)
+{
+	char inside[MAX_PATH];
+	size_t i;
+
+	if (t->of_packages || path.n == 0 || path.n >= sizeof inside)
+		return false;
+	memcpy(inside, path.p, path.n);
+	inside[path.n] = '/';
+	i = lower_bound(t, str_n(inside, path.n + 1));
+	return i < t->n_files && str_starts(t->files[i].path, str_n(inside, path.n + 1));
+}
+
+/* It can be opened, and then not be read. */
+static int take_folder(struct audit_world *w, struct str path, struct load_hit *out)
+{
+	out->why = PASSED_FOLDER;
+	out->passed = NULL;
+	out->folder = arena_str(w->arena, path);
+	return 1;
+}
+
 /* 1: the search ends here, with or without a file. */
 static int take_file(struct audit_world *w, const struct audit_file *f, struct load_hit *out)
 {
+	if (f->type == PATH_DIRECTORY)
+		return take_folder(w, f->path, out);
 	if (f->type != PATH_FILE)
 		return 0;
 	if (!f->binary && binary_is_of_sysroot(f->path))
@@ -189,12 +214,15 @@ static int take_library(
 {
 	out->passed = NULL;
 	out->why = PASSED_NONE;
+	out->refused = NULL;
 	if (l->fault.n)
 		out->why = PASSED_BROKEN;
 	else if (l->path.n)
 		out->why = passed(w->loader, &l->elf);
 	if (out->why == PASSED_NONE)
 		out->library = l;
+	else
+		out->refused = l;
 	return out->why == PASSED_NONE || out->why == PASSED_BROKEN;
 }
 
@@ -207,6 +235,8 @@ static int try_entry(struct audit_world *w, struct str path, struct load_hit *ou
 	union table_value *v;
 	int r = 0;
 
+	if (!f && is_folder(w->tree, path))
+		return take_folder(w, path, out);
 	if (!f && w->tree->of_packages && (v = table_get(&w->sonames, path)))
 		f = v->ptr;
 	if (f && f->type == PATH_SOFTLINK) {
@@ -214,6 +244,8 @@ static int try_entry(struct audit_world *w, struct str path, struct load_hit *ou
 		enum load_place place = walk(w, &scratch, load_absolute(w, &scratch, f->path), &to);
 
 		f = place == PLACE_TREE ? audit_tree_at(w->tree, to) : NULL;
+		if (place == PLACE_TREE && !f && is_folder(w->tree, to))
+			r = take_folder(w, path, out);
 		if (place == PLACE_ROOT) {
 			r = loader_file(w->loader, to, &l, e);
 			if (r > 0)
@@ -469,7 +501,7 @@ static int try_folders(struct process *p, struct load_folders *folders, struct s
 	hit = v ? v->ptr : NULL;
 	if (!hit && search(p->world, folders, name, &hit, e) < 0)
 		return -1;
-	if (hit->ends || hit->passed)
+	if (hit->ends || hit->why != PASSED_NONE)
 		*out = *hit;
 	return hit->ends;
 }

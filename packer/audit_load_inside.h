@@ -45,6 +45,8 @@ struct load_hit {
 	bool ends;                       /* of a search in folders: no other is looked into */
 	const struct audit_file *passed; /* on the way */
 	enum load_passed why; /* with neither file nor library: the last that was passed */
+	const struct host_library *refused; /* as in load_miss */
+	struct str folder;
 };
 
 /* What is known of a loaded object beside load_object. */

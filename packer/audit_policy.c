@@ -1,4 +1,5 @@
 /* What findings count as: the profile's levels, ignores, and the order they are told in. */
+#include "images/libc.h"
 #include "packer/audit_inside.h"
 
 #include <fnmatch.h>
@@ -46,6 +47,21 @@ static void gather_ignores(struct auditing *au)
 			(struct audit_ignored){.ignore = &p->ignores[i], .of_profile = true};
 }
 
+/* Of versions of one library the newest is told first: it says what would do for all. */
+static int by_need(const struct audit_finding *x, const struct audit_finding *y)
+{
+	struct str family[2], number[2];
+	int c = 0;
+
+	if (x->rule == RULE_VERSION) {
+		number[0] = audit_version_number(x->needs, &family[0]);
+		number[1] = audit_version_number(y->needs, &family[1]);
+		if (str_eq(family[0], family[1]))
+			c = glibc_cmp(number[1], number[0]);
+	}
+	return c ? c : str_cmp(x->needs, y->needs);
+}
+
 static int by_weight(const void *a, const void *b)
 {
 	const struct audit_finding *x = a, *y = b;
@@ -61,7 +77,7 @@ static int by_weight(const void *a, const void *b)
 		return x->rule < y->rule ? -1 : 1;
 	c = str_cmp(x->path, y->path);
 	if (!c)
-		c = str_cmp(x->needs, y->needs);
+		c = by_need(x, y);
 	return c ? c : str_cmp(x->library, y->library);
 }
 

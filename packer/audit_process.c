@@ -58,7 +58,8 @@ static bool is_module(struct str path)
 
 	if (!str_ends(name, STR(".so")))
 		return false;
-	if (str_find(name, STR(".cpython-")) > 0 || str_ends(name, STR(".abi3.so")))
+	if (str_find(name, STR(".cpython-")) > 0 || str_find(name, STR(".pypy")) > 0 ||
+		str_ends(name, STR(".abi3.so")))
 		return true;
 	/* A library of a wheel's, or one for ctypes, is named as libraries are. */
 	return python_of(path, &python) && !str_starts(name, STR("lib"));
@@ -86,8 +87,7 @@ static const struct audit_file *any_python(struct auditing *au)
 }
 
 /* Who opens it, as far as its place tells. */
-static const struct audit_file *opener_of(
-	struct auditing *au, const struct audit_file *python, struct str path)
+static const struct audit_file *opener_of(struct auditing *au, struct str path)
 {
 	const struct audit_file *f = NULL;
 	struct str name;
@@ -98,7 +98,7 @@ static const struct audit_file *opener_of(
 		f = program_at(au, STR("bin/perl"));
 	else if (str_starts(path, STR("lib/R/")))
 		f = program_at(au, STR("lib/R/bin/exec/R"));
-	return f ? f : python;
+	return f;
 }
 
 static void mark(struct auditing *au, const struct load *l)
@@ -170,7 +170,9 @@ int audit_each_process(struct auditing *au, struct err *e)
 				p->program = f;
 			} else {
 				p->module = f;
-				p->program = opener_of(au, python, f->path);
+				p->program = opener_of(au, f->path);
+				p->placed = p->program != NULL;
+				p->program = p->placed ? p->program : python;
 			}
 			if (begin(au, p, e) < 0)
 				return -1;

@@ -213,10 +213,12 @@ static void judge_leftover(struct auditing *au, const struct audit_file *f)
 	if (!left.n)
 		return;
 	/* In programs these are mostly names of sources; in a text one was meant to be replaced. */
-	x = audit_add(
-		au, &(struct audit_saying){RULE_PREFIX,
-			    f->binary || !audit_is_placeholder(left) ? LEVEL_INFO : LEVEL_WARNING,
-			    SURE_POSSIBLE, f, left, (struct str){0}});
+	x = audit_add(au,
+		&(struct audit_saying){RULE_PREFIX,
+			f->binary || !audit_is_placeholder(left) || str_ends(f->path, STR(".pyc"))
+				? LEVEL_INFO
+				: LEVEL_WARNING,
+			SURE_POSSIBLE, f, left, (struct str){0}});
 	if (!x->text.n)
 		x->text = arena_strf(au->a,
 			"%.*s holds the path '%.*s' of the machine that built it, which nothing "
@@ -291,13 +293,16 @@ static void judge_interpreter(struct auditing *au, const struct audit_file *f)
 {
 	const struct elf *elf = &f->binary->elf;
 	bool root = au->out->against_root;
+	/* Packages bring one for each C library, and take the one that fits. */
+	bool choice =
+		!audit_is_in_bin(f->path) && str_find(elf->interpreter, STR("/ld-musl-")) >= 0;
 	struct audit_finding *x;
 
 	if (!audit_is_program(f) || audit_is_data(f->path) ||
 		has_interpreter(au, elf->interpreter) != 0)
 		return;
 	x = audit_add(au,
-		&(struct audit_saying){RULE_INTERPRETER, LEVEL_ERROR,
+		&(struct audit_saying){RULE_INTERPRETER, choice ? LEVEL_WARNING : LEVEL_ERROR,
 			root ? SURE_CERTAIN : SURE_LIKELY, f, elf->interpreter, (struct str){0}});
 	if (!x->text.n)
 		x->text = arena_strf(au->a,

@@ -45,7 +45,26 @@ static struct str target(const struct auditing *au)
 	return au->profile->name;
 }
 
+/* It is opened, or linked, by what is not known: that may have loaded before what it lacks, or go on
+ * without it, as programs do that look for plugins. */
+static bool by_anybody(const struct auditing *au)
+{
+	return au->process->kind >= PROCESS_PLUGIN && !au->process->placed;
+}
+
 /* --- versions ------------------------------------------------------------------------------- */
+
+/* Does a library of the environment have the version? */
+static bool is_brought(struct auditing *au, const struct elf_need *need)
+{
+	union table_value *v = table_get(&au->brought, need->file);
+	const struct audit_file *f = v ? v->ptr : NULL;
+
+	for (size_t i = 0; f && i < f->binary->elf.n_defines; i++)
+		if (str_eq(f->binary->elf.defines[i], need->version))
+			return true;
+	return false;
+}
 
 /* has: what the host's library defines of the kind; empty: nothing. */
 static void lacks_of_host(
@@ -53,7 +72,8 @@ static void lacks_of_host(
 {
 	bool sure = au->out->against_root;
 	/* What a single file needs besides the C library, its environment may bring. */
-	bool maybe = au->tree->alone && !audit_glibc_number(need->version).n;
+	bool maybe = !audit_glibc_number(need->version).n &&
+		     (au->tree->alone || (by_anybody(au) && is_brought(au, need)));
 	struct audit_finding *f = audit_add(
 		au, &(struct audit_saying){RULE_VERSION, maybe ? LEVEL_WARNING : LEVEL_ERROR,
 			    maybe  ? SURE_POSSIBLE
@@ -192,13 +212,15 @@ static void judge_passed(struct auditing *au, const struct load_miss *m, const s
 	static const enum audit_rule rules[] = {[PASSED_NONE] = RULE_LIBRARY,
 		[PASSED_MACHINE] = RULE_MACHINE,
 		[PASSED_KERNEL] = RULE_KERNEL,
-		[PASSED_BROKEN] = RULE_BROKEN};
+		[PASSED_BROKEN] = RULE_BROKEN,
+		[PASSED_FOLDER] = RULE_LIBRARY};
 	const struct elf *elf = m->passed->binary ? &m->passed->binary->elf : &(struct elf){0};
 	struct str why = {0}, needs = m->name;
 	struct audit_finding *f;
 
 	switch (m->why) {
 	case PASSED_NONE:
+	case PASSED_FOLDER:
 		return;
 	case PASSED_MACHINE:
 		why = arena_strf(au->a, "is for %.*s", STR_ARG(audit_machine_name(au, elf)));
@@ -214,13 +236,51 @@ static void judge_passed(struct auditing *au, const struct load_miss *m, const s
 		break;
 	}
 	f = audit_add(au, &(struct audit_saying){m->passed->unread ? RULE_UNREAD : rules[m->why],
-				  LEVEL_ERROR, SURE_LIKELY, m->passed, needs, m->name});
+				  by_anybody(au) ? LEVEL_WARNING : LEVEL_ERROR, SURE_LIKELY,
+				  m->passed, needs, m->name});
 	if (f->text.n)
 		return;
 	f->has = m->why == PASSED_KERNEL ? au->kernel : (struct str){0};
 	f->text = arena_strf(au->a, "%.*s %.*s, and %.*s needs it",
 		STR_ARG(audit_name_file(au, m->passed)), STR_ARG(why),
 		STR_ARG(audit_name_file(au, who->file)));
+}
+
+/* What stands where the loader looks first, and is no library. */
+static void judge_in_the_way(
+	struct auditing *au, const struct load_miss *m, const struct asking *who)
+{
+	struct audit_finding *f = audit_add(au,
+		&(struct audit_saying){RULE_LIBRARY, by_anybody(au) ? LEVEL_WARNING : LEVEL_ERROR,
+			SURE_CERTAIN, who->file, m->name, m->name});
+	struct str what;
+
+	if (f->text.n)
+		return;
+	if (!m->refused)
+		what = arena_strf(au->a, "'%.*s' is a folder", STR_ARG(m->folder));
+	else if (m->refused->fault.n)
+		what = arena_strf(au->a, "the host's %.*s", STR_ARG(m->refused->fault));
+	else
+		what = arena_strf(au->a, "the host's '%.*s' is none", STR_ARG(m->refused->path));
+	f->has = m->refused ? m->refused->path : m->folder;
+	f->text = arena_strf(au->a,
+		"%.*s needs the library %.*s; %.*s, and the loader looks no further",
+		STR_ARG(asks(au, who)), STR_ARG(m->name), STR_ARG(what));
+}
+
+/* Modules that Python and packages try to import, and go on without. */
+static bool is_optional(struct auditing *au, const struct asking *who)
+{
+	static const char *const patterns[] = {"lib/python*/lib-dynload/nis.*",
+		"lib/python*/lib-dynload/_crypt.*", "*/numba/np/ufunc/tbbpool.*",
+		"*/numba/npyufunc/tbbpool.*", "*/cupy_backends/cuda/libs/*"};
+	const char *path = arena_cstr(au->a, who->file->path);
+
+	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+		if (fnmatch(patterns[i], path, 0) == 0)
+			return true;
+	return false;
 }
 
 /* Without a root: what is neither brought nor listed may be there all the same. */
@@ -241,7 +301,7 @@ static void missing_on_list(struct auditing *au, const struct asking *who, struc
 static void missing_on_host(struct auditing *au, const struct asking *who, struct str name)
 {
 	bool listed = profile_library(au->profile, name) != NULL;
-	bool alone = au->tree->alone, linked = au->process->kind == PROCESS_LIBRARY;
+	bool alone = au->tree->alone, optional = by_anybody(au) || is_optional(au, who);
 	struct audit_saying s = {.rule = RULE_LIBRARY,
 		.level = LEVEL_ERROR,
 		.sure = SURE_CERTAIN,
@@ -251,7 +311,7 @@ static void missing_on_host(struct auditing *au, const struct asking *who, struc
 	struct audit_finding *f;
 
 	/* Its hosts are promised to have it; a thin image does not. */
-	if (listed || linked) {
+	if (listed || optional) {
 		s.level = LEVEL_WARNING;
 		s.sure = listed ? SURE_POSSIBLE : SURE_LIKELY;
 	}
@@ -282,7 +342,7 @@ static bool is_wrapped(const struct auditing *au)
 static void out_of_reach(struct auditing *au, const struct asking *who, struct str name,
 	const struct audit_file *brought)
 {
-	bool sure = au->out->against_root && !is_wrapped(au);
+	bool sure = au->out->against_root && !is_wrapped(au) && !by_anybody(au);
 	struct audit_finding *f;
 
 	/* They find what the program has loaded before them. */
@@ -306,6 +366,10 @@ static void judge_miss(struct auditing *au, const struct load *l, const struct l
 		return;
 	if (m->passed) {
 		judge_passed(au, m, &who);
+		return;
+	}
+	if (m->refused || m->why == PASSED_FOLDER) {
+		judge_in_the_way(au, m, &who);
 		return;
 	}
 	if (brought) {

@@ -12,6 +12,7 @@ enum {
 	/* 64 + DL_NNS * 100 until 2.31, about as much since; what alignment may add. */
 	TLS_SURPLUS = 64 + 16 * 100,
 	TLS_SLACK = 64,
+	TLS_ALIGN = 64, /* of the room, where nothing that was there from the start asks for more */
 	/* Modules with TLS that threads have room for before 2.22. */
 	DTV_SURPLUS = 14,
 };
@@ -166,6 +167,39 @@ static uint64_t static_tls(const struct load_object *o)
 	return o->elf->static_tls ? aligned(o->elf->tls_size, o->elf->tls_align) : 0;
 }
 
+/* Room is aligned as what was there from the start needs it, and is not aligned anew. */
+static void judge_alignment(struct auditing *au, const struct load *l)
+{
+	uint64_t room = TLS_ALIGN;
+	struct audit_finding *f;
+
+	for (size_t i = 0; i < l->n_objects; i++) {
+		const struct load_object *o = &l->objects[i];
+		bool linked = au->process->kind == PROCESS_LIBRARY;
+
+		if (i < audit_first_of_module(l)) {
+			room = o->elf->tls_align > room ? o->elf->tls_align : room;
+			continue;
+		}
+		if (!o->file || !o->elf->static_tls || o->elf->tls_align <= room)
+			continue;
+		f = audit_add(au,
+			&(struct audit_saying){RULE_STATIC_TLS, linked ? LEVEL_INFO : LEVEL_ERROR,
+				linked ? SURE_POSSIBLE : SURE_CERTAIN, o->file,
+				arena_strf(au->a, "static TLS aligned to %llu bytes",
+					(unsigned long long)o->elf->tls_align),
+				(struct str){0}});
+		if (f->text.n)
+			continue;
+		f->has = arena_strf(au->a, "%llu bytes", (unsigned long long)room);
+		f->text = arena_strf(au->a,
+			"%.*s cannot be opened by a program that runs: its static thread-local "
+			"storage is aligned to %llu bytes, and what the loader keeps to %llu",
+			STR_ARG(audit_name_file(au, o->file)),
+			(unsigned long long)o->elf->tls_align, (unsigned long long)room);
+	}
+}
+
 static void judge_room(struct auditing *au, const struct load *l)
 {
 	const struct audit_file *largest = NULL;
@@ -197,9 +231,10 @@ static void judge_room(struct auditing *au, const struct load *l)
 		return;
 	f->has = arena_strf(au->a, "%d bytes", TLS_SURPLUS);
 	f->text = arena_strf(au->a,
-		"%.*s cannot be opened by a program that runs: it and what it needs take %llu "
+		"%.*s %s be opened by a program that runs: it and what it needs take %llu "
 		"bytes of static thread-local storage, and the loader of glibc %.*s keeps %d",
-		STR_ARG(audit_name_file(au, largest)), (unsigned long long)sum,
+		STR_ARG(audit_name_file(au, largest)),
+		sum > TLS_SURPLUS + TLS_SLACK ? "cannot" : "may not", (unsigned long long)sum,
 		STR_ARG(au->out->glibc), TLS_SURPLUS);
 }
 
@@ -274,10 +309,9 @@ static bool wants_stack(const struct load_object *o)
 }
 
 /* From glibc 2.41 on dlopen() makes no stack executable that is not already. */
-static bool refused_by_loader(struct auditing *au, const struct load *l, size_t i)
+static bool refused_by_loader(struct auditing *au, const struct load *l)
 {
-	if (i < audit_first_of_module(l) || !au->out->glibc.n ||
-		glibc_cmp(au->out->glibc, STR("2.41")) < 0)
+	if (!au->out->glibc.n || glibc_cmp(au->out->glibc, STR("2.41")) < 0)
 		return false;
 	for (size_t k = 0; k < audit_first_of_module(l); k++)
 		if (l->objects[k].elf->bits && l->objects[k].elf->dynamic &&
@@ -286,11 +320,9 @@ static bool refused_by_loader(struct auditing *au, const struct load *l, size_t 
 	return true;
 }
 
-static void judge_stack(struct auditing *au, const struct load *l, size_t i)
+static void judge_stack(struct auditing *au, const struct load_object *o, bool refused)
 {
-	const struct load_object *o = &l->objects[i];
-	bool refused = refused_by_loader(au, l, i),
-	     forbidden = au->profile->audit.forbids_executable_stack;
+	bool forbidden = au->profile->audit.forbids_executable_stack;
 	struct audit_finding *f = audit_add(au,
 		&(struct audit_saying){RULE_STACK, refused || forbidden ? LEVEL_ERROR : LEVEL_INFO,
 			refused ? SURE_CERTAIN : SURE_LIKELY, o->file, STR("an executable stack"),
@@ -332,6 +364,9 @@ static void judge_text(struct auditing *au, const struct load_object *o)
 
 void audit_judge_process(struct auditing *au, const struct load *l)
 {
+	size_t first = audit_first_of_module(l);
+	bool refused = refused_by_loader(au, l);
+
 	if (!au->together) {
 		au->together = arena_new(au->a, struct audit_together);
 		au->together->sonames.arena = au->together->with_tls.arena =
@@ -345,11 +380,12 @@ void audit_judge_process(struct auditing *au, const struct load *l)
 		if (i)
 			judge_copy(au, l, i);
 		if (o->file && wants_stack(o))
-			judge_stack(au, l, i);
+			judge_stack(au, o, refused && i >= first);
 		if (o->file && o->elf->text_relocations)
 			judge_text(au, o);
 	}
 	judge_room(au, l);
+	judge_alignment(au, l);
 	if (au->process->kind == PROCESS_MODULE)
 		count_tls(au, l);
 }

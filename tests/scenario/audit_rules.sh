@@ -76,6 +76,10 @@ tls='__thread char big[%s] __attribute__((tls_model("initial-exec"))); char *f(v
 library "$bad/tls.so" "$(printf "$tls" 4000)"
 # shellcheck disable=SC2059
 library "$good/tls.so" "$(printf "$tls" 400)"
+for t in bad:128 good:64; do
+  library "${t%:*}/lib/python3.9/site-packages/tls-aligned.so" "__thread char x[8] __attribute__((tls_model(\"initial-exec\"),
+    aligned(${t#*:}))); char *f(void) { return x; }"
+done
 # Stacks, text, rpaths, the driver.
 library "$bad/stack.so" 'int stack;' -Wl,-z,execstack
 library "$good/stack.so" 'int stack;'
@@ -108,6 +112,24 @@ for t in bad good; do
       $t/lib/python3.9/site-packages/$i.libs/libtwice.so.1
   done
 done
+# What programs do without: plugins, modules that Python and packages try, programs for another C library.
+mkdir -p bad/lib/plugins bad/lib/python3.9/lib-dynload bad/lib/node_modules/x
+library bad/lib/plugins/sql.so 'int sql;' -Wl,--no-as-needed libgone.so.1
+library bad/lib/python3.9/lib-dynload/nis.cpython-39-x86_64-linux-gnu.so 'int nis;' -Wl,--no-as-needed libgone.so.1
+library bad/lib/python3.9/lib-dynload/other.cpython-39-x86_64-linux-gnu.so 'int other;' -Wl,--no-as-needed libgone.so.1
+program bad/lib/node_modules/x/tool -Wl,--dynamic-linker,/lib/ld-musl-x86_64.so.1
+# What stands in the way of a library: a folder, the host's that is cut off.
+library libway.so.1 'int way;' -Wl,-soname,libway.so.1
+library libcut.so.1 'int cut;' -Wl,-soname,libcut.so.1
+head -c 3000 libcut.so.1 >"$libs/libcut.so.1"
+for t in bad good; do
+  mkdir -p $t/lib/first/libway.so.1 && touch $t/lib/first/libway.so.1/file && cp libway.so.1 libcut.so.1 $t/lib/
+done
+program bad/bin/way libway.so.1 '-Wl,-rpath,$ORIGIN/../lib/first:$ORIGIN/../lib'
+program good/bin/way libway.so.1 '-Wl,-rpath,$ORIGIN/../lib:$ORIGIN/../lib/first'
+program bad/bin/cut libcut.so.1
+program good/bin/cut libcut.so.1 '-Wl,-rpath,$ORIGIN/../lib'
+check "the loader takes neither" sh -c '! bad/bin/way && ! LD_LIBRARY_PATH=$1 bad/bin/cut && good/bin/way && good/bin/cut' sh "$libs"
 # A symbol that the library had when the file was linked.
 library libsym.so.1 'int had;' -Wl,-soname,libsym.so.1
 for t in bad good; do
@@ -154,11 +176,18 @@ cat >wanted <<'END'
 version-not-found error site-packages/version.so V_2
 library-not-found error bin/lost libgone.so.1
 library-not-found error bin/far libfar.so.1
+library-not-found warning plugins/sql.so libgone.so.1
+library-not-found warning lib-dynload/nis.cpython-39-x86_64-linux-gnu.so libgone.so.1
+library-not-found error lib-dynload/other.cpython-39-x86_64-linux-gnu.so libgone.so.1
+library-not-found error bin/way libway.so.1
+library-not-found error bin/cut libcut.so.1
+interpreter-not-found warning node_modules/x/tool ld-musl
 shadowed-library warning bin/shaded libshade.so.1
 wrong-architecture error lib/libother.so.1 -
 wrong-architecture info attach_linux_arm.so ARM
 isa-level error site-packages/cpu.so x86_64_v3
 static-tls error site-packages/tls.so -
+static-tls error site-packages/tls-aligned.so 128
 executable-stack info site-packages/stack.so -
 text-relocations info site-packages/text.so -
 foreign-rpath warning bin/tmp /tmp/build/lib

@@ -555,14 +555,19 @@ static void kernels(void **state)
 	put_glibc("2.36", "", 0);
 	newer = opened("x86_64", "3.10.0");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct elf elf = {
-			.type = ET_DYN, .machine = NATIVE, .bits = 64, .has_kernel = true};
+		struct elf elf = {.type = ET_DYN,
+			.machine = NATIVE,
+			.bits = 64,
+			.dynamic = true,
+			.has_kernel = true};
 
 		memcpy(elf.kernel, cases[i].kernel, sizeof elf.kernel);
 		assert_int_equal(loader_fits(old, &elf), cases[i].too_old ? FIT_KERNEL : FIT_TAKEN);
 		assert_int_equal(loader_fits(newer, &elf), FIT_TAKEN);
 		elf.has_kernel = false;
 		assert_int_equal(loader_fits(old, &elf), FIT_TAKEN);
+		elf.dynamic = false;
+		assert_int_equal(loader_fits(old, &elf), FIT_FAILS);
 	}
 	/* the other byte order ends an old loader */
 	assert_int_equal(loader_fits(old, &(struct elf){.type = ET_DYN,

@@ -1,5 +1,7 @@
 /* What an audit makes of findings: levels, ignores, their order; and rules that no compiler here makes files for. */
 #include "base/log.h"
+#include "images/libc.h"
+#include "images/targets.h"
 #include "packer/audit.h"
 
 #include <setjmp.h>
@@ -139,6 +141,64 @@ static void the_worst_comes_first(void **state)
 	assert_int_equal(m->audit.n_of[LEVEL_ERROR], 2);
 	assert_int_equal(m->audit.n_floors, 1);
 	assert_true(str_is(m->audit.floors[0].glibc, "2.28"));
+}
+
+static void the_newest_version_comes_first(void **state)
+{
+	static const char *const versions[] = {
+		"GLIBC_2.4", "GLIBC_2.34", "GLIBC_2.28", "GLIBC_2.3.4"};
+	static const char *const sorted[] = {
+		"GLIBC_2.34", "GLIBC_2.28", "GLIBC_2.4", "GLIBC_2.3.4"};
+	struct made *m = make(HEAD);
+	struct elf *x = add(m, "lib/a.so", 0);
+
+	(void)state;
+	need(x, "libc.so.6", NULL);
+	x->needs = arena_array(&arena, struct elf_need, 4);
+	for (; x->n_needs < 4; x->n_needs++)
+		x->needs[x->n_needs] =
+			(struct elf_need){STR("libc.so.6"), str_of(versions[x->n_needs]), false};
+	run(m, NULL, 0);
+	assert_int_equal(m->audit.n_findings, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(str_is(m->audit.findings[i].needs, sorted[i]));
+	assert_true(str_find(m->audit.findings[0].advice, STR("'rocky9' is the nearest")) >= 0);
+}
+
+/* What every target of the list promises to programs for any Linux (manylinux), and what its glibc is of. */
+static void shipped_lists_hold_what_wheels_may_need(void **state)
+{
+	static const char *const names[] = {"libc.so.6", "libm.so.6", "libpthread.so.0",
+		"libdl.so.2", "librt.so.1", "libgcc_s.so.1", "libstdc++.so.6", "libutil.so.1",
+		"libresolv.so.2", "libnsl.so.1", "libX11.so.6", "libXext.so.6", "libXrender.so.1",
+		"libICE.so.6", "libSM.so.6", "libGL.so.1", "libgobject-2.0.so.0",
+		"libgthread-2.0.so.0", "libglib-2.0.so.0", "ld-linux-x86-64.so.2"};
+	size_t looked = 0;
+
+	(void)state;
+	for (size_t t = 0; t < N_TARGETS; t++) {
+		struct made *m = make(HEAD);
+		struct err e = {0};
+
+		assert_int_equal(profile_parse(&arena, "", target_text(t), &m->profile, &e), 0);
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+			char *path = arena_printf(&arena, "lib/%02zu.so", i);
+
+			/* from RHEL 8 on it is a package of its own that hosts need not have */
+			if (str_is(str_of(names[i]), "libnsl.so.1") &&
+				glibc_cmp(m->profile.glibc, STR("2.28")) >= 0)
+				continue;
+			need(add(m, path, 0), names[i], i < 5 ? "GLIBC_2.2.5" : NULL);
+		}
+		run(m, NULL, 0);
+		for (size_t i = 0; i < m->audit.n_findings; i++)
+			print_error("%.*s: %.*s\n", STR_ARG(m->profile.name),
+				STR_ARG(m->audit.findings[i].text));
+		assert_int_equal(m->audit.n_findings, 0);
+		assert_true(m->audit.n_processes >= 19);
+		looked++;
+	}
+	assert_int_equal(looked, N_TARGETS);
 }
 
 static void a_profile_sets_levels(void **state)
@@ -364,6 +424,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_worst_comes_first),
+		cmocka_unit_test(the_newest_version_comes_first),
+		cmocka_unit_test(shipped_lists_hold_what_wheels_may_need),
 		cmocka_unit_test(a_profile_sets_levels),
 		cmocka_unit_test(what_is_ignored_keeps_its_reason),
 		cmocka_unit_test(ignores_are_refused),

@@ -375,6 +375,32 @@ static void other_machines_are_passed_over_broken_files_are_not(void **state)
 }
 
 /* Loaders up to 2.35 look at .note.ABI-tag of libraries, not of the program. */
+static void what_is_no_library_stands_in_the_way(void **state)
+{
+	struct world w = {0};
+	struct load l;
+
+	(void)state;
+	add_elf(&w, "bin/p", "liba.so libb.so libc1.so")->runpath =
+		words("$ORIGIN/../one:$ORIGIN/../two");
+	add_elf(&w, "one/liba.so/part.so", NULL);
+	add_library(&w, "two/liba.so", "liba.so", NULL);
+	add_library(&w, "one/libb.so", "libb.so", NULL)->dynamic = false;
+	add_library(&w, "two/libb.so", "libb.so", NULL);
+	add_link(&w, "one/libc1.so", "liba.so");
+	add_library(&w, "two/libc1.so", "libc1.so", NULL);
+	open_world(&w);
+	load(&w, "bin/p", NULL, &l);
+	assert_int_equal(l.n_objects, 1);
+	assert_int_equal(l.n_misses, 3);
+	assert_int_equal(l.misses[0].why, PASSED_FOLDER);
+	assert_true(str_is(l.misses[0].folder, "one/liba.so"));
+	assert_int_equal(l.misses[1].why, PASSED_BROKEN);
+	assert_ptr_equal(l.misses[1].passed, file(&w, "one/libb.so"));
+	assert_int_equal(l.misses[2].why, PASSED_FOLDER);
+	loader_close(w.loader);
+}
+
 static void kernels_that_are_too_old(void **state)
 {
 	struct str *linux3 = list("__linux=3.10.0", &(size_t){0});
@@ -714,6 +740,7 @@ int main(void)
 		cmocka_unit_test_teardown(names_with_a_slash_are_paths, release),
 		cmocka_unit_test_teardown(
 			other_machines_are_passed_over_broken_files_are_not, release),
+		cmocka_unit_test_teardown(what_is_no_library_stands_in_the_way, release),
 		cmocka_unit_test_teardown(kernels_that_are_too_old, release),
 		cmocka_unit_test_teardown(versions_are_looked_up_in_what_was_loaded, release),
 		cmocka_unit_test_teardown(a_version_of_what_nobody_loads, release),
