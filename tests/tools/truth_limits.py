@@ -266,6 +266,10 @@ def tls(c, size, model="initial-exec", program=False):
 
 for size in (64, 400, 3000, 100000):
     CASES["tls-static-%d" % size] = lambda c, size=size: tls(c, size)
+for size in (64, 128, 4096):
+    CASES["tls-static-aligned-%d" % size] = lambda c, size=size: c.library(
+        "ext/module.so", "static __thread char x[8] __attribute__((tls_model(\"initial-exec\"), aligned(%d)));"
+        "char *one(void) { return x; }" % size, subject=True)
 CASES["tls-static-at-start"] = lambda c: tls(c, 100000, program=True)
 CASES["tls-dynamic-100000"] = lambda c: c.library(
     "ext/module.so", "__thread char many[100000]; char *one(void) { return many; }", [],

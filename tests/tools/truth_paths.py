@@ -357,11 +357,28 @@ def dangling(path):
     os.symlink("nowhere", path)
 
 
+def folder(path):
+    """It can be opened, and then not be read."""
+    os.mkdir(path)
+    empty_file(path + "/part")
+
+
+def without_dynamic(path):
+    subprocess.run(["gcc", "-shared", "-nostdlib", "-Wl,-soname,libone.so.1", "-o", path, "-xc", "-"],
+                   input=b"int one(void) { return 0; }", check=True)
+    with open(path, "r+b") as f:
+        data = bytearray(f.read())
+        at, = struct.unpack_from("<Q", data, 32)
+        for i in range(struct.unpack_from("<H", data, 56)[0]):
+            if struct.unpack_from("<I", data, at + 56 * i)[0] == 2:
+                struct.pack_into("<I", data, at + 56 * i, 0)
+        f.seek(0)
+        f.write(data)
+
+
 for kind, put in (("32-bit", old_machine), ("other-machine", other_machine), ("text", text_file), ("empty", empty_file),
-                  ("folder", os.mkdir), ("kernel", newer_kernel), ("note", odd_note), ("dangling", dangling)):
-    # that a folder with a library's name ends the search is of no use to know
-    if put != os.mkdir:
-        CASES["passed-" + kind] = lambda c, put=put: way(c, put)
+                  ("folder", folder), ("without-dynamic", without_dynamic), ("kernel", newer_kernel), ("note", odd_note), ("dangling", dangling)):
+    CASES["passed-" + kind] = lambda c, put=put: way(c, put)
     CASES["only-" + kind] = lambda c, put=put: way(c, put, False)
 
 
