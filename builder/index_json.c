@@ -160,6 +160,18 @@ struct str index_json_text(const struct index_json *index, const char *key)
 	return v->type == JSON_STRING ? v->text : STR("");
 }
 
+struct str *index_json_list(const struct index_json *index, const char *key, size_t *n)
+{
+	const struct index_value *v = &index->fields[field_of(str_of(key))];
+	struct str *texts = arena_array(index->arena, struct str, v->n);
+
+	*n = 0;
+	for (size_t i = 0; i < v->n; i++)
+		if (v->items[i].type == JSON_STRING)
+			texts[(*n)++] = v->items[i].text;
+	return texts;
+}
+
 void index_json_set_text(struct index_json *index, const char *key, struct str text)
 {
 	index->fields[field_of(str_of(key))] =

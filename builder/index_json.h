@@ -35,6 +35,8 @@ struct index_json {
 int index_json_read(struct arena *a, const char *path, struct index_json *out, struct err *e);
 /* A string field; empty where it is missing or no string. */
 struct str index_json_text(const struct index_json *index, const char *key);
+/* The strings of a list, in its arena. */
+struct str *index_json_list(const struct index_json *index, const char *key, size_t *n);
 /* Sets a field that the record has. */
 void index_json_set_text(struct index_json *index, const char *key, struct str text);
 void index_json_set_int(struct index_json *index, const char *key, int64_t v);

@@ -52,7 +52,8 @@ struct audit_tree {
 	bool of_packages;
 	/* An archive that says what target it was made for. */
 	bool has_target;
-	/* Single files: what they need of an environment is not there and is no finding. */
+	/* Single files, or packages without all that they depend on: what they need of an environment
+	 * is not there and is no finding. */
 	bool alone;
 	/* The dynamic symbols of a file: 1, 0 not known, -1.  They live in the arena. */
 	int (*symbols)(

@@ -177,7 +177,7 @@ static bool is_folder(const struct audit_tree *t, struct str path)
 		return false;
 	memcpy(inside, path.p, path.n);
 	inside[path.n] = '/';
-	i = lower_bound(t, str_n(inside, path.n + 1));
+	i = audit_tree_place(t, str_n(inside, path.n + 1));
 	return i < t->n_files && str_starts(t->files[i].path, str_n(inside, path.n + 1));
 }
 

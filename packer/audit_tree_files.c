@@ -33,11 +33,11 @@ static int read_record(struct arena *a, const char *file, const struct extractio
 		.build = index_json_text(&index, "build"),
 		.subdir = index_json_text(&index, "subdir"),
 		.fn = arena_str(a, str_of(path_base(file))),
-		.depends_unknown = true,
 		.constrains_unknown = true,
 		.has_sha256 = true,
 		.has_md5 = true,
 		.size = x->sums.size};
+	r->depends = index_json_list(&index, "depends", &r->n_depends);
 	memcpy(r->sha256, x->sums.sha256, sizeof r->sha256);
 	memcpy(r->md5, x->sums.md5, sizeof r->md5);
 	*out = r;
@@ -125,6 +125,36 @@ static int add_package(struct unpacking *u, const char *file, const char *dir, s
 	return add_files(u, p, audit_growing_package(&u->g, r), root, e);
 }
 
+static bool has_package(const struct audit_tree *t, struct str name)
+{
+	for (size_t i = 0; i < t->n_packages; i++)
+		if (str_eq(t->packages[i].name, name))
+			return true;
+	return false;
+}
+
+/* Does one need another, which may bring what it lacks?  "libffi >=3.3"; virtual ones begin with "__". */
+static bool lacks_dependencies(const struct audit_tree *t)
+{
+	for (size_t i = 0; i < t->n_packages; i++) {
+		const struct record *r = t->packages[i].record;
+
+		if (!r)
+			return true;
+		for (size_t k = 0; k < r->n_depends; k++) {
+			struct str name = str_trim(r->depends[k]);
+			size_t n = 0;
+
+			while (n < name.n && !strchr(" \t=<>!~[", name.p[n]))
+				n++;
+			name.n = n;
+			if (!str_starts(name, STR("__")) && !has_package(t, name))
+				return true;
+		}
+	}
+	return false;
+}
+
 int audit_tree_package_files(struct arena *a, const char **files, size_t n, const char *work,
 	struct audit_tree *out, struct err *e)
 {
@@ -144,6 +174,7 @@ int audit_tree_package_files(struct arena *a, const char **files, size_t n, cons
 	audit_growing_install(&u.g);
 	audit_growing_finish(&u.g, n == 1 ? files[0] : arena_printf(a, "%zu packages", n), out);
 	out->of_packages = true;
+	out->alone = lacks_dependencies(out);
 	out->prefix = BINARY_PREFIX;
 	audit_symbols_of_packages(a, out, roots);
 	return 0;

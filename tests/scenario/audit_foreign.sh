@@ -73,4 +73,26 @@ site=lib/python3.9/site-packages
 judge "a file" "both/$site/new.cpython-39-x86_64-linux-gnu.so" "both/$site/old.cpython-39-x86_64-linux-gnu.so"
 expect 7 "several files, of which one does not load" "$ENVBUILD" audit -t rhel7 "both/$site"/*.so
 expect 7 "several packages" "$ENVBUILD" audit -t rhel7 channel/noarch/*.conda
+
+# What a package lacks, one that it depends on may bring: it is missed only where all of those are there.
+printf 'int far;' | gcc -shared -fPIC -xc -o libfar.so.1 - -Wl,-soname,libfar.so.1 || exit 1
+printf 'int near;' | gcc -shared -fPIC -xc -o near.so - -xnone -Wl,--no-as-needed libfar.so.1 '-Wl,-rpath,$ORIGIN' || exit 1
+python3 - "$ROOT/tests/tools" <<'PY' || exit 1
+import sys
+sys.path.insert(0, sys.argv[1])
+from make_package import Channel, member
+channel = Channel("apart")
+def package(name, file, depends):
+    with open(file, "rb") as f:
+        channel.conda(name, [member("lib/python3.9/" + file, f.read(), mode=0o755)],
+                      index={"noarch": "generic", "depends": depends})
+package("near", "near.so", ["__glibc >=2.17", "far >=1"])
+package("far", "libfar.so.1", [])
+package("other", "near.so", ["__glibc >=2.17"])
+PY
+expect 0 "a package without what it depends on" "$ENVBUILD" audit -v -t ./any.yml apart/noarch/near-1.0-0.conda
+says "that is told for what it is" "near\.so.* needs the library libfar\.so\.1, which is not among these files" "$T/out"
+expect 0 "with it" "$ENVBUILD" audit -v -t ./any.yml apart/noarch/{near,far}-1.0-0.conda
+check "nothing is missing" sh -c '! grep -q libfar "$1"' sh "$T/out"
+expect 7 "one that depends on nothing that could have it" "$ENVBUILD" audit -t ./any.yml apart/noarch/other-1.0-0.conda
 done_testing
