@@ -72,7 +72,7 @@ struct str loader_lib(const struct loader *l);
 struct str loader_platform(const struct loader *l);
 /* Subfolders that are tried before a folder itself, in their order: "glibc-hwcaps/x86-64-v2/". */
 const struct str *loader_hwcaps(const struct loader *l, size_t *n);
-/* Is there a file (link followed) at an absolute path?  A list knows of none. */
+/* Is there a file or folder (link followed) at an absolute path?  A list knows of none. */
 bool loader_has_path(struct loader *l, struct str path);
 /* The dynamic symbols of a library of the root: 1, 0 where only the list knows it, -1. */
 int loader_symbols(struct loader *l, const struct host_library *library,

@@ -85,6 +85,9 @@ bool audit_is_in_bin(struct str path);
 bool audit_is_data(struct str path);
 /* Is the tree's file of that path, or a folder with something in it, there?  Links are followed. */
 bool audit_tree_has(const struct audit_tree *t, struct str path);
+/* The path out of the tree that links on the way lead to, absolute; false: none does. */
+bool audit_tree_leaves(
+	struct arena *a, const struct audit_tree *t, struct str path, struct str *outside);
 /* The path as it lies in the tree, of an absolute one; false: it leads elsewhere. */
 bool audit_inside(const struct audit_tree *t, struct str absolute, struct str *rel);
 /* Objects from here on are what the module brings; the others, which may hold it, are the program's. */

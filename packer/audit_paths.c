@@ -124,6 +124,27 @@ static bool resolve(const struct audit_tree *t, struct str *path, char out[PATH_
 	return false;
 }
 
+bool audit_tree_leaves(
+	struct arena *a, const struct audit_tree *t, struct str path, struct str *outside)
+{
+	char buffer[PATH_MAX];
+
+	for (int i = 0; i < MAX_LINKS; i++) {
+		struct str rest, rel;
+		const struct audit_file *link = link_in(t, path, &rest);
+
+		if (!link)
+			return false;
+		if (str_starts(link->link, STR("/")) && !audit_inside(t, link->link, &rel)) {
+			*outside = arena_strf(a, "%.*s%.*s", STR_ARG(link->link), STR_ARG(rest));
+			return true;
+		}
+		if (!follow(t, link, rest, &path, buffer))
+			return false;
+	}
+	return false;
+}
+
 const struct audit_file *audit_tree_find(const struct audit_tree *t, struct str path)
 {
 	const struct audit_file *f = audit_tree_at(t, path);

@@ -9,20 +9,25 @@ static bool is_of_note(struct str path)
 }
 
 /* 1 it leads somewhere, 0 not, -1 nobody knows. */
-static int leads(struct auditing *au, const struct audit_file *f)
+static int leads(struct auditing *au, struct str path)
 {
-	struct str rel;
+	struct str outside;
 
-	if (!str_starts(f->link, STR("/")) || audit_inside(au->tree, f->link, &rel))
-		return audit_tree_has(au->tree, f->path);
-	return au->out->against_root ? loader_has_path(au->loader, f->link) : -1;
+	if (audit_tree_has(au->tree, path))
+		return 1;
+	if (!audit_tree_leaves(au->a, au->tree, path, &outside))
+		return 0;
+	/* What the kernel makes is in no image. */
+	if (str_starts(outside, STR("/dev/")) || str_starts(outside, STR("/proc/")))
+		return -1;
+	return au->out->against_root ? loader_has_path(au->loader, outside) : -1;
 }
 
 static void judge_link(struct auditing *au, const struct audit_file *f)
 {
 	struct audit_finding *x;
 
-	if (leads(au, f) != 0)
+	if (leads(au, f->path) != 0)
 		return;
 	x = audit_add(au,
 		&(struct audit_saying){RULE_LINK, is_of_note(f->path) ? LEVEL_WARNING : LEVEL_INFO,
@@ -49,8 +54,10 @@ static int has_command(struct auditing *au, struct str name)
 	static const char *const folders[] = {
 		"/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"};
 
-	if (audit_tree_has(au->tree, arena_strf(au->a, "bin/%.*s", STR_ARG(name))))
-		return 1;
+	int own = leads(au, arena_strf(au->a, "bin/%.*s", STR_ARG(name)));
+
+	if (own != 0)
+		return own;
 	if (!au->out->against_root)
 		return -1;
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
@@ -66,7 +73,7 @@ static int has_program(struct auditing *au, struct str path)
 	ptrdiff_t bin;
 
 	if (audit_inside(au->tree, path, &rel))
-		return audit_tree_has(au->tree, rel);
+		return leads(au, rel);
 	if (!str_starts(path, STR("/")))
 		return -1;
 	bin = str_find(path, STR("/bin/"));

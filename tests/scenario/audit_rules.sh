@@ -102,6 +102,11 @@ printf '#!%s/bin/python2.7\n' "$T/bad" >bad/bin/own-script
 printf '#!%s/bin/python3.9\n' "$T/good" >good/bin/own-script
 chmod +x {bad,good}/bin/*
 ln -s nowhere bad/bin/dangling && ln -s python3.9 good/bin/dangling
+# As a virtual environment of Python has them: links of the environment that lead to the host's.
+ln -s /bin/sh good/bin/outside && ln -s outside good/bin/through
+printf '#!%s/bin/through\n' "$T/good" >good/bin/run-through && chmod +x good/bin/run-through
+ln -s /etc good/lib/libetc.so && ln -s /dev/null good/bin/null
+ln -s /bin/nosuch bad/bin/outside && ln -s outside bad/bin/through
 ln -s lib bad/lib64 && ln -s ../lib64/libfar.so.1 bad/lib/through.so
 for t in bad good; do
   for i in a b; do
@@ -200,6 +205,8 @@ interpreter-not-found none bin/shell -
 interpreter-not-found none bin/python-script -
 dangling-link warning bin/dangling nowhere
 dangling-link none lib/through.so -
+dangling-link warning bin/outside /bin/nosuch
+dangling-link warning bin/through outside
 two-copies warning libs/libtwice.so.1 libtwice.so.1
 symbol-not-found error site-packages/symbol.so had
 broken-elf error site-packages/broken.so -
