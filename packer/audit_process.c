@@ -101,6 +101,34 @@ static const struct audit_file *opener_of(struct auditing *au, struct str path)
 	return f;
 }
 
+/* "312" of "x.cpython-312-x86_64-linux-gnu.so", of "python3.12" likewise; 0: it does not say. */
+static unsigned version_at(struct str s)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < s.n && i < 8 && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.');
+		i++)
+		if (s.p[i] != '.')
+			n = n * 10 + (unsigned)(s.p[i] - '0');
+	return n;
+}
+
+/* Is the module for another Python than the one that would open it?  Some other program does, then. */
+static bool is_of_another(struct auditing *au, const struct audit_file *python, struct str path)
+{
+	const struct audit_file *placed = opener_of(au, path);
+	struct str name = name_of(path), program;
+	ptrdiff_t at = str_find(name, STR(".cpython-"));
+	unsigned wanted = at < 0 ? 0 : version_at(str_sub(name, (size_t)at + 9, name.n)), has;
+
+	python = placed ? placed : python;
+	if (!python || !wanted)
+		return false;
+	program = name_of(python->path);
+	has = str_starts(program, STR("python")) ? version_at(str_sub(program, 6, program.n)) : 0;
+	return has > 9 && has != wanted;
+}
+
 static void mark(struct auditing *au, const struct load *l)
 {
 	for (size_t i = 0; i < l->n_objects; i++)
@@ -135,7 +163,8 @@ static int begin(struct auditing *au, const struct audit_process *p, struct err 
 	return 0;
 }
 
-static bool is_of_kind(struct auditing *au, const struct audit_file *f, enum process_kind kind)
+static bool is_of_kind(struct auditing *au, const struct audit_file *f, enum process_kind kind,
+	const struct audit_file *python)
 {
 	if (!audit_counts(f))
 		return false;
@@ -143,7 +172,7 @@ static bool is_of_kind(struct auditing *au, const struct audit_file *f, enum pro
 	case PROCESS_PROGRAM:
 		return audit_is_program(f) && !audit_is_data(f->path);
 	case PROCESS_MODULE:
-		return is_library(f) && is_module(f->path);
+		return is_library(f) && is_module(f->path) && !is_of_another(au, python, f->path);
 	case PROCESS_PLUGIN:
 	case PROCESS_LIBRARY:
 		return is_library(f) && !au->loaded[f - au->tree->files] &&
@@ -161,13 +190,15 @@ int audit_each_process(struct auditing *au, struct err *e)
 			const struct audit_file *f = &au->tree->files[i];
 			struct audit_process *p;
 
-			if (!is_of_kind(au, f, (enum process_kind)kind))
+			if (!is_of_kind(au, f, (enum process_kind)kind, python))
 				continue;
 			p = arena_new(au->a, struct audit_process);
 			*p = (struct audit_process){
 				.kind = (enum process_kind)kind, .name = f->path};
 			if (kind == PROCESS_PROGRAM) {
 				p->program = f;
+			} else if (is_of_another(au, python, f->path)) {
+				p->module = f;
 			} else {
 				p->module = f;
 				p->program = opener_of(au, f->path);

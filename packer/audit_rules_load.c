@@ -414,6 +414,33 @@ static bool may_come(struct auditing *au, const struct load_symbol *s)
 	return table_get(au->symbols, s->name) != NULL;
 }
 
+/* A symbol without a version that a plugin of an unknown program itself lacks, and no file here has. */
+static bool is_hosts_of_plugin(
+	struct auditing *au, const struct load *l, const struct load_symbol *s)
+{
+	return au->process->kind == PROCESS_PLUGIN && by_anybody(au) && !au->tree->alone &&
+	       !s->version.n && l->objects[s->by].file && s->by >= audit_first_of_module(l) &&
+	       !may_come(au, s);
+}
+
+/* Who opens a plugin is not there, and may have all that it lacks: that is one finding. */
+static void judge_plugin(struct auditing *au, const struct load *l, const struct load_symbol *s)
+{
+	size_t n = 0;
+	struct audit_finding *f;
+
+	for (size_t i = 0; i < l->n_symbols; i++)
+		n += l->symbols[i].by == s->by;
+	f = audit_add(au, &(struct audit_saying){RULE_SYMBOL, LEVEL_WARNING, SURE_POSSIBLE,
+				  l->objects[s->by].file, s->name, (struct str){0}});
+	if (!f->text.n)
+		f->text = arena_strf(au->a,
+			"%.*s needs the symbol %.*s%s, which the program has to bring that opens "
+			"it",
+			STR_ARG(audit_name_file(au, l->objects[s->by].file)), STR_ARG(s->name),
+			n > 1 ? arena_printf(au->a, " and %zu others", n - 1) : "");
+}
+
 static void judge_symbol(struct auditing *au, const struct load *l, const struct load_symbol *s)
 {
 	struct asking who = who_asks(l, s->by);
@@ -431,13 +458,10 @@ static void judge_symbol(struct auditing *au, const struct load *l, const struct
 		return;
 	if (s->version.n)
 		x.needs = arena_strf(au->a, "%.*s@%.*s", STR_ARG(s->name), STR_ARG(s->version));
-	/* The program that a plugin is for need not be here: PostgreSQL's server for those of libpq. */
-	if (later || (au->process->kind == PROCESS_PLUGIN && !s->version.n))
-		x.level = LEVEL_WARNING;
-	if (!later && (linked || au->tree->alone || may_come(au, s)))
-		x.level = LEVEL_INFO;
-	if (x.level != LEVEL_ERROR)
+	if (later || linked || au->tree->alone || may_come(au, s)) {
+		x.level = later ? LEVEL_WARNING : LEVEL_INFO;
 		x.sure = SURE_POSSIBLE;
+	}
 	f = audit_add(au, &x);
 	if (!f->text.n)
 		f->text = arena_strf(au->a,
@@ -447,10 +471,20 @@ static void judge_symbol(struct auditing *au, const struct load *l, const struct
 
 void audit_judge_load(struct auditing *au, const struct load *l)
 {
+	ptrdiff_t told = -1; /* plugin */
+
 	for (size_t i = 0; i < l->n_misses; i++)
 		judge_miss(au, l, &l->misses[i]);
 	for (size_t i = 0; i < l->n_lacks; i++)
 		judge_lack(au, l, &l->lacks[i]);
-	for (size_t i = 0; i < l->n_symbols; i++)
-		judge_symbol(au, l, &l->symbols[i]);
+	for (size_t i = 0; i < l->n_symbols; i++) {
+		const struct load_symbol *s = &l->symbols[i];
+
+		if (!is_hosts_of_plugin(au, l, s)) {
+			judge_symbol(au, l, s);
+		} else if (told != (ptrdiff_t)s->by) {
+			judge_plugin(au, l, s);
+			told = (ptrdiff_t)s->by;
+		}
+	}
 }

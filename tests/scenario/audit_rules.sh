@@ -123,6 +123,9 @@ library bad/lib/plugins/sql.so 'int sql;' -Wl,--no-as-needed libgone.so.1
 library bad/lib/python3.9/lib-dynload/nis.cpython-39-x86_64-linux-gnu.so 'int nis;' -Wl,--no-as-needed libgone.so.1
 library bad/lib/python3.9/lib-dynload/other.cpython-39-x86_64-linux-gnu.so 'int other;' -Wl,--no-as-needed libgone.so.1
 program bad/lib/node_modules/x/tool -Wl,--dynamic-linker,/lib/ld-musl-x86_64.so.1
+library bad/lib/plugins/host.so 'extern int of_host(void), of_host2; int f(void) { return of_host() + of_host2; }'
+library "$bad/newer.cpython-399-x86_64-linux-gnu.so" 'extern int of_python; int f(void) { return of_python; }'
+library "$bad/same.cpython-39-x86_64-linux-gnu.so" 'extern int of_python; int f(void) { return of_python; }'
 # What stands in the way of a library: a folder, the host's that is cut off.
 library libway.so.1 'int way;' -Wl,-soname,libway.so.1
 library libcut.so.1 'int cut;' -Wl,-soname,libcut.so.1
@@ -187,6 +190,9 @@ library-not-found error lib-dynload/other.cpython-39-x86_64-linux-gnu.so libgone
 library-not-found error bin/way libway.so.1
 library-not-found error bin/cut libcut.so.1
 interpreter-not-found warning node_modules/x/tool ld-musl
+symbol-not-found warning plugins/host.so of_host
+symbol-not-found warning newer.cpython-399-x86_64-linux-gnu.so of_python
+symbol-not-found error same.cpython-39-x86_64-linux-gnu.so of_python
 shadowed-library warning bin/shaded libshade.so.1
 wrong-architecture error lib/libother.so.1 -
 wrong-architecture info attach_linux_arm.so ARM
