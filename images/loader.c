@@ -359,8 +359,7 @@ bool loader_has_path(struct loader *l, struct str path)
 	if (l->root < 0 || str_chr(path, 0) >= 0)
 		return false;
 	fd = open_in_root(l->root, arena_cstr(l->arena, path), O_PATH);
-	return fd >= 0 && fstat(fd, &st) == 0 &&
-	       (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
+	return fd >= 0 && fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
 }
 
 /* --- finding ------------------------------------------------------------------------------ */
