@@ -256,8 +256,9 @@ static int check_place(const char *path, struct err *e)
 	ssize_t n = readlink(path, target, sizeof target);
 	struct stat st;
 
-	if ((n < 0 || !str_starts(str_n(target, (size_t)n), streams)) &&
-		(stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+	/* Of any other link only the link is replaced. */
+	if (n >= 0 ? !str_starts(str_n(target, (size_t)n), streams)
+		   : lstat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
 		return 0;
 	return err_set(e, ERR_USAGE, "'%s' is no place for a file", path);
 }
