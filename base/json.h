@@ -94,6 +94,7 @@ void jw_str(struct json_out *w, struct str s);   /* invalid UTF-8 becomes U+FFFD
 void jw_cstr(struct json_out *w, const char *s); /* NULL writes null */
 /* A key and its text. */
 void jw_pair(struct json_out *w, const char *key, struct str s);
+void jw_pair_or_null(struct json_out *w, const char *key, struct str s); /* an empty text is null */
 void jw_int(struct json_out *w, int64_t v);
 void jw_bool(struct json_out *w, bool v);
 void jw_null(struct json_out *w);

@@ -140,6 +140,15 @@ void jw_pair(struct json_out *w, const char *key, struct str s)
 	jw_str(w, s);
 }
 
+void jw_pair_or_null(struct json_out *w, const char *key, struct str s)
+{
+	jw_key(w, key);
+	if (s.n)
+		jw_str(w, s);
+	else
+		jw_null(w);
+}
+
 void jw_int(struct json_out *w, int64_t v)
 {
 	char text[32];

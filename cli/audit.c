@@ -240,7 +240,7 @@ static void tell(struct session *s, const struct audit *audit, struct results *r
 	if (s->line.options.json) {
 		if (r->n++)
 			buf_puts(&r->documents, ",\n");
-		audit_json(&s->arena, audit, &text);
+		audit_json(audit, &text);
 		buf_str(&r->documents, str_trim(buf_view(&text)));
 		return;
 	}

@@ -55,7 +55,7 @@ static int audit(struct pack_run *run, struct str *out, struct err *e)
 		return -1;
 	if (audit_write_reports(run->s, audit, e) < 0 || audit_gate(run->s, audit, e) < 0)
 		return -1;
-	audit_json(a, audit, &text);
+	audit_json(audit, &text);
 	run->audit = audit;
 	*out = arena_str(a, buf_view(&text));
 	return 0;

@@ -23,7 +23,7 @@ void audit_report(struct arena *a, const struct audit *audit, enum audit_form fo
 		audit_text(a, audit, true, to);
 		break;
 	case AUDIT_JSON:
-		audit_json(a, audit, to);
+		audit_json(audit, to);
 		break;
 	case AUDIT_JUNIT:
 		audit_junit(a, audit, to);

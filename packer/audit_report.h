@@ -13,7 +13,7 @@ void audit_report(struct arena *a, const struct audit *audit, enum audit_form fo
 /* Lines for the terminal: by package, the worst first; infos only where `all`. */
 void audit_text(struct arena *a, const struct audit *audit, bool all, struct buf *to);
 /* audit.json of an archive, and what --json prints (docs/design/audit.md). */
-void audit_json(struct arena *a, const struct audit *audit, struct buf *to);
+void audit_json(const struct audit *audit, struct buf *to);
 /* A test case for each binary and rule that was looked at (JUnit's XML, as CI servers read it). */
 void audit_junit(struct arena *a, const struct audit *audit, struct buf *to);
 /* One page that needs nothing else: a table to sort and filter, a picture of the floors. */

@@ -8,19 +8,10 @@
 
 enum { AUDIT_VERSION = 1 };
 
-/* Where nothing is said there is null. */
-static void put_text(struct json_out *w, const char *key, struct str s)
-{
-	jw_key(w, key);
-	if (s.n)
-		jw_str(w, s);
-	else
-		jw_null(w);
-}
-
 static void put_package(struct json_out *w, const struct audit *audit, ptrdiff_t package)
 {
-	put_text(w, "package", package < 0 ? (struct str){0} : audit->tree->packages[package].dist);
+	jw_pair_or_null(
+		w, "package", package < 0 ? (struct str){0} : audit->tree->packages[package].dist);
 }
 
 static void put_number(struct json_out *w, const char *key, size_t n)
@@ -58,19 +49,19 @@ static void put_finding(
 	struct json_out *w, const struct audit *audit, const struct audit_finding *f)
 {
 	jw_object(w);
-	put_text(w, "advice", f->advice);
+	jw_pair_or_null(w, "advice", f->advice);
 	jw_pair(w, "level", str_of(audit_level_name(f->level)));
-	put_text(w, "library", f->library);
-	put_text(w, "needs", f->needs);
+	jw_pair_or_null(w, "library", f->library);
+	jw_pair_or_null(w, "needs", f->needs);
 	put_package(w, audit, f->package);
-	put_text(w, "path", f->path);
+	jw_pair_or_null(w, "path", f->path);
 	put_processes(w, f);
 	if (f->reason.n)
 		jw_pair(w, "reason", f->reason);
 	jw_pair(w, "rule", str_of(audit_rule_name(f->rule)));
 	jw_pair(w, "sure", str_of(report_sure(f->sure)));
-	put_text(w, "target_has", f->has);
-	put_text(w, "text", f->text);
+	jw_pair_or_null(w, "target_has", f->has);
+	jw_pair_or_null(w, "text", f->text);
 	jw_object_end(w);
 }
 
@@ -93,9 +84,9 @@ static void put_floors(struct json_out *w, const struct audit *audit)
 		const struct audit_floor *f = &audit->floors[i];
 
 		jw_object(w);
-		put_text(w, "glibc", f->glibc);
+		jw_pair_or_null(w, "glibc", f->glibc);
 		put_package(w, audit, f->package);
-		put_text(w, "path", f->path);
+		jw_pair_or_null(w, "path", f->path);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
@@ -115,21 +106,20 @@ static void put_needs_glibc(struct json_out *w, const struct audit *audit)
 	jw_object_end(w);
 }
 
-void audit_json(struct arena *a, const struct audit *audit, struct buf *to)
+void audit_json(const struct audit *audit, struct buf *to)
 {
 	struct json_out w = {.to = to, .indent = 2};
 
-	(void)a;
 	jw_object(&w);
 	jw_pair(&w, "against", str_of(report_against(audit)));
 	put_number(&w, "audit_version", AUDIT_VERSION);
 	put_counts(&w, audit);
 	put_findings(&w, "findings", audit, false);
 	put_floors(&w, audit);
-	put_text(&w, "glibc", audit->glibc);
+	jw_pair_or_null(&w, "glibc", audit->glibc);
 	put_findings(&w, "ignored", audit, true);
 	put_needs_glibc(&w, audit);
-	put_text(&w, "target", audit->profile->name);
+	jw_pair_or_null(&w, "target", audit->profile->name);
 	jw_object_end(&w);
 	buf_putc(to, '\n');
 }

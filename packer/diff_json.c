@@ -3,15 +3,6 @@
 
 #include "base/json.h"
 
-static void put_text(struct json_out *w, const char *key, struct str s)
-{
-	jw_key(w, key);
-	if (s.n)
-		jw_str(w, s);
-	else
-		jw_null(w);
-}
-
 static void put_number(struct json_out *w, const char *key, uint64_t n, bool known)
 {
 	jw_key(w, key);
@@ -38,18 +29,18 @@ static void put_side(struct json_out *w, const char *key, const struct diff_side
 {
 	jw_key(w, key);
 	jw_object(w);
-	put_text(w, "path", side->path);
-	put_text(w, "kind", str_of(kind_name(side->kind)));
-	put_text(w, "name", side->name);
-	put_text(w, "version", side->version);
-	put_text(w, "target", side->target);
+	jw_pair_or_null(w, "path", side->path);
+	jw_pair_or_null(w, "kind", str_of(kind_name(side->kind)));
+	jw_pair_or_null(w, "name", side->name);
+	jw_pair_or_null(w, "version", side->version);
+	jw_pair_or_null(w, "target", side->target);
 	put_number(w, "packages", side->n_packages, true);
 	put_number(w, "files", side->n_files, side->has_files);
 	put_number(w, "archive_bytes", side->packed, side->packed > 0);
 	put_number(w, "unpacked_bytes", side->unpacked, side->unpacked > 0);
 	put_number(w, "download_bytes", side->download, side->download > 0);
-	put_text(w, "glibc", side->floor);
-	put_text(w, "glibc_source",
+	jw_pair_or_null(w, "glibc", side->floor);
+	jw_pair_or_null(w, "glibc_source",
 		!side->floor.n ? STR("") : str_of(side->floor_declared ? "declared" : "files"));
 	jw_object_end(w);
 }
@@ -64,12 +55,12 @@ static void put_package(struct json_out *w, const char *key, const struct diff_p
 		hex_encode(p->sha256, SHA256_LEN, hex);
 	jw_key(w, key);
 	jw_object(w);
-	put_text(w, "version", p->version);
-	put_text(w, p->pip ? "commit" : "build", p->build);
-	put_text(w, "manager", str_of(p->pip ? "pip" : "conda"));
-	put_text(w, "channel", p->channel);
-	put_text(w, "license", p->license);
-	put_text(w, "sha256", str_of(hex));
+	jw_pair_or_null(w, "version", p->version);
+	jw_pair_or_null(w, p->pip ? "commit" : "build", p->build);
+	jw_pair_or_null(w, "manager", str_of(p->pip ? "pip" : "conda"));
+	jw_pair_or_null(w, "channel", p->channel);
+	jw_pair_or_null(w, "license", p->license);
+	jw_pair_or_null(w, "sha256", str_of(hex));
 	put_number(w, "bytes", p->size, p->size > 0);
 	put_number(w, "unpacked_bytes", p->unpacked, p->unpacked > 0);
 	jw_object_end(w);
@@ -83,7 +74,7 @@ static void put_changes(struct json_out *w, const char *key, const struct diff_c
 		const struct diff_change *c = &changes->v[i];
 
 		jw_object(w);
-		put_text(w, "name", c->new ? c->new->name : c->old->name);
+		jw_pair_or_null(w, "name", c->new ? c->new->name : c->old->name);
 		put_package(w, "old", c->old);
 		put_package(w, "new", c->new);
 		if (c->downgrade) {

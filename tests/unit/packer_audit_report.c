@@ -138,10 +138,10 @@ static void test_json(void **state)
 
 	(void)state;
 	made_audit(&a, 3, &m);
-	audit_json(&a, &m.audit, &one);
+	audit_json(&m.audit, &one);
 	m.tree.what = "/elsewhere";
 	m.tree.prefix = STR("/elsewhere");
-	audit_json(&a, &m.audit, &other);
+	audit_json(&m.audit, &other);
 	assert_string_equal(one.p, other.p);
 	lacks(&one, "/home/ann");
 	j = json_open_text(buf_view(&one), "audit.json");
