@@ -42,6 +42,11 @@ ptrdiff_t str_rchr(struct str s, char c)
 	return hit ? hit - s.p : -1;
 }
 
+struct str str_base(struct str path)
+{
+	return str_sub(path, (size_t)(str_rchr(path, '/') + 1), path.n);
+}
+
 ptrdiff_t str_find(struct str s, struct str needle)
 {
 	const char *hit;

@@ -67,6 +67,8 @@ bool str_ends(struct str s, struct str suffix);
 /* Index of the first (str_rchr: last) byte c, or -1. */
 ptrdiff_t str_chr(struct str s, char c);
 ptrdiff_t str_rchr(struct str s, char c);
+/* What stands behind the last slash of a path or URL; all of it where there is none. */
+struct str str_base(struct str path);
 /* Index of the first occurrence of needle, or -1.  An empty needle is at 0. */
 ptrdiff_t str_find(struct str s, struct str needle);
 /* Without ASCII white space at both ends. */

@@ -16,7 +16,7 @@ static struct str channel_of(const struct record *r, bool hide_local)
 	while (url.n > 0 && url.p[url.n - 1] == '/')
 		url.n--;
 	if (hide_local && str_starts(url, STR("file://")))
-		return str_sub(url, (size_t)(str_rchr(url, '/') + 1), url.n);
+		return str_base(url);
 	return url;
 }
 

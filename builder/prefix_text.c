@@ -229,7 +229,7 @@ void entry_point_shebang(struct str python, struct buf *to)
 
 void entry_point_self_locating(struct str python, struct buf *to)
 {
-	struct str name = str_sub(python, (size_t)(str_rchr(python, '/') + 1), python.n);
+	struct str name = str_base(python);
 
 	/* To sh the second line is ":", to Python the start of a text that ends in the fifth. */
 	buf_printf(to,

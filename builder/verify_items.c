@@ -98,7 +98,7 @@ static void add_row(struct items *t, const struct dist_row *row, struct str owne
 /* "lib/python3.11/site-packages/a_b-1.0.dist-info/RECORD" -> "a_b-1.0 (pip)" */
 static struct str owner_of(struct items *t, struct str dir)
 {
-	struct str name = str_sub(dir, (size_t)(str_rchr(dir, '/') + 1), dir.n);
+	struct str name = str_base(dir);
 
 	return arena_strf(t->arena, "%.*s (pip)", (int)str_rchr(name, '.'), name.p);
 }

@@ -104,10 +104,8 @@ int pack_build(struct pack_run *run, struct err *e)
 
 bool pack_mounts_zstd(const struct profile *p)
 {
-	struct str version = profile_virtual(p, "__linux");
+	struct str version = profile_virtual_version(p, "__linux");
 
-	str_cut(&version, '=');
-	version = str_cut(&version, '=');
 	return version.n && glibc_cmp(version, STR("4.14")) >= 0;
 }
 

@@ -156,10 +156,8 @@ static bool numbers_of(struct str version, unsigned out[3])
 
 static void read_kernel(struct loader *l)
 {
-	struct str version = profile_virtual(l->profile, "__linux");
+	struct str version = profile_virtual_version(l->profile, "__linux");
 
-	str_cut(&version, '=');
-	version = str_cut(&version, '=');
 	l->checks_kernel = glibc_cmp(l->words.glibc, STR("2.36")) < 0 && version.n &&
 			   numbers_of(version, l->kernel);
 }
@@ -511,8 +509,7 @@ int loader_interpreter(
 
 	if (l->root >= 0)
 		return loader_file(l, path.n ? path : l->own, out, e);
-	name = path.n ? str_sub(path, (size_t)(str_rchr(path, '/') + 1), path.n)
-		      : STR("ld-linux-x86-64.so.2");
+	name = path.n ? str_base(path) : STR("ld-linux-x86-64.so.2");
 	if (find_listed(l, name, out))
 		return 1;
 	v = table_put(&l->unlisted, arena_str(l->arena, name));

@@ -31,15 +31,6 @@ static bool is_intel(struct str archspec)
 	return false;
 }
 
-static struct str archspec_of(const struct profile *p)
-{
-	struct str s = profile_virtual(p, "__archspec");
-
-	str_cut(&s, '=');
-	str_cut(&s, '=');
-	return s;
-}
-
 bool loader_has_level(const struct loader_words *w, struct str subfolder)
 {
 	for (int i = 1; i <= w->level; i++)
@@ -97,7 +88,7 @@ static void legacy_hwcaps(struct arena *a, struct str archspec, struct loader_wo
 void loader_words_of(
 	struct arena *a, const struct profile *p, struct str glibc, struct loader_words *out)
 {
-	struct str archspec = archspec_of(p);
+	struct str archspec = profile_virtual_build(p, "__archspec");
 	int level = cpu_level_of(archspec);
 
 	*out = (struct loader_words){.glibc = glibc, .level = level < 0 ? 0 : level};

@@ -92,6 +92,9 @@ int profile_names(
 bool profile_name_is_good(struct str name);
 /* Its virtual package of that name as "NAME=VERSION[=BUILD]"; empty: none. */
 struct str profile_virtual(const struct profile *p, const char *name);
+/* Its version, "4.18" of "__linux=4.18", and its build, "x86_64_v2" of "__archspec=1=x86_64_v2"; empty: none. */
+struct str profile_virtual_version(const struct profile *p, const char *name);
+struct str profile_virtual_build(const struct profile *p, const char *name);
 /* May it stand in `libraries:`, as soname or as a version? */
 bool profile_is_library_word(struct str s);
 /* The entry of a soname, or NULL. */

@@ -36,6 +36,23 @@ struct str profile_virtual(const struct profile *p, const char *name)
 	return (struct str){NULL, 0};
 }
 
+struct str profile_virtual_version(const struct profile *p, const char *name)
+{
+	struct str rest = profile_virtual(p, name);
+
+	str_cut(&rest, '=');
+	return str_cut(&rest, '=');
+}
+
+struct str profile_virtual_build(const struct profile *p, const char *name)
+{
+	struct str rest = profile_virtual(p, name);
+
+	str_cut(&rest, '=');
+	str_cut(&rest, '=');
+	return rest;
+}
+
 const struct profile_library *profile_library(const struct profile *p, struct str soname)
 {
 	size_t low = 0, high = p->n_libraries;

@@ -10,7 +10,7 @@ struct str audit_library_name(struct str path, const struct elf *elf)
 {
 	if (elf->soname.n)
 		return elf->soname;
-	return str_sub(path, (size_t)(str_rchr(path, '/') + 1), path.n);
+	return str_base(path);
 }
 
 struct str audit_name_file(struct auditing *au, const struct audit_file *f)
@@ -75,21 +75,9 @@ struct audit_finding *audit_add(struct auditing *au, const struct audit_saying *
 /* "3.10.0" of "__linux=3.10.0". */
 static struct str kernel_of(const struct profile *p)
 {
-	struct str version = profile_virtual(p, "__linux");
+	struct str version = profile_virtual_version(p, "__linux");
 
-	str_cut(&version, '=');
-	version = str_cut(&version, '=');
 	return version_is_numeric(version) ? version : (struct str){0};
-}
-
-/* "__archspec=1=x86_64_v2" */
-static int cpu_of(const struct profile *p)
-{
-	struct str name = profile_virtual(p, "__archspec");
-
-	str_cut(&name, '=');
-	str_cut(&name, '=');
-	return name.n ? cpu_level_of(name) : -1;
 }
 
 /* What lies in lib is what others are meant to find. */
@@ -180,7 +168,7 @@ int audit_run(struct arena *a, const struct audit_tree *tree, const struct audit
 		.loaded = arena_array(a, bool, tree->n_files + 1),
 		.opened = arena_array(a, bool, tree->n_files + 1),
 		.floors = arena_array(a, struct audit_floor, tree->n_packages + 1),
-		.cpu = cpu_of(o->profile),
+		.cpu = cpu_level_of(profile_virtual_build(o->profile, "__archspec")),
 		.kernel = kernel_of(o->profile)};
 	int rc;
 

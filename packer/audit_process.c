@@ -36,11 +36,6 @@ static bool is_linked(const struct audit_file *f)
 	       str_starts(audit_library_name(f->path, &f->binary->elf), STR("lib"));
 }
 
-static struct str name_of(struct str path)
-{
-	return str_sub(path, (size_t)(str_rchr(path, '/') + 1), path.n);
-}
-
 /* "python3.9" of "lib/python3.9/site-packages/x.so". */
 static bool python_of(struct str path, struct str *python)
 {
@@ -54,7 +49,7 @@ static bool python_of(struct str path, struct str *python)
 
 static bool is_module(struct str path)
 {
-	struct str python, name = name_of(path);
+	struct str python, name = str_base(path);
 
 	if (!str_ends(name, STR(".so")))
 		return false;
@@ -76,7 +71,7 @@ static const struct audit_file *any_python(struct auditing *au)
 {
 	for (size_t i = 0; i < au->tree->n_files; i++) {
 		const struct audit_file *f = &au->tree->files[i];
-		struct str name = name_of(f->path), digits = str_sub(name, 6, name.n);
+		struct str name = str_base(f->path), digits = str_sub(name, 6, name.n);
 
 		if (str_starts(f->path, STR("bin/python")) && f->path.n == name.n + 4 && digits.n &&
 			digits.p[0] >= '0' && digits.p[0] <= '9' && f->binary && audit_counts(f) &&
@@ -117,14 +112,14 @@ static unsigned version_at(struct str s)
 static bool is_of_another(struct auditing *au, const struct audit_file *python, struct str path)
 {
 	const struct audit_file *placed = opener_of(au, path);
-	struct str name = name_of(path), program;
+	struct str name = str_base(path), program;
 	ptrdiff_t at = str_find(name, STR(".cpython-"));
 	unsigned wanted = at < 0 ? 0 : version_at(str_sub(name, (size_t)at + 9, name.n)), has;
 
 	python = placed ? placed : python;
 	if (!python || !wanted)
 		return false;
-	program = name_of(python->path);
+	program = str_base(python->path);
 	has = str_starts(program, STR("python")) ? version_at(str_sub(program, 6, program.n)) : 0;
 	return has > 9 && has != wanted;
 }

@@ -266,11 +266,6 @@ static void judge_gpu(struct auditing *au, const struct audit_file *f)
 
 /* --- the whole file ------------------------------------------------------------------------- */
 
-static struct str base_of(struct str path)
-{
-	return str_sub(path, (size_t)(str_rchr(path, '/') + 1), path.n);
-}
-
 /* 1 it is there, 0 not, -1 nobody knows. */
 static int has_interpreter(struct auditing *au, struct str path)
 {
@@ -286,7 +281,7 @@ static int has_interpreter(struct auditing *au, struct str path)
 	if (!au->profile->has_libraries || str_is(path, "/lib64/ld-linux-x86-64.so.2") ||
 		str_is(path, "/lib/ld-linux-aarch64.so.1"))
 		return -1;
-	return profile_library(au->profile, base_of(path)) != NULL;
+	return profile_library(au->profile, str_base(path)) != NULL;
 }
 
 static void judge_interpreter(struct auditing *au, const struct audit_file *f)
@@ -315,7 +310,7 @@ static void judge_interpreter(struct auditing *au, const struct audit_file *f)
 /* Test data may be broken on purpose. */
 static void judge_broken(struct auditing *au, const struct audit_file *f)
 {
-	struct str name = base_of(f->path);
+	struct str name = str_base(f->path);
 	bool program = audit_is_in_bin(f->path) && (f->mode & 0111);
 	bool library = str_ends(name, STR(".so")) || str_find(name, STR(".so.")) > 0;
 	bool meant = !audit_is_data(f->path) && (program || library);

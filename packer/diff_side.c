@@ -41,7 +41,7 @@ static struct str channel_name(struct arena *a, const struct record *r)
 	}
 	/* A folder of one machine means nothing elsewhere; archives call it by its name, too. */
 	if (str_starts(channel, STR("file:")) || str_starts(channel, STR("/")))
-		channel = str_sub(channel, (size_t)(str_rchr(channel, '/') + 1), channel.n);
+		channel = str_base(channel);
 	return channel;
 }
 

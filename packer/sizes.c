@@ -34,7 +34,7 @@ static struct str parent_of(struct str path)
 /* "lib/python3.11/site-packages/a_b-1.0.dist-info" -> "a_b" */
 static struct str name_of(struct str dir)
 {
-	struct str name = str_sub(dir, (size_t)(str_rchr(dir, '/') + 1), dir.n);
+	struct str name = str_base(dir);
 
 	return str_cut(&name, '-');
 }

@@ -108,7 +108,7 @@ struct str dist_file_of(struct arena *a, struct str url)
 	for (size_t i = 0; is_url && i < url.n; i++)
 		if (url.p[i] == '?' || url.p[i] == '#')
 			url.n = i;
-	url = str_sub(url, (size_t)(str_rchr(url, '/') + 1), url.n);
+	url = str_base(url);
 	if (is_url)
 		url = percent_decoded(a, url);
 	for (size_t i = 0; i < url.n; i++)

@@ -352,7 +352,7 @@ static int read_package_file(struct spec_parser *p, struct str s, struct err *e)
 			return -1;
 	}
 	m->url = url;
-	m->fn = str_sub(url, (size_t)str_rchr(url, '/') + 1, url.n);
+	m->fn = str_base(url);
 	if (record_split_fn(m->fn, &name, &version, &build) < 0)
 		return spec_fail(p, e, m->fn.p, "the file is not called NAME-VERSION-BUILD");
 	/* "%21" for "!" and the like: then the URL itself is what has to match. */
@@ -445,7 +445,7 @@ struct str matchspec_name(struct str text)
 		ptrdiff_t hash = str_rchr(text, '#');
 
 		text = hash < 0 ? text : str_sub(text, 0, (size_t)hash);
-		fn = str_sub(text, (size_t)str_rchr(text, '/') + 1, text.n);
+		fn = str_base(text);
 		return record_split_fn(fn, &name, &version, &build) < 0 ? str_n(NULL, 0) : name;
 	}
 	colon = str_rchr(before_regex(text), ':');

@@ -53,8 +53,7 @@ bool channel_matches(struct str wanted, struct str url)
 	wanted = without_slash(wanted);
 	url = without_slash(url);
 	if (str_chr(wanted, '*') >= 0)
-		return str_glob(wanted, url) ||
-		       str_glob(wanted, str_sub(url, (size_t)(str_rchr(url, '/') + 1), url.n));
+		return str_glob(wanted, url) || str_glob(wanted, str_base(url));
 	if (str_find(wanted, STR("://")) >= 0)
 		return url_same(wanted, url);
 	if (str_is(wanted, "defaults"))

@@ -45,7 +45,7 @@ static bool left_out(struct str rel, bool folder)
 	static const char *const anywhere[] = {".git", ".hg", ".svn", "__pycache__", ".tox", ".nox",
 		".venv", ".mypy_cache", ".pytest_cache", NULL};
 	static const char *const top[] = {"build", "dist", NULL};
-	struct str name = str_sub(rel, (size_t)(str_rchr(rel, '/') + 1), rel.n);
+	struct str name = str_base(rel);
 
 	if (!folder)
 		return str_ends(name, STR(".pyc")) || str_is(rel, ".git") || is_ours(rel);

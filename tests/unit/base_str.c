@@ -44,6 +44,10 @@ static void order_puts_a_prefix_first(void **state)
 	assert_int_equal(str_cmp(STR("abc"), STR("abc")), 0);
 	assert_int_equal(str_find(STR("hay needle"), STR("needle")), 4);
 	assert_int_equal(str_find(STR("hay"), STR("needle")), -1);
+	assert_true(str_is(str_base(STR("lib/python3.9/x.so")), "x.so"));
+	assert_true(str_is(str_base(STR("x.so")), "x.so"));
+	assert_int_equal(str_base(STR("lib/")).n, 0);
+	assert_int_equal(str_base((struct str){0}).n, 0);
 }
 
 int main(void)

@@ -68,11 +68,12 @@ static void a_gpu_is_read(void **state)
 {
 	struct profile p;
 	struct err e = {0};
-	struct str text = STR("name: lab\nsubdir: linux-64\n"
-			      "virtual-packages: [__glibc=2.17, __cuda=12.4]\n"
-			      "gpu: {compute-capability: \"8.0\", programs: [nvidia-smi],\n"
-			      "  device-nodes: [/dev/nvidiactl, '/dev/nvidia[0-9]*'],\n"
-			      "  libraries: [libcuda.so.1]}\n");
+	struct str text =
+		STR("name: lab\nsubdir: linux-64\n"
+		    "virtual-packages: [__glibc=2.17, __cuda=12.4, __archspec=1=x86_64_v2]\n"
+		    "gpu: {compute-capability: \"8.0\", programs: [nvidia-smi],\n"
+		    "  device-nodes: [/dev/nvidiactl, '/dev/nvidia[0-9]*'],\n"
+		    "  libraries: [libcuda.so.1]}\n");
 
 	(void)state;
 	assert_int_equal(profile_parse(&arena, "/p/lab.yml", text, &p, &e), 0);
@@ -83,6 +84,10 @@ static void a_gpu_is_read(void **state)
 	assert_true(str_is(p.gpu.libraries[0], "libcuda.so.1"));
 	assert_true(str_is(p.gpu.programs[0], "nvidia-smi"));
 	assert_true(str_is(profile_virtual(&p, "__cuda"), "__cuda=12.4"));
+	assert_true(str_is(profile_virtual_version(&p, "__cuda"), "12.4"));
+	assert_int_equal(profile_virtual_build(&p, "__cuda").n, 0);
+	assert_true(str_is(profile_virtual_build(&p, "__archspec"), "x86_64_v2"));
+	assert_int_equal(profile_virtual_version(&p, "__osx").n, 0);
 }
 
 static void an_audit_is_read(void **state)
