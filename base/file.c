@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -344,6 +345,25 @@ int file_write(const char *path, struct str data, mode_t mode, struct err *e)
 	if (write_full(out.fd, data.p, data.n, e) < 0)
 		return err_wrap(e, "while writing '%s'", path);
 	return file_commit(&out, e);
+}
+
+enum { GUARD_TRIES = 100 };
+
+int file_make_guard(int dirfd, const char *name, mode_t mode)
+{
+	for (int tries = 0;; tries++) {
+		int fd = openat(
+			dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		struct stat st;
+
+		if (fd < 0)
+			return -1;
+		while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+			;
+		if (tries == GUARD_TRIES || fstat(fd, &st) < 0 || st.st_nlink > 0)
+			return fd;
+		close(fd);
+	}
 }
 
 int dir_sync(const char *path, struct err *e)

@@ -92,6 +92,13 @@ char *dir_temp(struct arena *a, const char *dir, const char *prefix, struct err 
 /* rm -rf that follows no link and first makes unreadable folders readable; absent is success. */
 int dir_remove(const char *path, struct err *e);
 int dir_remove_at(int dirfd, const char *rel, struct err *e);
+/*
+ * Creates a file that must not be there and takes its lock, so that whoever removes what killed runs
+ * left can tell that its maker lives; the lock lasts as long as the descriptor.  Such a sweep may
+ * come between the two steps and look, or remove it: then we wait, and make it again.  A file system
+ * without locks gives it unlocked.  The descriptor, for reading and writing; -1 with errno.
+ */
+int file_make_guard(int dirfd, const char *name, mode_t mode);
 /* fsync of a folder, so that a rename in it lasts. */
 int dir_sync(const char *path, struct err *e);
 /* fsync of an open file, where its file system knows that; path stands in the error. */

@@ -86,12 +86,10 @@ static int make_mark(int dir, const char *temp, const char *path, struct err *e)
 	strftime(since, sizeof since, "%Y-%m-%d %H:%M:%SZ", &tm);
 	buf_printf(&text, "%ld\n%s\n%s\n", (long)getpid(), host, since);
 	unlinkat(dir, temp, 0);
-	CLEANUP_FD fd = openat(dir, temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	/* Where locks are refused, the mark alone must do. */
+	CLEANUP_FD fd = file_make_guard(dir, temp, 0644);
 	if (fd < 0)
 		return err_sys(e, "cannot write in '%s'", path);
-	/* Where locks are refused, the mark alone must do. */
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return err_sys(e, "cannot lock '%s'", temp);
 	if (write_full(fd, text.p, text.n, e) < 0)
 		return -1;
 	return steal_fd(&fd);

@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GUARD_TRIES = 100 };
-
 /* Temporaries lie in this folder beside the one that is locked. */
 static char *folder_of(struct arena *a, const char *guard)
 {
@@ -144,23 +142,6 @@ static int check_place(const struct output *out, struct err *e)
 	return 0;
 }
 
-/* A sweep of another run may come between making it and locking it: then it is made again. */
-static int make_guard(const char *path, const char *shown, struct err *e)
-{
-	for (int tries = 0;; tries++) {
-		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-		struct stat st;
-
-		if (fd < 0)
-			return err_sys(e, "cannot write '%s'", shown);
-		while (flock(fd, LOCK_EX) < 0 && errno == EINTR) /* some file systems have none */
-			;
-		if (tries == GUARD_TRIES || fstat(fd, &st) < 0 || st.st_nlink > 0)
-			return fd;
-		close(fd);
-	}
-}
-
 /* What a run that is killed leaves in the folder goes with the next sweep. */
 static int open_temp(struct arena *a, struct output *out, struct err *e)
 {
@@ -168,10 +149,12 @@ static int open_temp(struct arena *a, struct output *out, struct err *e)
 
 	out->temp = path_join(a, path_dir(a, full),
 		arena_printf(a, ".%s.%d.tmp", path_base(full), (int)getpid()));
-	out->lock = make_guard(out->temp, out->path, e);
-	if (out->lock < 0)
+	out->lock = file_make_guard(AT_FDCWD, out->temp, 0644);
+	if (out->lock < 0) {
+		err_sys(e, "cannot write '%s'", out->path);
 		return err_advise(
 			e, "the folder must exist and be writable; -o names another place");
+	}
 	out->guard = out->temp;
 	out->folder = folder_of(a, out->guard);
 	if (out->split || out->format == PACK_DIR)

@@ -22,6 +22,8 @@
 /* A folder without a lock file this old was not just being made. */
 enum { ABANDONED_S = 60, FOREIGN_S = 7 * 24 * 3600 };
 
+#define WORK_LOCK ".lock"
+
 /* As passwd has it; NULL where there is none. */
 static const char *home_of_user(struct arena *a)
 {
@@ -159,11 +161,11 @@ int session_open(struct session *s, struct err *e)
  * The lock of a work folder is a locked file that says "HOST PID".  On a network's file system locks
  * may not be had, or hold for one host only: then the signature must do.
  */
-static int open_lock(int dirfd, const char *name, int flags)
+static int open_lock(int dirfd, const char *name)
 {
 	CLEANUP_FD dir = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	return dir < 0 ? -1 : openat(dir, ".lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	return dir < 0 ? -1 : openat(dir, WORK_LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 }
 
 static int sign_lock(int fd, struct err *e)
@@ -196,7 +198,7 @@ static bool is_signer_gone(int fd, bool locked)
 
 static bool is_abandoned(int dirfd, const char *name)
 {
-	CLEANUP_FD fd = open_lock(dirfd, name, 0);
+	CLEANUP_FD fd = open_lock(dirfd, name);
 	struct stat st;
 
 	if (fd < 0)
@@ -248,9 +250,8 @@ int session_work(struct session *s, struct err *e)
 	s->work = dir_temp(&s->arena, parent, "run", e);
 	if (!s->work)
 		return -1;
-	s->work_lock = open_lock(AT_FDCWD, s->work, O_CREAT);
-	if (s->work_lock < 0 ||
-		(flock(s->work_lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK))
+	s->work_lock = file_make_guard(AT_FDCWD, path_join(&s->arena, s->work, WORK_LOCK), 0600);
+	if (s->work_lock < 0)
 		return err_sys(e, "cannot lock the work folder '%s'", s->work);
 	return sign_lock(s->work_lock, e);
 }

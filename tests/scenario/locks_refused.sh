@@ -82,6 +82,30 @@ for names in "" 1; do
   same "the first comes to its end" "$? $(cat two/share/slow)" "0 s"
 done
 rm two/share/go two/share/waits
+
+# --- a sweep that looks at a lock just before its maker takes it ---
+# looked_at GLOB CMD...: each lock takes a while to be had; one of that name is held meanwhile.
+looked_at() {
+  python3 - "$@" <<'PY'
+import fcntl, glob, subprocess, sys, time
+run = subprocess.Popen(["strace", "-f", "-qq", "-o", "looked.trace", "-e", "trace=flock",
+    "-e", "inject=flock:delay_enter=300000"] + sys.argv[2:])
+held = False
+while run.poll() is None and not held:
+    for name in glob.glob(sys.argv[1], include_hidden=True):
+        with open(name) as one:
+            fcntl.flock(one, fcntl.LOCK_EX)
+            time.sleep(0.8)
+        held = True
+print("held" if held else "never", file=sys.stderr)
+sys.exit(run.wait())
+PY
+}
+for glob in 'cache/work/.run.*/.lock' 'two/.envbuild-busy.*'; do
+  expect 0 "a look at $glob is no hindrance" looked_at "$glob" \
+    "$ENVBUILD" install -t host -q --engine none -p two
+  says "it was looked at" "^held$"
+done
 printf '%d\n%s\n2026-01-01 00:00:00Z\n' 2147483646 "$(uname -n)" >two/.envbuild-busy
 expect 0 "the mark of a dead process is no hindrance" install -p two
 check "and goes" test ! -e two/.envbuild-busy
