@@ -285,8 +285,13 @@ static int audit_group(struct session *s, const struct group *g, struct results 
 	struct audit_tree *tree = arena_new(&s->arena, struct audit_tree);
 	struct targets targets;
 
-	if (given_targets(s, &targets, e) < 0 || read_tree(s, g, tree, e) < 0 ||
-		(!targets.n && own_target(s, g, tree, &targets, e) < 0) ||
+	/* A child that asks the driver costs more the more memory we have. */
+	bool late = g->kind == KIND_ARCHIVE;
+
+	if (given_targets(s, &targets, e) < 0 ||
+		(!targets.n && !late && own_target(s, g, tree, &targets, e) < 0) ||
+		read_tree(s, g, tree, e) < 0 ||
+		(!targets.n && late && own_target(s, g, tree, &targets, e) < 0) ||
 		audit_export_facts(s, tree, e) < 0)
 		return -1;
 	for (size_t i = 0; i < targets.n; i++)

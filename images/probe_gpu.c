@@ -61,7 +61,7 @@ static size_t gather(int fd, int64_t end, char *to, size_t room, bool *late)
 /* What has said all may still not end. */
 static bool has_ended(pid_t pid, int64_t end)
 {
-	for (;;) {
+	for (useconds_t pause = 50;; pause = pause < 1000 ? 2 * pause : 1000) {
 		siginfo_t ended = {.si_pid = 0};
 
 		if (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT | WNOHANG) == 0 &&
@@ -69,7 +69,7 @@ static bool has_ended(pid_t pid, int64_t end)
 			return true;
 		if (now_ms() >= end)
 			return false;
-		usleep(1000);
+		usleep(pause);
 	}
 }
 

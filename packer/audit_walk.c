@@ -7,14 +7,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 /*
- * Level by level: all folders of one level are listed at the same time, each by one thread.  In a
- * folder names are sorted as if folders ended in a slash; so what is in them comes in the order of
- * whole paths, and nothing has to be sorted at the end.
+ * Each thread takes a folder that was found and not yet listed, until there is none and no other
+ * thread may find one: no thread waits for one that lists a large folder.  In a folder names are
+ * sorted as if folders ended in a slash; so what is in them comes in the order of whole paths, and
+ * nothing has to be sorted at the end.
  */
 struct name {
 	struct walked file;    /* its path is the key: whole, of a folder with a slash behind it */
@@ -25,19 +27,19 @@ struct folder {
 	struct str path; /* empty: the top */
 	struct name *names;
 	size_t n;
-	int error; /* it could not be read: errno */
-};
-
-struct level {
-	struct folder **v;
-	size_t n, cap;
+	int error;           /* it could not be read: errno */
+	struct folder *next; /* to be listed after this one */
 };
 
 struct walking {
 	const struct walk_request *r;
 	struct arena *arenas; /* one for each worker */
-	struct level level;
-	atomic_size_t next, files;
+	atomic_size_t files;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t more;
+	struct folder *found; /* and not yet taken by anybody */
+	size_t listing;       /* folders that somebody has taken */
+	bool failed;
 };
 
 static int by_path(const void *a, const void *b)
@@ -141,38 +143,60 @@ static void read_folder(struct walking *w, struct arena *a, struct beneath *b, s
 	err_release(&why);
 }
 
+/* --- all of them ------------------------------------------------------------------------------ */
+
+/* The next folder to list; NULL: there is none, nor will there be. */
+static struct folder *take(struct walking *w)
+{
+	struct folder *f;
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->found && w->listing && !w->failed)
+		pthread_cond_wait(&w->more, &w->lock);
+	f = w->failed ? NULL : w->found;
+	if (f) {
+		w->found = f->next;
+		w->listing++;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return f;
+}
+
+/* f has been listed: the folders in it are next. */
+static void give(struct walking *w, const struct folder *f, bool failed)
+{
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = f->n; i-- > 0;)
+		if (f->names[i].folder) {
+			f->names[i].folder->next = w->found;
+			w->found = f->names[i].folder;
+		}
+	w->listing--;
+	w->failed |= failed;
+	if (w->found || !w->listing || failed)
+		pthread_cond_broadcast(&w->more);
+	pthread_mutex_unlock(&w->lock);
+}
+
 static int work(void *ctx, size_t i, struct err *e)
 {
 	struct walking *w = ctx;
 	struct beneath b;
-	size_t k;
+	struct folder *f;
 	int rc = 0;
 
 	beneath_init(&b, w->r->fd, false);
-	while (rc == 0 && (k = atomic_fetch_add(&w->next, 1)) < w->level.n) {
-		struct folder *f = w->level.v[k];
-
+	while (rc == 0 && (f = take(w))) {
 		rc = interrupt_check(e);
-		read_folder(w, &w->arenas[i], &b, f);
+		if (rc == 0)
+			read_folder(w, &w->arenas[i], &b, f);
 		if (rc == 0 && atomic_fetch_add(&w->files, f->n) + f->n > WALK_FILES_MAX)
 			rc = err_set(e, ERR_INTEGRITY, "more than %d files in '%s'",
 				(int)WALK_FILES_MAX, w->r->root);
+		give(w, f, rc < 0);
 	}
 	beneath_release(&b);
 	return rc;
-}
-
-/* --- all of them ------------------------------------------------------------------------------ */
-
-static void descend(struct arena *a, struct walking *w)
-{
-	struct level next = {0};
-
-	for (size_t i = 0; i < w->level.n; i++)
-		for (size_t k = 0; k < w->level.v[i]->n; k++)
-			if (w->level.v[i]->names[k].folder)
-				*VEC_PUSH(a, &next) = w->level.v[i]->names[k].folder;
-	w->level = next;
 }
 
 struct gathering {
@@ -205,25 +229,17 @@ static void gather(struct gathering *g, const struct folder *f)
 			out->v[out->n++] = f->names[i].file;
 }
 
-static int walk_levels(struct arena *a, struct walking *w, struct folder *top, struct err *e)
-{
-	*VEC_PUSH(a, &w->level) = top;
-	while (w->level.n) {
-		atomic_store(&w->next, 0);
-		if (work_run(w->r->jobs, w->r->jobs, work, w, e) < 0)
-			return -1;
-		descend(a, w);
-	}
-	return 0;
-}
-
 int audit_walk(
 	struct arena *a, const struct walk_request *r, struct walk_result *out, struct err *e)
 {
-	struct walking w = {.r = r, .arenas = arena_array(a, struct arena, r->jobs)};
-	struct gathering g = {a, out, 0};
 	struct folder top = {0};
-	int rc = walk_levels(a, &w, &top, e);
+	struct walking w = {.r = r,
+		.arenas = arena_array(a, struct arena, r->jobs),
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.more = PTHREAD_COND_INITIALIZER,
+		.found = &top};
+	struct gathering g = {a, out, 0};
+	int rc = work_run(r->jobs, r->jobs, work, &w, e);
 
 	*out = (struct walk_result){0};
 	for (unsigned i = 0; i < r->jobs; i++)
