@@ -29,8 +29,9 @@ touch -d '2020-01-01' "$www"/*/*/*
 port=$("$ROOT/tests/tools/nginx.sh" start "$T/nginx" "$www") || skip_all "nginx does not start"
 defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx'"
 url=http://127.0.0.1:$port
-log() { cut -d' ' -f2,3 "$T/nginx/access.log" | sort; } # nginx writes it before the answer ends
-forget() { : >"$T/nginx/access.log"; }
+settle() { "$ROOT/tests/tools/nginx.sh" settle "$T/nginx"; }
+log() { settle && cut -d' ' -f2,3 "$T/nginx/access.log" | sort; }
+forget() { settle && : >"$T/nginx/access.log"; }
 get() { # get STATUS NAME [-o] CHANNEL
   get_status=$1 get_name=$2
   shift 2

@@ -33,9 +33,10 @@ url=http://127.0.0.1:$port
 printf 'name: t\nsubdir: linux-64\nvirtual-packages: [__glibc=2.17, __unix=0=0, __linux=4.18, __archspec=1=x86_64]\n' >target.yml
 printf 'dependencies: [top]\n' >environment.yml
 
-forget() { : >"$T/nginx/access.log"; }
-log() { cut -d' ' -f2,3 "$T/nginx/access.log" | sort; } # nginx writes it before the answer ends
-count() { grep -c -- "$1" "$T/nginx/access.log"; }
+settle() { "$ROOT/tests/tools/nginx.sh" settle "$T/nginx"; }
+forget() { settle && : >"$T/nginx/access.log"; }
+log() { settle && cut -d' ' -f2,3 "$T/nginx/access.log" | sort; }
+count() { settle && grep -c -- "$1" "$T/nginx/access.log"; }
 lists() { log | grep -v '/shards/[0-9a-f]*\.msgpack'; }
 fresh() { rm -rf "$T/cache"; }
 lock() { # lock STATUS NAME CHANNEL... [-- OPTION...]
@@ -304,6 +305,7 @@ export SSL_CERT_FILE=$T/cert.pem
 lock 0 "over https" "https://127.0.0.1:$tls/shards"
 sed "s,https://127.0.0.1:$tls/shards,C," x.lock >x.tls
 same "the same" "$(cat x.tls)" "$(cat want)"
+"$ROOT/tests/tools/nginx.sh" settle "$T/nginx2"
 same "all on one connection" "$(cut -d' ' -f3,5,6 "$T/nginx2/access.log" | sort | uniq -c | tr -s ' ')" " 59 200 HTTP/2.0 1"
 
 # --- a folder

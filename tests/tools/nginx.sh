@@ -5,6 +5,8 @@
 #                                                 the server block.  DIR keeps pid, conf and logs:
 #                                                 DIR/access.log has "METHOD URI STATUS BYTES PROTOCOL
 #                                                 CONNECTION", a connection being a number.
+#   tests/tools/nginx.sh settle DIR               returns once the log has all that was answered before:
+#                                                 its line comes after the answer
 #   tests/tools/nginx.sh stop DIR
 set -eu
 
@@ -37,6 +39,7 @@ http {
   server {
     listen 127.0.0.1:$3;
     root $2;
+    location = /.settled { access_log off; return 204; }
     $4
   }
 }
@@ -57,6 +60,12 @@ start() { # DIR ROOT EXTRA; another process may take the free port first, so a f
   return 1
 }
 
+# The only worker writes a request's line before it turns to the next request.
+settle() { # DIR; of one that is stopped nothing more is to come
+  bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" && printf "GET /.settled HTTP/1.0\r\n\r\n" >&3 && read -r _ <&3' \
+    "$(sed -n 's/^ *listen 127.0.0.1:\([0-9]*\);$/\1/p' "$1/nginx.conf" | head -n 1)" 2>/dev/null || :
+}
+
 stop() { # DIR
   [ -f "$1/pid" ] || return 0
   pid=$(cat "$1/pid")
@@ -70,9 +79,10 @@ stop() { # DIR
 
 case ${1:-} in
 start) start "$2" "$3" "${4:-}" ;;
+settle) settle "$2" ;;
 stop) stop "$2" ;;
 *)
-  echo "usage: nginx.sh start DIR ROOT [EXTRA] | stop DIR" >&2
+  echo "usage: nginx.sh start DIR ROOT [EXTRA] | settle DIR | stop DIR" >&2
   exit 2
   ;;
 esac
