@@ -1,26 +1,13 @@
 /* An archive of envbuild or conda-pack: one pass over its members, nothing is unpacked. */
 #include "base/file.h"
-#include "base/interrupt.h"
-#include "builder/dist.h"
 #include "builder/dist_rows.h"
-#include "packer/archive_in.h"
+#include "packer/archive_pass.h"
 #include "packer/audit_look.h"
 #include "packer/audit_owners.h"
 #include "packer/audit_symbols.h"
 #include "packer/audit_tree.h"
-#include "packer/manifest.h"
 #include "packer/papers.h"
 #include "packer/sums.h"
-
-#include <stdlib.h>
-
-enum {
-	MEMBERS_MAX = 1000000,
-	RECORD_MAX = 256 << 20,
-	RECORDS_MAX = 100000,
-	PAPER_MAX = 256 << 20,
-	DISTS_MAX = 100000,
-};
 
 /* A Python distribution while its files come, in whatever order. */
 struct half_dist {
@@ -38,10 +25,7 @@ struct hard_link {
 };
 
 struct reading {
-	struct arena *a;
-	const char *path;
-	struct archive_in *in;
-	struct arena scratch; /* of one text */
+	struct archive_pass pass;
 	struct audit_looking buffers;
 	struct audit_growing g;
 	struct {
@@ -50,7 +34,6 @@ struct reading {
 	} looks; /* of each file of g */
 	struct audit_owners owners;
 	struct installed installed;
-	struct table dists; /* folder -> struct half_dist * */
 	struct {
 		struct hard_link *v;
 		size_t n, cap;
@@ -59,78 +42,20 @@ struct reading {
 	bool has_manifest, has_sums, has_target;
 };
 
-static int in_archive(const struct reading *r, struct err *e)
-{
-	return err_wrap(e, "in '%s'", r->path);
-}
-
-static int text_of(struct reading *r, size_t max, struct str *out, struct err *e)
-{
-	arena_reset(&r->scratch);
-	return archive_read_all(r->in, &r->scratch, max, out, e);
-}
-
 /* --- what it says of itself ------------------------------------------------------------------- */
 
-static int read_manifest(struct reading *r, struct err *e)
-{
-	struct str text;
-
-	if (text_of(r, PAPER_MAX, &text, e) < 0)
-		return -1;
-	if (manifest_parse(r->a, text, "manifest.json", &r->manifest, e) < 0)
-		return in_archive(r, e);
-	r->has_manifest = true;
-	return 0;
-}
-
-static int read_record(struct reading *r, struct str path, struct err *e)
-{
-	struct installed *in = &r->installed;
-	struct str text;
-
-	if (in->n == RECORDS_MAX) {
-		err_set(e, ERR_INTEGRITY, "more than %d records in conda-meta", (int)RECORDS_MAX);
-		return in_archive(r, e);
-	}
-	if (text_of(r, RECORD_MAX, &text, e) < 0)
-		return -1;
-	if (installed_parse(r->a, arena_cstr(r->a, path), text, VEC_PUSH(r->a, in), e) < 0)
-		return in_archive(r, e);
-	in->v[in->n - 1].text = (struct str){0};
-	return 0;
-}
-
-static int dist_of(struct reading *r, struct str folder, struct half_dist **out, struct err *e)
-{
-	union table_value *v = table_get(&r->dists, folder);
-
-	if (!v) {
-		if (r->dists.n == DISTS_MAX) {
-			err_set(e, ERR_INTEGRITY, "more than %d Python distributions",
-				(int)DISTS_MAX);
-			return in_archive(r, e);
-		}
-		v = table_put(&r->dists, arena_str(r->a, folder));
-		v->ptr = arena_new(r->a, struct half_dist);
-	}
-	*out = v->ptr;
-	return 0;
-}
-
-/* What is no distribution although it is called like one is passed over, as in a prefix. */
 static int read_metadata(struct reading *r, struct str path, struct half_dist *d, struct err *e)
 {
+	struct arena *a = r->pass.a;
 	struct dist dist;
 	struct str text;
+	int rc = archive_pass_metadata(&r->pass, &dist, &text, e);
 
-	if (text_of(r, DIST_TEXT_MAX, &text, e) < 0)
-		return -1;
-	if (dist_parse_metadata(&r->scratch, "METADATA", text, &dist, NULL) < 0)
-		return 0;
-	d->anchor = arena_str(r->a, path);
-	d->name = arena_str(r->a, dist.given_name);
-	d->version = arena_str(r->a, dist.version);
+	if (rc <= 0)
+		return rc;
+	d->anchor = arena_str(a, path);
+	d->name = arena_str(a, dist.given_name);
+	d->version = arena_str(a, dist.version);
 	return 0;
 }
 
@@ -139,26 +64,25 @@ static int read_rows(struct reading *r, struct str folder, struct half_dist *d, 
 	struct str site = str_sub(folder, 0, (size_t)str_rchr(folder, '/')), text;
 	struct dist_row row;
 
-	if (text_of(r, DIST_RECORD_MAX, &text, e) < 0)
+	if (archive_pass_text(&r->pass, DIST_RECORD_MAX, &text, e) < 0)
 		return -1;
-	while (dist_row_next(&r->scratch, &text, site, true, &row))
+	while (dist_row_next(&r->pass.scratch, &text, site, true, &row))
 		if (row.path.n)
-			*VEC_PUSH(r->a, &d->files) = arena_str(r->a, row.path);
+			*VEC_PUSH(r->pass.a, &d->files) = arena_str(r->pass.a, row.path);
 	return 0;
 }
 
 /* 1: it was one of those files; its bytes are used up. */
 static int read_dist_file(struct reading *r, struct str path, struct err *e)
 {
-	struct str folder = dist_folder_of(path), name = str_sub(path, folder.n, path.n);
-	bool egg = str_ends(folder, STR(".egg-info"));
-	struct half_dist *d = NULL;
-	bool rows = !egg && str_is(name, "/RECORD");
+	struct str folder = dist_folder_of(path);
+	bool rows = str_ends(folder, STR(".dist-info")) &&
+		    str_is(str_sub(path, folder.n, path.n), "/RECORD");
+	void *d;
 
-	if (!folder.n ||
-		(!rows && !str_is(name, egg ? "/PKG-INFO" : "/METADATA") && !(egg && name.n == 0)))
+	if (!folder.n || (!rows && !archive_pass_is_metadata(path, folder)))
 		return 0;
-	if (dist_of(r, folder, &d, e) < 0 ||
+	if (archive_pass_dist(&r->pass, folder, sizeof(struct half_dist), &d, e) < 0 ||
 		(rows ? read_rows(r, folder, d, e) : read_metadata(r, path, d, e)) < 0)
 		return -1;
 	return 1;
@@ -167,8 +91,10 @@ static int read_dist_file(struct reading *r, struct str path, struct err *e)
 /* As read_dist_file(). */
 static int read_paper(struct reading *r, struct str path, struct err *e)
 {
-	if (str_is(path, PAPERS_DIR "manifest.json"))
-		return read_manifest(r, e) < 0 ? -1 : 1;
+	if (str_is(path, PAPERS_DIR "manifest.json")) {
+		r->has_manifest = true;
+		return archive_pass_manifest(&r->pass, &r->manifest, e) < 0 ? -1 : 1;
+	}
 	if (str_is(path, SUMS_PATH)) {
 		r->has_sums = true;
 		return 1;
@@ -176,9 +102,8 @@ static int read_paper(struct reading *r, struct str path, struct err *e)
 	r->has_target |= str_is(path, PAPERS_DIR "profile.yml");
 	if (!str_starts(path, STR("conda-meta/")))
 		return read_dist_file(r, path, e);
-	if (str_ends(path, STR(".json")) &&
-		str_chr(str_sub(path, strlen("conda-meta/"), path.n), '/') < 0)
-		return read_record(r, path, e) < 0 ? -1 : 1;
+	if (archive_pass_is_record(path))
+		return archive_pass_record(&r->pass, path, e) < 0 ? -1 : 1;
 	return 1;
 }
 
@@ -188,7 +113,7 @@ static struct audit_look *add_file(
 	struct reading *r, struct str path, enum path_type type, mode_t mode, struct str link)
 {
 	audit_growing_file(&r->g, path, -1, type, mode)->link = link;
-	*VEC_PUSH(r->a, &r->looks) = (struct audit_look){0};
+	*VEC_PUSH(r->pass.a, &r->looks) = (struct audit_look){0};
 	return &r->looks.v[r->looks.n - 1];
 }
 
@@ -198,7 +123,7 @@ static int read_file(struct reading *r, const struct member *m, struct str path,
 		.size = m->size == UINT64_MAX ? 0 : m->size,
 		.mode = m->mode,
 		.read = archive_read,
-		.ctx = r->in,
+		.ctx = r->pass.in,
 		.fd = -1,
 		.declared_later = true};
 	struct audit_look *look;
@@ -209,51 +134,33 @@ static int read_file(struct reading *r, const struct member *m, struct str path,
 	if (str_starts(path, STR("conda-meta/")))
 		return 0;
 	look = add_file(r, path, PATH_FILE, m->mode & 0777, (struct str){0});
-	return paper || m->size == 0 ? 0 : audit_look(&r->buffers, r->a, &s, look, e);
+	return paper || m->size == 0 ? 0 : audit_look(&r->buffers, r->pass.a, &s, look, e);
 }
 
-static int take_member(struct reading *r, const struct member *m, struct err *e)
+static int take_member(void *ctx, const struct member *m, struct err *e)
 {
-	struct str path;
+	struct reading *r = ctx;
+	struct str path = arena_str(r->pass.a, m->path);
 
-	if (interrupt_check(e) < 0)
-		return -1;
-	if (!path_is_safe(m->path))
-		return err_set(e, ERR_INTEGRITY, "'%.*s' in '%s' leaves the folder",
-			STR_ARG(m->path), r->path);
-	if (m->type == MEMBER_DIR || m->type == MEMBER_OTHER)
-		return 0;
-	path = arena_str(r->a, m->path);
 	if (m->type == MEMBER_FILE)
 		return read_file(r, m, path, e);
 	if (m->type == MEMBER_HARDLINK)
-		*VEC_PUSH(r->a, &r->links) =
-			(struct hard_link){path, arena_str(r->a, m->link), m->mode & 0777};
+		*VEC_PUSH(r->pass.a, &r->links) =
+			(struct hard_link){path, arena_str(r->pass.a, m->link), m->mode & 0777};
 	else
-		add_file(r, path, PATH_SOFTLINK, 0777, arena_str(r->a, m->link));
+		add_file(r, path, PATH_SOFTLINK, 0777, arena_str(r->pass.a, m->link));
 	return 0;
 }
 
 static int read_members(struct reading *r, struct err *e)
 {
-	struct member m;
-	int rc;
-
-	for (size_t n = 0; (rc = archive_next(r->in, &m, e)) > 0; n++) {
-		if (n == MEMBERS_MAX) {
-			err_set(e, ERR_INTEGRITY, "more than %d members", (int)MEMBERS_MAX);
-			return in_archive(r, e);
-		}
-		if (take_member(r, &m, e) < 0)
-			return -1;
-	}
-	if (rc < 0)
+	if (archive_pass_members(&r->pass, take_member, r, e) < 0)
 		return -1;
 	if (r->has_manifest && !r->has_sums)
-		return archive_cut_off(r->in, SUMS_PATH, e);
+		return archive_cut_off(r->pass.in, SUMS_PATH, e);
 	if (r->installed.n == 0 && !r->has_manifest) {
 		err_set(e, ERR_USAGE, "no environment is in '%s': no record in conda-meta",
-			r->path);
+			r->pass.path);
 		return err_advise(e, "envbuild and conda-pack make archives with records");
 	}
 	return 0;
@@ -265,8 +172,8 @@ static void add_packages(struct reading *r)
 {
 	audit_owners_begin(&r->owners, &r->g);
 	audit_owners_installed(&r->owners, &r->installed);
-	for (size_t i = 0; i < r->dists.n; i++) {
-		const struct half_dist *d = r->dists.entries[i].value.ptr;
+	for (size_t i = 0; i < r->pass.dists.n; i++) {
+		const struct half_dist *d = r->pass.dists.entries[i].value.ptr;
 
 		if (d->name.n)
 			audit_owners_dist(
@@ -277,7 +184,7 @@ static void add_packages(struct reading *r)
 /* Placeholders that stand for the place unpacked to, by path. */
 static void find_declared(const struct reading *r, struct table *declared)
 {
-	declared->arena = r->a;
+	declared->arena = r->pass.a;
 	for (size_t i = 0; i < r->installed.n; i++)
 		for (size_t k = 0; k < r->installed.v[i].n_paths; k++) {
 			struct installed_path *p = &r->installed.v[i].paths[k];
@@ -303,9 +210,9 @@ static int settle_file(struct reading *r, size_t i, const struct table *declared
 	if (own.n)
 		leave_out_own(look->binary ? &look->binary->leftover : &look->leftover,
 			look->behind, own);
-	audit_look_unpacked(r->a, look, own);
-	audit_look_unpacked(r->a, look, r->manifest.build_prefix);
-	audit_look_unpacked(r->a, look, r->manifest.dest_prefix);
+	audit_look_unpacked(r->pass.a, look, own);
+	audit_look_unpacked(r->pass.a, look, r->manifest.build_prefix);
+	audit_look_unpacked(r->pass.a, look, r->manifest.dest_prefix);
 	f->package = audit_owners_of(&r->owners, f->path);
 	f->interpreter = look->interpreter;
 	f->leftover = look->leftover;
@@ -315,7 +222,7 @@ static int settle_file(struct reading *r, size_t i, const struct table *declared
 /* As tar makes them: one leads to what came before it, be it a link itself. */
 static int settle_links(struct reading *r, struct err *e)
 {
-	struct table by_path = {.arena = r->a};
+	struct table by_path = {.arena = r->pass.a};
 
 	for (size_t i = 0; r->links.n && i < r->g.files.n; i++)
 		table_put(&by_path, r->g.files.v[i].path)->num = i + 1;
@@ -329,7 +236,7 @@ static int settle_links(struct reading *r, struct err *e)
 			err_set(e, ERR_INTEGRITY,
 				"'%.*s' is a hard link to '%.*s', which is not there",
 				STR_ARG(l->path), STR_ARG(l->target));
-			return in_archive(r, e);
+			return archive_pass_error(&r->pass, e);
 		}
 		look = r->looks.v[v->num - 1];
 		*add_file(r, l->path, target->type, l->mode, target->link) = look;
@@ -344,19 +251,19 @@ static int finish(struct reading *r, struct audit_tree *out, struct err *e)
 	size_t n;
 
 	if (installed_sort(&r->installed, e) < 0)
-		return in_archive(r, e);
+		return archive_pass_error(&r->pass, e);
 	add_packages(r);
 	find_declared(r, &declared);
 	if (settle_links(r, e) < 0)
 		return -1;
 	for (size_t i = 0; i < r->g.files.n; i++)
 		if (settle_file(r, i, &declared, e) < 0)
-			return in_archive(r, e);
+			return archive_pass_error(&r->pass, e);
 	n = r->g.files.n;
-	audit_growing_finish(&r->g, r->path, out);
+	audit_growing_finish(&r->g, r->pass.path, out);
 	if (out->n_files != n) {
 		err_set(e, ERR_INTEGRITY, "a path occurs twice");
-		return in_archive(r, e);
+		return archive_pass_error(&r->pass, e);
 	}
 	out->prefix = BINARY_PREFIX;
 	out->has_target = r->has_target;
@@ -365,18 +272,14 @@ static int finish(struct reading *r, struct audit_tree *out, struct err *e)
 
 int audit_tree_archive(struct arena *a, const char *archive, struct audit_tree *out, struct err *e)
 {
-	struct reading r = {.a = a,
-		.path = archive,
-		.in = archive_open(archive, e),
-		.g.a = a,
-		.dists.arena = a};
+	struct reading r = {.g.a = a};
 	int rc = -1;
 
-	if (r.in && read_members(&r, e) == 0)
+	if (archive_pass_begin(&r.pass, a, archive, &r.installed, e) == 0 &&
+		read_members(&r, e) == 0)
 		rc = finish(&r, out, e);
-	archive_close(r.in);
+	archive_pass_end(&r.pass);
 	audit_looking_release(&r.buffers);
-	arena_release(&r.scratch);
 	if (rc == 0)
 		audit_symbols_of_archive(a, out, archive);
 	return rc;

@@ -4,21 +4,13 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "builder/dist.h"
-#include "packer/archive_in.h"
-#include "packer/manifest.h"
+#include "packer/archive_pass.h"
 #include "packer/papers.h"
 #include "packer/sums.h"
 
-#include <stdlib.h>
-
 enum {
-	MEMBERS_MAX = 1000000,
-	RECORD_MAX = 256 << 20,
-	RECORDS_MAX = 100000,
-	PAPER_MAX = 256 << 20,
+	AUDIT_MAX = 256 << 20,
 	SUMS_MAX = 1 << 30,
-	DISTS_MAX = 100000,
 	DIRECT_URL_MAX = 1 << 20,
 	CHUNK = 1 << 16,
 };
@@ -27,43 +19,19 @@ static const uint64_t ELF_MAX = UINT64_C(4) << 30;
 
 struct reading {
 	struct side_maker m;
-	struct archive_in *in;
-	const char *path;
-	struct arena scratch; /* of one member */
-	struct table dists;   /* folder -> index into m.dists and 1 */
+	struct archive_pass pass;
 	struct buf body;
 	bool has_manifest, has_sums, audited;
 };
-
-/* Errors of the archive's reader name it already. */
-static int in_archive(const struct reading *r, struct err *e)
-{
-	return err_wrap(e, "in '%s'", r->path);
-}
-
-static int too_many(const struct reading *r, int max, const char *what, struct err *e)
-{
-	err_set(e, ERR_INTEGRITY, "more than %d %s", max, what);
-	return in_archive(r, e);
-}
-
-static int text_of(struct reading *r, size_t max, struct str *out, struct err *e)
-{
-	arena_reset(&r->scratch);
-	return archive_read_all(r->in, &r->scratch, max, out, e);
-}
 
 /* --- papers and records ----------------------------------------------------------------------- */
 
 static int read_manifest(struct reading *r, struct err *e)
 {
 	struct manifest manifest;
-	struct str text;
 
-	if (text_of(r, PAPER_MAX, &text, e) < 0)
+	if (archive_pass_manifest(&r->pass, &manifest, e) < 0)
 		return -1;
-	if (manifest_parse(r->m.arena, text, "manifest.json", &manifest, e) < 0)
-		return in_archive(r, e);
 	r->has_manifest = true;
 	r->m.side->name = manifest.name;
 	r->m.side->version = manifest.version;
@@ -76,9 +44,9 @@ static int read_sums(struct reading *r, struct err *e)
 	struct str text;
 
 	r->has_sums = true;
-	if (text_of(r, SUMS_MAX, &text, e) < 0)
+	if (archive_pass_text(&r->pass, SUMS_MAX, &text, e) < 0)
 		return -1;
-	return sums_read(&r->m.sums, text, e) < 0 ? in_archive(r, e) : 0;
+	return sums_read(&r->m.sums, text, e) < 0 ? archive_pass_error(&r->pass, e) : 0;
 }
 
 /* What packages' files need stands there; the files that are of no package come after the records. */
@@ -86,7 +54,7 @@ static int read_audit(struct reading *r, struct err *e)
 {
 	struct str text, floor;
 
-	if (text_of(r, PAPER_MAX, &text, e) < 0)
+	if (archive_pass_text(&r->pass, AUDIT_MAX, &text, e) < 0)
 		return -1;
 	floor = side_audit_floor(r->m.arena, text);
 	side_raise_floor(r->m.side, floor);
@@ -94,50 +62,17 @@ static int read_audit(struct reading *r, struct err *e)
 	return 0;
 }
 
-static int read_record(struct reading *r, struct str path, struct err *e)
-{
-	struct installed *in = &r->m.installed;
-	struct str text;
-
-	if (in->n == RECORDS_MAX)
-		return too_many(r, RECORDS_MAX, "records in conda-meta", e);
-	if (text_of(r, RECORD_MAX, &text, e) < 0)
-		return -1;
-	if (installed_parse(r->m.arena, arena_cstr(r->m.arena, path), text,
-		    VEC_PUSH(r->m.arena, in), e) < 0)
-		return in_archive(r, e);
-	in->v[in->n - 1].text = (struct str){0};
-	return 0;
-}
-
 /* --- Python distributions --------------------------------------------------------------------- */
 
-static int dist_of(struct reading *r, struct str folder, struct side_dist **out, struct err *e)
-{
-	union table_value *v = table_get(&r->dists, folder);
-
-	if (!v) {
-		if (r->m.dists.n == DISTS_MAX)
-			return too_many(r, DISTS_MAX, "Python distributions", e);
-		*VEC_PUSH(r->m.arena, &r->m.dists) = (struct side_dist){0};
-		v = table_put(&r->dists, arena_str(r->m.arena, folder));
-		v->num = r->m.dists.n;
-	}
-	*out = &r->m.dists.v[v->num - 1];
-	return 0;
-}
-
-/* What is no distribution although it is called like one is passed over, as in a prefix. */
 static int read_metadata(struct reading *r, struct str path, struct side_dist *d, struct err *e)
 {
 	struct arena *a = r->m.arena;
 	struct dist dist;
 	struct str text;
+	int rc = archive_pass_metadata(&r->pass, &dist, &text, e);
 
-	if (text_of(r, DIST_TEXT_MAX, &text, e) < 0)
-		return -1;
-	if (dist_parse_metadata(&r->scratch, "METADATA", text, &dist, NULL) < 0)
-		return 0;
+	if (rc <= 0)
+		return rc;
 	d->anchor = arena_str(a, path);
 	d->name = arena_str(a, dist.given_name);
 	d->version = arena_str(a, dist.version);
@@ -147,32 +82,33 @@ static int read_metadata(struct reading *r, struct str path, struct side_dist *d
 
 static int read_dist_file(struct reading *r, struct str path, struct str folder, struct err *e)
 {
-	struct str name = str_sub(path, folder.n, path.n), text;
-	bool egg = str_ends(folder, STR(".egg-info"));
-	bool url = str_is(name, "/direct_url.json");
-	struct side_dist *d = NULL;
+	bool url = str_is(str_sub(path, folder.n, path.n), "/direct_url.json");
+	struct side_dist *d;
+	struct str text;
+	void *kept;
 
-	if (!url && !str_is(name, egg ? "/PKG-INFO" : "/METADATA") && !(egg && name.n == 0))
+	if (!url && !archive_pass_is_metadata(path, folder))
 		return 0;
-	if (dist_of(r, folder, &d, e) < 0)
+	if (archive_pass_dist(&r->pass, folder, sizeof *d, &kept, e) < 0)
 		return -1;
+	d = kept;
 	if (!url)
 		return read_metadata(r, path, d, e);
-	if (text_of(r, DIRECT_URL_MAX, &text, e) < 0)
+	if (archive_pass_text(&r->pass, DIRECT_URL_MAX, &text, e) < 0)
 		return -1;
 	d->commit = side_direct_commit(r->m.arena, text);
 	return 0;
 }
 
-/* Folders that turned out to have no METADATA are dropped. */
-static void settle_dists(struct reading *r)
+/* Folders that turned out to have no METADATA are none. */
+static void add_dists(struct reading *r)
 {
-	size_t n = 0;
+	for (size_t i = 0; i < r->pass.dists.n; i++) {
+		const struct side_dist *d = r->pass.dists.entries[i].value.ptr;
 
-	for (size_t i = 0; i < r->m.dists.n; i++)
-		if (r->m.dists.v[i].name.n)
-			r->m.dists.v[n++] = r->m.dists.v[i];
-	r->m.dists.n = n;
+		if (d->name.n)
+			*VEC_PUSH(r->m.arena, &r->m.dists) = *d;
+	}
 }
 
 /* --- members ---------------------------------------------------------------------------------- */
@@ -182,13 +118,13 @@ static int look_for_floor(struct reading *r, const struct member *m, struct err 
 	struct str path;
 	ptrdiff_t n = 0;
 
-	arena_reset(&r->scratch);
-	path = arena_str(&r->scratch, m->path);
+	arena_reset(&r->pass.scratch);
+	path = arena_str(&r->pass.scratch, m->path);
 	buf_clear(&r->body);
 	do {
 		char *room = buf_room(&r->body, CHUNK);
 
-		if (interrupt_check(e) < 0 || (n = archive_read(r->in, room, CHUNK, e)) < 0)
+		if (interrupt_check(e) < 0 || (n = archive_read(r->pass.in, room, CHUNK, e)) < 0)
 			return -1;
 		r->body.n += (size_t)n;
 		if (r->body.n >= 4 && !floor_is_elf(buf_view(&r->body)))
@@ -197,7 +133,7 @@ static int look_for_floor(struct reading *r, const struct member *m, struct err 
 	if (n == 0)
 		return floor_add(&r->m.floor, path, buf_view(&r->body), e);
 	log_warn("'%.*s' in '%s' is too large to be looked at for the glibc that it needs",
-		STR_ARG(path), r->path);
+		STR_ARG(path), r->pass.path);
 	return 0;
 }
 
@@ -211,9 +147,8 @@ static int read_body(struct reading *r, const struct member *m, struct err *e)
 		return read_audit(r, e);
 	if (str_is(path, SUMS_PATH))
 		return read_sums(r, e);
-	if (str_starts(path, STR("conda-meta/")) && str_ends(path, STR(".json")) &&
-		str_chr(str_sub(path, strlen("conda-meta/"), path.n), '/') < 0)
-		return read_record(r, path, e);
+	if (archive_pass_is_record(path))
+		return archive_pass_record(&r->pass, path, e);
 	if (folder.n)
 		return read_dist_file(r, path, folder, e);
 	if (m->size < 64 || (r->audited && r->m.installed.n == 0))
@@ -221,17 +156,11 @@ static int read_body(struct reading *r, const struct member *m, struct err *e)
 	return look_for_floor(r, m, e);
 }
 
-static int take_member(struct reading *r, const struct member *m, struct err *e)
+static int take_member(void *ctx, const struct member *m, struct err *e)
 {
+	struct reading *r = ctx;
 	struct diff_file f = {.path = m->path};
 
-	if (interrupt_check(e) < 0)
-		return -1;
-	if (!path_is_safe(m->path))
-		return err_set(e, ERR_INTEGRITY, "'%.*s' in '%s' leaves the folder",
-			STR_ARG(m->path), r->path);
-	if (m->type == MEMBER_DIR || m->type == MEMBER_OTHER)
-		return 0;
 	f.is_link = m->type == MEMBER_SYMLINK;
 	if (f.is_link)
 		f.link = m->link;
@@ -246,33 +175,24 @@ static int take_member(struct reading *r, const struct member *m, struct err *e)
 
 static int read_members(struct reading *r, struct err *e)
 {
-	struct member m;
-	int rc;
-
-	for (size_t n = 0; (rc = archive_next(r->in, &m, e)) > 0; n++) {
-		if (n == MEMBERS_MAX)
-			return too_many(r, MEMBERS_MAX, "members", e);
-		if (take_member(r, &m, e) < 0)
-			return -1;
-	}
-	if (rc < 0)
+	if (archive_pass_members(&r->pass, take_member, r, e) < 0)
 		return -1;
 	if (r->has_manifest && !r->has_sums)
 		return err_set(e, ERR_INTEGRITY,
-			"'%s' ends before '" SUMS_PATH "': it is not whole", r->path);
+			"'%s' ends before '" SUMS_PATH "': it is not whole", r->pass.path);
 	if (r->m.installed.n == 0 && !r->has_manifest) {
 		err_set(e, ERR_USAGE, "no environment is in '%s': no record in conda-meta",
-			r->path);
+			r->pass.path);
 		return err_advise(e, "name archives, locks or folders of environments");
 	}
-	return installed_sort(&r->m.installed, e) < 0 ? in_archive(r, e) : 0;
+	return installed_sort(&r->m.installed, e) < 0 ? archive_pass_error(&r->pass, e) : 0;
 }
 
 static int add_bytes(struct reading *r, struct err *e)
 {
 	struct archive_parts parts;
 
-	if (archive_parts_find(r->m.arena, r->path, &parts, e) < 0)
+	if (archive_parts_find(r->m.arena, r->pass.path, &parts, e) < 0)
 		return -1;
 	r->m.side->packed = parts.bytes;
 	return 0;
@@ -280,23 +200,20 @@ static int add_bytes(struct reading *r, struct err *e)
 
 int side_read_archive(struct arena *a, const char *path, struct diff_side *out, struct err *e)
 {
-	struct reading r = {.path = path, .dists.arena = a};
+	struct reading r = {0};
 	int rc = -1;
 
 	side_begin(&r.m, a, path, DIFF_ARCHIVE, out);
-	r.in = archive_open(path, e);
-	if (!r.in)
-		return -1;
-	if (read_members(&r, e) == 0) {
-		settle_dists(&r);
+	if (archive_pass_begin(&r.pass, a, path, &r.m.installed, e) == 0 &&
+		read_members(&r, e) == 0) {
+		add_dists(&r);
 		rc = side_finish_files(&r.m, e);
 	}
 	if (rc == 0)
 		rc = add_bytes(&r, e);
 	if (rc == 0)
 		side_finish(&r.m);
-	archive_close(r.in);
+	archive_pass_end(&r.pass);
 	buf_release(&r.body);
-	arena_release(&r.scratch);
 	return rc;
 }
