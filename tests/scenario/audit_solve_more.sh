@@ -3,12 +3,7 @@
 # timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/tools/elf_channel.sh"
-need gcc python3 zstd
-
-export ENVBUILD_DATA=$T/data ENVBUILD_CACHE=$T/cache ENVBUILD_NO_FSYNC=1
-mkdir "$T/project" && cd "$T/project" || exit 1
-root=$("$ROOT/tests/tools/roots.sh" glibc217) || skip_all "no root of glibc 2.17"
-check "the root of glibc 2.17 is the image of rhel7" "$ENVBUILD" image import rhel7 "$root"
+rhel7_project
 
 library libgone.so.1 'int gone(void) { return 0; }'
 library libdemo.so.1.new 'int work(void) { return renameat2(-1, "", -1, "", 0) + 1; }'

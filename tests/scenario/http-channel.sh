@@ -29,9 +29,8 @@ touch -d '2020-01-01' "$www"/*/*/*
 port=$("$ROOT/tests/tools/nginx.sh" start "$T/nginx" "$www") || skip_all "nginx does not start"
 defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx'"
 url=http://127.0.0.1:$port
-settle() { "$ROOT/tests/tools/nginx.sh" settle "$T/nginx"; }
-log() { settle && cut -d' ' -f2,3 "$T/nginx/access.log" | sort; }
-forget() { settle && : >"$T/nginx/access.log"; }
+log() { "$ROOT/tests/tools/nginx.sh" log "$T/nginx" | cut -d' ' -f2,3 | sort; }
+forget() { "$ROOT/tests/tools/nginx.sh" forget "$T/nginx"; }
 get() { # get STATUS NAME [-o] CHANNEL
   get_status=$1 get_name=$2
   shift 2

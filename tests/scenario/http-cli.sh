@@ -12,9 +12,8 @@ mkdir "$www" && ln -s "$ENVBUILD_SHARED_DATA/channel" "$www/chan"
 port=$("$ROOT/tests/tools/nginx.sh" start "$T/nginx" "$www") || skip_all "nginx does not start"
 defer "'$ROOT/tests/tools/nginx.sh' stop '$T/nginx'"
 url=http://127.0.0.1:$port
-settle() { "$ROOT/tests/tools/nginx.sh" settle "$T/nginx"; }
-log() { settle && cut -d' ' -f2,3 "$T/nginx/access.log" | sort; }
-forget() { settle && : >"$T/nginx/access.log"; }
+log() { "$ROOT/tests/tools/nginx.sh" log "$T/nginx" | cut -d' ' -f2,3 | sort; }
+forget() { "$ROOT/tests/tools/nginx.sh" forget "$T/nginx"; }
 
 mkdir "$T/project" && cd "$T/project" || exit 1
 cat >environment.yml <<EOF

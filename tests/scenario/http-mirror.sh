@@ -17,17 +17,16 @@ good=http://127.0.0.1:$port
 start_liar "$T/www"
 closed=http://127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 
-settle() { "$ROOT/tests/tools/nginx.sh" settle "$T/nginx"; }
 get() { # get STATUS NAME ARG...
   get_status=$1 get_name=$2
   shift 2
   : >"$T/liar.log"
-  settle && : >"$T/nginx/access.log"
+  "$ROOT/tests/tools/nginx.sh" forget "$T/nginx"
   expect "$get_status" "$get_name" "$net" get -w 20 -r 1 -s 3 -x "$big" "$@"
 }
 asked() { cut -d' ' -f1,2 "$T/liar.log"; }
 from() { cut -d' ' -f1,6 "$T/out"; }
-mirrored() { settle && cut -d' ' -f2,3 "$T/nginx/access.log"; }
+mirrored() { "$ROOT/tests/tools/nginx.sh" log "$T/nginx" | cut -d' ' -f2,3; }
 
 get 0 "an origin that has it" -M "$LIAR=$good/m" "$LIAR/big"
 same "is the one that gives it" "$(from)" "200 $LIAR/big"

@@ -30,14 +30,12 @@ for variable in SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE; do
 done
 export SSL_CERT_FILE=$T/cert.pem
 expect 0 "one to warm up the log" "$net" get "$https/small"
-"$ROOT/tests/tools/nginx.sh" settle "$T/nginx"
-: >"$T/nginx/access.log"
+"$ROOT/tests/tools/nginx.sh" forget "$T/nginx"
 # shellcheck disable=SC2046 # a list
 expect 0 "forty over HTTP/2" "$net" get -j 16 $(for i in $(seq 40); do echo "$https/small?$i"; done)
 same "all whole" "$(cut -d' ' -f1,2 "$T/out" | sort -u)" "200 6"
-"$ROOT/tests/tools/nginx.sh" settle "$T/nginx"
-same "each by HTTP/2" "$(cut -d' ' -f3,5 "$T/nginx/access.log" | sort | uniq -c | tr -s ' ')" " 40 200 HTTP/2.0"
-same "on one connection" "$(cut -d' ' -f6 "$T/nginx/access.log" | sort -u | wc -l)" 1
+same "each by HTTP/2" "$("$ROOT/tests/tools/nginx.sh" log "$T/nginx" | cut -d' ' -f3,5 | sort | uniq -c | tr -s ' ')" " 40 200 HTTP/2.0"
+same "on one connection" "$("$ROOT/tests/tools/nginx.sh" log "$T/nginx" | cut -d' ' -f6 | sort -u | wc -l)" 1
 head -c 1000000 /dev/urandom >"$T/www/big"
 big=$(sha256sum <"$T/www/big" | cut -d' ' -f1)
 # shellcheck disable=SC2046 # a list

@@ -97,8 +97,7 @@ NETRC=$T/other expect 0 "credentials from NETRC" "$net" get "$LIAR/auth/small"
 
 head -c 500000 /dev/zero >"$T/www/zeros"
 expect 0 "a server that would compress" "$net" get "$nginx/packed/zeros"
-"$ROOT/tests/tools/nginx.sh" settle "$T/nginx"
-same "is not asked to" "$(sed -n 's,^GET /packed/zeros ,,p' "$T/nginx/access.log" | cut -d' ' -f1,2)" "200 500000"
+same "is not asked to" "$("$ROOT/tests/tools/nginx.sh" log "$T/nginx" | sed -n 's,^GET /packed/zeros ,,p' | cut -d' ' -f1,2)" "200 500000"
 
 "$net" get -x "$big" "$nginx/slow/big" >"$T/out" 2>"$T/err" &
 get_pid=$!
@@ -108,7 +107,6 @@ nginx -p "$T/nginx" -e "$T/nginx/error.log" -c "$T/nginx/nginx.conf" 2>"$T/start
   { sleep 0.5 && nginx -p "$T/nginx" -e "$T/nginx/error.log" -c "$T/nginx/nginx.conf"; }
 wait "$get_pid"
 same "a server that is started anew meanwhile" "$(cut -d' ' -f1-3,5 "$T/out"; cat "$T/err")" "200 3000000 $big 0"
-"$ROOT/tests/tools/nginx.sh" settle "$T/nginx"
-same "sends what is missing" "$(sed -n 's,^GET /slow/big ,,p' "$T/nginx/access.log" | cut -d' ' -f1 | tail -n 1)" 206
+same "sends what is missing" "$("$ROOT/tests/tools/nginx.sh" log "$T/nginx" | sed -n 's,^GET /slow/big ,,p' | cut -d' ' -f1 | tail -n 1)" 206
 
 done_testing

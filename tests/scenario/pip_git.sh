@@ -38,14 +38,12 @@ check "every file belongs to one record" python3 "$ROOT/tests/tools/check_record
 check "nothing of this machine is in it" sh -c \
   "! grep -rlE '$T/(project|cache|work)|envbuild-pip' '$T/moved' --exclude-dir=envbuild"
 
-"$ROOT/tests/tools/nginx.sh" settle "$T/nginx"
-: >"$T/nginx/access.log"
+"$ROOT/tests/tools/nginx.sh" forget "$T/nginx"
 mv "$T/git" "$T/git.away"
 mkdir "$T/aside" && mv "$T/cache/wheels" "$T/cache/built" "$T/aside"
 expect 0 "built again from the mirrors in the cache, offline, to the same wheels" \
   "$ENVBUILD" install --offline --locked -p "$T/prefix1"
-"$ROOT/tests/tools/nginx.sh" settle "$T/nginx"
-check "nothing is asked" test ! -s "$T/nginx/access.log"
+same "nothing is asked" "$("$ROOT/tests/tools/nginx.sh" log "$T/nginx")" ""
 rm -rf "$T/cache/wheels" "$T/cache/built" "$T/cache/git"
 expect 4 "a repository that vanished" "$ENVBUILD" install --locked -p "$T/prefix2"
 check "the message names it" grep -qE "(mono|middle|leaf|local|secret)\.git" "$T/err"
@@ -59,14 +57,12 @@ was=$(commit_of local)
 expect 0 "a branch that moved makes no lock stale" \
   "$ENVBUILD" install --locked -p "$T/prefix2"
 same "of the locked commit" "$("$T/prefix2/bin/mine")" "local 1.0"
-"$ROOT/tests/tools/nginx.sh" settle "$T/nginx"
-: >"$T/nginx/access.log"
+"$ROOT/tests/tools/nginx.sh" forget "$T/nginx"
 expect 0 "lock takes the branch as it is now" "$ENVBUILD" lock
 is=$(git -C "$T/git/local.git" rev-parse main)
 same "it is in the lock" "$(commit_of local)" "$is"
 check "lock says what moved" grep -q "'local': 'main' moved from ${was:0:12} to ${is:0:12}" "$T/err"
-"$ROOT/tests/tools/nginx.sh" settle "$T/nginx"
-check "a whole commit is not asked for" sh -c "! grep -q '/dumb/mono.git/info/refs' '$T/nginx/access.log'"
+same "a whole commit is not asked for" "$("$ROOT/tests/tools/nginx.sh" log "$T/nginx" | grep /dumb/mono.git/info/refs)" ""
 check "what has not moved is not built again" sh -c "! grep -E '^ *build .*(part|middle|leaf)-' '$T/err'"
 
 done_testing

@@ -33,10 +33,9 @@ url=http://127.0.0.1:$port
 printf 'name: t\nsubdir: linux-64\nvirtual-packages: [__glibc=2.17, __unix=0=0, __linux=4.18, __archspec=1=x86_64]\n' >target.yml
 printf 'dependencies: [top]\n' >environment.yml
 
-settle() { "$ROOT/tests/tools/nginx.sh" settle "$T/nginx"; }
-forget() { settle && : >"$T/nginx/access.log"; }
-log() { settle && cut -d' ' -f2,3 "$T/nginx/access.log" | sort; }
-count() { settle && grep -c -- "$1" "$T/nginx/access.log"; }
+forget() { "$ROOT/tests/tools/nginx.sh" forget "$T/nginx"; }
+log() { "$ROOT/tests/tools/nginx.sh" log "$T/nginx" | cut -d' ' -f2,3 | sort; }
+count() { "$ROOT/tests/tools/nginx.sh" log "$T/nginx" | grep -c -- "$1"; }
 lists() { log | grep -v '/shards/[0-9a-f]*\.msgpack'; }
 fresh() { rm -rf "$T/cache"; }
 lock() { # lock STATUS NAME CHANNEL... [-- OPTION...]
@@ -305,8 +304,7 @@ export SSL_CERT_FILE=$T/cert.pem
 lock 0 "over https" "https://127.0.0.1:$tls/shards"
 sed "s,https://127.0.0.1:$tls/shards,C," x.lock >x.tls
 same "the same" "$(cat x.tls)" "$(cat want)"
-"$ROOT/tests/tools/nginx.sh" settle "$T/nginx2"
-same "all on one connection" "$(cut -d' ' -f3,5,6 "$T/nginx2/access.log" | sort | uniq -c | tr -s ' ')" " 59 200 HTTP/2.0 1"
+same "all on one connection" "$("$ROOT/tests/tools/nginx.sh" log "$T/nginx2" | cut -d' ' -f3,5,6 | sort | uniq -c | tr -s ' ')" " 59 200 HTTP/2.0 1"
 
 # --- a folder
 fresh

@@ -15,7 +15,7 @@ vault() { # vault STATUS NAME OPTION...: with a cache of its own
   ENVBUILD_CACHE=$T/vcache expect "$vault_status" "$vault_name" \
     "$ENVBUILD" vault envbuild.lock "$T/vault" "$@"
 }
-asked() { "$ROOT/tests/tools/nginx.sh" settle "$T/nginx" && grep -c "GET /channel/noarch/[a-z]*-1.0-0" "$T/nginx/access.log"; }
+asked() { "$ROOT/tests/tools/nginx.sh" log "$T/nginx" | grep -c "GET /channel/noarch/[a-z]*-1.0-0"; }
 # Without network where the system lets us; at least nobody answers at the channel's address.
 alone() { if unshare -n true 2>/dev/null; then unshare -n "$@"; else "$@"; fi; }
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # A channel of packages with real libraries, for tests of what can load; sourced behind lib.sh.
 #
+#   rhel7_project                 enters the empty $T/project; the image of rhel7 is a root of glibc 2.17
 #   library FILE BODY OPTION...   compiles $T/FILE, whose soname is its name, for any glibc but for
 #                                 what BODY calls
 #   program FILE BODY OPTION...   the same of a program that calls `int run(void)` of BODY
@@ -8,6 +9,14 @@
 #     NAME VERSION BUILD [DEPENDS] PATH=FILE...     DEPENDS: "a 1.*;b"; a file is of $T, "@TO" is a link
 #
 # Without start files, whose needs would be those of this machine's.
+
+rhel7_project() {
+  need gcc python3 zstd
+  export ENVBUILD_DATA=$T/data ENVBUILD_CACHE=$T/cache ENVBUILD_NO_FSYNC=1
+  mkdir "$T/project" && cd "$T/project" || exit 1
+  root=$("$ROOT/tests/tools/roots.sh" glibc217) || skip_all "no root of glibc 2.17"
+  check "the root of glibc 2.17 is the image of rhel7" "$ENVBUILD" image import rhel7 "$root"
+}
 
 library() {
   printf '#define _GNU_SOURCE\n#include <stdio.h>\n#include <string.h>\n#include <unistd.h>\n%s\n' "$2" >"$T/$1.c"

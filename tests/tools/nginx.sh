@@ -5,8 +5,8 @@
 #                                                 the server block.  DIR keeps pid, conf and logs:
 #                                                 DIR/access.log has "METHOD URI STATUS BYTES PROTOCOL
 #                                                 CONNECTION", a connection being a number.
-#   tests/tools/nginx.sh settle DIR               returns once the log has all that was answered before:
-#                                                 its line comes after the answer
+#   tests/tools/nginx.sh log DIR                  prints the log, with all that was answered until now
+#   tests/tools/nginx.sh forget DIR               empties it
 #   tests/tools/nginx.sh stop DIR
 set -eu
 
@@ -60,10 +60,20 @@ start() { # DIR ROOT EXTRA; another process may take the free port first, so a f
   return 1
 }
 
-# The only worker writes a request's line before it turns to the next request.
+# A request's line comes after its answer, but before the only worker turns to the next request.
 settle() { # DIR; of one that is stopped nothing more is to come
   bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" && printf "GET /.settled HTTP/1.0\r\n\r\n" >&3 && read -r _ <&3' \
     "$(sed -n 's/^ *listen 127.0.0.1:\([0-9]*\);$/\1/p' "$1/nginx.conf" | head -n 1)" 2>/dev/null || :
+}
+
+log() { # DIR
+  settle "$1"
+  cat "$1/access.log"
+}
+
+forget() { # DIR
+  settle "$1"
+  : >"$1/access.log"
 }
 
 stop() { # DIR
@@ -79,10 +89,11 @@ stop() { # DIR
 
 case ${1:-} in
 start) start "$2" "$3" "${4:-}" ;;
-settle) settle "$2" ;;
+log) log "$2" ;;
+forget) forget "$2" ;;
 stop) stop "$2" ;;
 *)
-  echo "usage: nginx.sh start DIR ROOT [EXTRA] | settle DIR | stop DIR" >&2
+  echo "usage: nginx.sh start DIR ROOT [EXTRA] | log DIR | forget DIR | stop DIR" >&2
   exit 2
   ;;
 esac
