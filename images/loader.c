@@ -214,13 +214,16 @@ static int read_folders(struct loader *l, struct err *e)
 	return 0;
 }
 
-/* What runs a root's own C library runs the rest of it, whatever the profile says of the kernel. */
-static int trust_root(struct loader *l, bool checks_kernel, struct err *e)
+/*
+ * What runs a root's own C library runs the rest of it, whatever the profile says of the kernel: so
+ * that library is looked for before kernels count.
+ */
+static int trust_root(struct loader *l, struct err *e)
 {
 	const struct host_library *libc;
 	int r = loader_find(l, STR("libc.so.6"), false, &libc, e);
 
-	l->checks_kernel = checks_kernel;
+	read_kernel(l);
 	if (r > 0 && loader_kernel_too_old(l, &libc->elf))
 		memcpy(l->kernel, libc->elf.kernel, sizeof l->kernel);
 	return r < 0 ? -1 : 0;
@@ -229,7 +232,6 @@ static int trust_root(struct loader *l, bool checks_kernel, struct err *e)
 static int open_root(struct loader *l, const char *root, struct err *e)
 {
 	struct str glibc, reason;
-	bool checks_kernel;
 	int r = root_glibc(l->arena, root, &glibc, &reason, e);
 
 	if (r < 0)
@@ -238,13 +240,10 @@ static int open_root(struct loader *l, const char *root, struct err *e)
 	if (l->root < 0)
 		return err_sys(e, "cannot open the root folder '%s'", root);
 	loader_words_of(l->arena, l->profile, r > 0 ? glibc : l->profile->glibc, &l->words);
-	read_kernel(l);
-	checks_kernel = l->checks_kernel;
-	l->checks_kernel = false;
 	if (read_cache(l, e) < 0 || read_folders(l, e) < 0)
 		return -1;
 	l->lib = str_sub(l->words.folders[0], 1, l->words.folders[0].n);
-	return trust_root(l, checks_kernel, e);
+	return trust_root(l, e);
 }
 
 int loader_open(struct arena *a, const char *root, const struct profile *p, struct loader **out,
