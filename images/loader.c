@@ -47,11 +47,6 @@ struct loader {
 
 /* --- files of the root -------------------------------------------------------------------- */
 
-static bool has_magic(struct str bytes, const char *magic, size_t n)
-{
-	return bytes.n >= n && memcmp(bytes.p, magic, n) == 0;
-}
-
 static void judge(struct loader *l, const char *path, struct content *c)
 {
 	struct err fault = {0};
@@ -62,7 +57,7 @@ static void judge(struct loader *l, const char *path, struct content *c)
 	} else if (r < 0) {
 		c->fit = FIT_FAILS;
 		c->fault = arena_str(l->arena, str_of(fault.text));
-	} else if (has_magic(c->bytes, "\177ELF\1", 5)) {
+	} else if (str_starts(c->bytes, STR("\177ELF\1"))) {
 		c->fit = FIT_MACHINE;
 	} else {
 		c->fit = FIT_FAILS;
