@@ -8,6 +8,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+/* Where hosts have their ld.so, unless they say otherwise. */
+#if defined(__aarch64__)
+#define LD_SO "/lib/ld-linux-aarch64.so.1"
+#else
+#define LD_SO "/lib64/ld-linux-x86-64.so.2"
+#endif
+
 enum { MAX_CACHE = 64 << 20, MAX_LIBRARY = 1 << 30 };
 
 /* A file of the root, whatever paths lead to it. */
@@ -36,7 +43,7 @@ struct loader {
 	unsigned kernel[3];
 	struct host_library *listed; /* as profile.libraries */
 	struct table unlisted;       /* loaders by name -> struct host_library * */
-	struct str own;              /* path of the root's ld.so */
+	struct str own;              /* path of the host's ld.so */
 	struct str cache_bytes;
 	struct ld_cache cache;
 	struct table by_path;  /* -> struct found *, NULL where there is none */
@@ -191,11 +198,6 @@ static int read_folders(struct loader *l, struct err *e)
 
 	if (place && at_path(l, arena_strf(l->arena, "/%s", place), &f, e) < 0)
 		return -1;
-#if defined(__aarch64__)
-	l->own = STR("/lib/ld-linux-aarch64.so.1");
-#else
-	l->own = STR("/lib64/ld-linux-x86-64.so.2");
-#endif
 	if (place && f && f->library.elf.interpreter.n)
 		l->own = f->library.elf.interpreter;
 	if (at_path(l, l->own, &f, e) < 0)
@@ -254,6 +256,7 @@ int loader_open(struct arena *a, const char *root, const struct profile *p, stru
 		.unlisted.arena = a,
 		.asked = {{.arena = a}, {.arena = a}},
 		.folders.arena = a,
+		.own = STR(LD_SO),
 		.lib = STR("lib64")};
 	*out = l;
 	if (root && open_root(l, root, e) < 0) {
@@ -501,9 +504,11 @@ int loader_interpreter(
 	union table_value *v;
 	struct str name;
 
+	if (!path.n)
+		path = l->own;
 	if (l->root >= 0)
-		return loader_file(l, path.n ? path : l->own, out, e);
-	name = path.n ? str_base(path) : STR("ld-linux-x86-64.so.2");
+		return loader_file(l, path, out, e);
+	name = str_base(path);
 	if (find_listed(l, name, out))
 		return 1;
 	v = table_put(&l->unlisted, arena_str(l->arena, name));
