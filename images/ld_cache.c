@@ -1,5 +1,7 @@
 #include "images/ld_cache.h"
 
+#include "images/elf_reading.h"
+
 #include <string.h>
 
 /* What ld.so takes: FLAG_ELF_LIBC6 with the bits of the machine. */
@@ -55,14 +57,6 @@ struct reading {
 	struct ld_cache *out;
 };
 
-static bool take(struct str from, uint64_t at, void *to, size_t size)
-{
-	if (at > from.n || size > from.n - at)
-		return false;
-	memcpy(to, from.p + at, size);
-	return true;
-}
-
 static bool text_at(struct str strings, uint32_t at, struct str *out)
 {
 	struct str rest = str_sub(strings, at, (size_t)at + MAX_PATH + 1);
@@ -86,7 +80,7 @@ static void add(struct reading *r, const struct new_entry *x)
 		return;
 	if (((uint32_t)(x->hwcap >> 32) & ~HWCAP_ISA_MASK) != HWCAP_IS_INDEX)
 		entry.hwcap = x->hwcap;
-	else if (!take(r->hwcaps, (x->hwcap & UINT32_MAX) * sizeof at, &at, sizeof at) ||
+	else if (!elf_take(r->hwcaps, (x->hwcap & UINT32_MAX) * sizeof at, &at, sizeof at) ||
 		 !text_at(r->file, at, &entry.subfolder))
 		return;
 	*VEC_PUSH(r->a, r->out) = entry;
@@ -102,10 +96,10 @@ static void read_extension(struct reading *r, uint32_t at)
 	} head;
 	struct section s;
 
-	if (at == 0 || !take(r->file, at, &head, sizeof head) || head.magic != EXTENSION_MAGIC)
+	if (at == 0 || !elf_take(r->file, at, &head, sizeof head) || head.magic != EXTENSION_MAGIC)
 		return;
 	for (uint32_t i = 0; i < head.n && i < MAX_SECTIONS; i++) {
-		if (!take(r->file, at + sizeof head + i * sizeof s, &s, sizeof s))
+		if (!elf_take(r->file, at + sizeof head + i * sizeof s, &s, sizeof s))
 			return;
 		if (s.tag == SECTION_HWCAPS)
 			r->hwcaps = str_sub(r->file, s.offset, (size_t)s.offset + s.size);
@@ -117,7 +111,7 @@ static bool read_new(struct reading *r, uint64_t at)
 	struct new_header h;
 	struct new_entry x;
 
-	if (!take(r->file, at, &h, sizeof h) ||
+	if (!elf_take(r->file, at, &h, sizeof h) ||
 		memcmp(h.magic, "glibc-ld.so.cache1.1", sizeof h.magic) != 0)
 		return false;
 	if ((h.flags & ENDIAN_MASK) != 0 && (h.flags & ENDIAN_MASK) != ENDIAN_LITTLE)
@@ -127,7 +121,7 @@ static bool read_new(struct reading *r, uint64_t at)
 	r->strings = str_sub(r->file, (size_t)at, r->file.n);
 	read_extension(r, h.extension);
 	for (uint32_t i = 0; i < h.n; i++)
-		if (take(r->file, at + sizeof h + i * sizeof x, &x, sizeof x))
+		if (elf_take(r->file, at + sizeof h + i * sizeof x, &x, sizeof x))
 			add(r, &x);
 	return true;
 }
@@ -140,7 +134,7 @@ static bool read_old(struct reading *r)
 	struct old_entry x;
 	uint64_t end, align = _Alignof(struct new_entry);
 
-	if (!take(r->file, 0, &h, sizeof h) || memcmp(h.magic, "ld.so-1.7.0", 11) != 0)
+	if (!elf_take(r->file, 0, &h, sizeof h) || memcmp(h.magic, "ld.so-1.7.0", 11) != 0)
 		return false;
 	if (h.n > MAX_ENTRIES || h.n > (r->file.n - sizeof h) / sizeof x)
 		return false;
@@ -149,7 +143,7 @@ static bool read_old(struct reading *r)
 		return true;
 	r->strings = str_sub(r->file, (size_t)end, r->file.n);
 	for (uint32_t i = 0; i < h.n; i++)
-		if (take(r->file, sizeof h + i * sizeof x, &x, sizeof x))
+		if (elf_take(r->file, sizeof h + i * sizeof x, &x, sizeof x))
 			add(r, &(struct new_entry){x.flags, x.name, x.path, 0, 0});
 	return true;
 }
