@@ -2,7 +2,6 @@
 #include "cli/learn.h"
 
 #include "base/log.h"
-#include "cli/unsat.h"
 
 enum { CHANGES_SHOWN = 5, FOUND_SHOWN = 5 };
 
@@ -171,11 +170,11 @@ static void json_reject(struct json_out *w, const struct learn_reject *r)
 	jw_pair(w, "build", r->record->build);
 	jw_pair(w, "rule", str_of(audit_rule_name(r->finding->rule)));
 	jw_pair(w, "path", r->finding->path);
-	json_some(w, "needs", r->finding->needs);
-	json_some(w, "library", r->finding->library);
-	json_some(w, "has", r->finding->has);
+	jw_pair_or_null(w, "needs", r->finding->needs);
+	jw_pair_or_null(w, "library", r->finding->library);
+	jw_pair_or_null(w, "has", r->finding->has);
 	jw_pair(w, "text", r->finding->text);
-	json_some(w, "learned", r->depends);
+	jw_pair_or_null(w, "learned", r->depends);
 	jw_key(w, "known");
 	jw_bool(w, r->known);
 	jw_object_end(w);
@@ -185,8 +184,8 @@ static void json_change(struct json_out *w, const struct learn_change *c)
 {
 	jw_object(w);
 	jw_pair(w, "name", c->name);
-	json_some(w, "from", c->from);
-	json_some(w, "to", c->to);
+	jw_pair_or_null(w, "from", c->from);
+	jw_pair_or_null(w, "to", c->to);
 	jw_object_end(w);
 }
 

@@ -1,14 +1,6 @@
 #include "cli/unsat.h"
 
 #include "cli/output.h"
-void json_some(struct json_out *w, const char *key, struct str text)
-{
-	jw_key(w, key);
-	if (text.n)
-		jw_str(w, text);
-	else
-		jw_null(w);
-}
 
 static void json_line(struct json_out *w, const struct unsat_line *l)
 {
@@ -36,7 +28,7 @@ void json_date(struct json_out *w, const char *key, uint64_t timestamp)
 {
 	char date[16];
 
-	json_some(w, key, str_of(record_date(timestamp, date)));
+	jw_pair_or_null(w, key, str_of(record_date(timestamp, date)));
 }
 
 static void json_fit(struct json_out *w, const struct unsat_fit *f)
@@ -44,7 +36,7 @@ static void json_fit(struct json_out *w, const struct unsat_fit *f)
 	jw_object(w);
 	json_line(w, &f->of);
 	jw_pair(w, "name", f->name);
-	json_some(w, "version", f->version);
+	jw_pair_or_null(w, "version", f->version);
 	if (f->any) {
 		jw_pair(w, "build", f->build);
 		jw_pair(w, "channel", f->channel);
@@ -64,7 +56,7 @@ static void json_remedy(struct json_out *w, const struct unsat *unsat)
 	}
 	jw_object(w);
 	jw_pair(w, "virtual_package", unsat->remedy.name);
-	json_some(w, "from", unsat->remedy.from);
+	jw_pair_or_null(w, "from", unsat->remedy.from);
 	jw_pair(w, "to", unsat->remedy.to);
 	jw_object_end(w);
 }
@@ -72,7 +64,7 @@ static void json_remedy(struct json_out *w, const struct unsat *unsat)
 void json_unsat(struct json_out *w, const struct unsat *unsat)
 {
 	jw_object(w);
-	json_some(w, "target", unsat->target);
+	jw_pair_or_null(w, "target", unsat->target);
 	jw_key(w, "file");
 	jw_cstr(w, unsat->file);
 	/* The smallest contradiction: of lines that are impossible each by itself any one. */

@@ -8,8 +8,6 @@
 
 /* The facts as one object. */
 void json_unsat(struct json_out *w, const struct unsat *unsat);
-/* A key with a text; what is empty is not there: null. */
-void json_some(struct json_out *w, const char *key, struct str text);
 /* A key with the day of a record's timestamp (milliseconds), or nothing for 0. */
 void json_date(struct json_out *w, const char *key, uint64_t timestamp);
 /* Under --json: prints {"error": ..., "unsat": ...} on stdout. */

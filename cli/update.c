@@ -191,10 +191,8 @@ static void tell_move(struct json_out *w, const struct plan *plan, const struct 
 	jw_object(w);
 	jw_key(w, "name");
 	jw_str(w, m->name);
-	jw_key(w, "from");
-	m->from.n ? jw_str(w, m->from) : jw_null(w);
-	jw_key(w, "to");
-	m->to.n ? jw_str(w, m->to) : jw_null(w);
+	jw_pair_or_null(w, "from", m->from);
+	jw_pair_or_null(w, "to", m->to);
 	jw_object_end(w);
 	if (!m->from.n)
 		log_note("%.*s: %.*s %.*s is new", STR_ARG(plan->profile.name), STR_ARG(m->name),

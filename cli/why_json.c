@@ -4,16 +4,16 @@
 static void json_chain(struct json_out *w, const struct why_chain *c)
 {
 	jw_object(w);
-	json_some(w, "line", c->where);
-	json_some(w, "text", c->text);
+	jw_pair_or_null(w, "line", c->where);
+	jw_pair_or_null(w, "text", c->text);
 	jw_key(w, "steps");
 	jw_array(w);
 	for (size_t i = 0; i < c->n_steps; i++) {
 		jw_object(w);
-		json_some(w, "name", c->steps[i].name);
-		json_some(w, "version", c->steps[i].version);
-		json_some(w, "build", c->steps[i].build);
-		json_some(w, "needs", c->steps[i].needs);
+		jw_pair_or_null(w, "name", c->steps[i].name);
+		jw_pair_or_null(w, "version", c->steps[i].version);
+		jw_pair_or_null(w, "build", c->steps[i].build);
+		jw_pair_or_null(w, "needs", c->steps[i].needs);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
@@ -26,9 +26,9 @@ static void json_changes(struct json_out *w, const struct why *a)
 	jw_array(w);
 	for (size_t i = 0; i < a->n_changes; i++) {
 		jw_object(w);
-		json_some(w, "name", a->changes[i].name);
-		json_some(w, "from", a->changes[i].from);
-		json_some(w, "to", a->changes[i].to);
+		jw_pair_or_null(w, "name", a->changes[i].name);
+		jw_pair_or_null(w, "from", a->changes[i].from);
+		jw_pair_or_null(w, "to", a->changes[i].to);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
@@ -45,9 +45,9 @@ static void json_newest(struct json_out *w, const struct why *a)
 		return;
 	}
 	jw_object(w);
-	json_some(w, "version", a->newest.version);
-	json_some(w, "build", a->newest.build);
-	json_some(w, "channel", a->newest.channel);
+	jw_pair_or_null(w, "version", a->newest.version);
+	jw_pair_or_null(w, "build", a->newest.build);
+	jw_pair_or_null(w, "channel", a->newest.channel);
 	json_date(w, "date", a->newest.timestamp);
 	jw_key(w, "newer");
 	jw_bool(w, a->newest.newer);
@@ -57,12 +57,12 @@ static void json_newest(struct json_out *w, const struct why *a)
 		jw_object(w);
 		jw_key(w, "kind");
 		jw_cstr(w, kinds[a->limits[i].kind]);
-		json_some(w, "by", a->limits[i].by);
-		json_some(w, "text", a->limits[i].text);
+		jw_pair_or_null(w, "by", a->limits[i].by);
+		jw_pair_or_null(w, "text", a->limits[i].text);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
-	json_some(w, "reason", a->reason);
+	jw_pair_or_null(w, "reason", a->reason);
 	json_changes(w, a);
 	jw_object_end(w);
 }
@@ -85,7 +85,7 @@ static void json_needs(struct json_out *w, const struct why *a)
 	jw_array(w);
 	for (size_t i = 0; i < a->n_needs; i++) {
 		jw_object(w);
-		json_some(w, "text", a->needs[i].text);
+		jw_pair_or_null(w, "text", a->needs[i].text);
 		jw_key(w, "packages");
 		jw_array(w);
 		for (size_t k = 0; k < a->needs[i].n_by; k++)
@@ -105,9 +105,9 @@ void why_json(struct json_out *w, const struct why *a)
 
 	jw_key(w, "answer");
 	jw_cstr(w, answers[a->kind]);
-	json_some(w, "name", a->name);
-	json_some(w, "version", a->version);
-	json_some(w, "build", a->build);
+	jw_pair_or_null(w, "name", a->name);
+	jw_pair_or_null(w, "version", a->version);
+	jw_pair_or_null(w, "build", a->build);
 	switch (a->kind) {
 	case WHY_IN:
 		json_in(w, a);
