@@ -44,10 +44,10 @@ const char *const BINARY_STACKS[STACK_EXECUTABLE + 1] = {
 static void put_hex(struct json_out *w, struct str s)
 {
 	CLEANUP_BUF hex = {0};
+	char *digits = buf_room(&hex, 2 * s.n);
 
-	for (size_t i = 0; i < s.n; i++)
-		buf_printf(&hex, "%02x", (unsigned char)s.p[i]);
-	jw_str(w, buf_view(&hex));
+	hex_encode((const uint8_t *)s.p, s.n, digits);
+	jw_str(w, str_n(digits, 2 * s.n));
 }
 
 /* Bytes that are no UTF-8 are {"hex": "..."}: names of files and libraries may be any. */
