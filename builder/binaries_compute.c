@@ -10,24 +10,13 @@ struct computing {
 	struct arena *a;
 	const struct package *p;
 	const struct compute_options *o;
-	struct binaries *out;
-	size_t cap;
-	struct binary_names names;
-};
-
-static struct binary *new_binary(struct computing *c)
-{
+	bool wants_facts;
 	struct {
 		struct binary *v;
 		size_t n, cap;
-	} list = {c->out->v, c->out->n, c->cap};
-	struct binary *b = VEC_PUSH(c->a, &list);
-
-	c->out->v = list.v;
-	c->out->n = list.n;
-	c->cap = list.cap;
-	return b;
-}
+	} list;
+	struct binary_names names;
+};
 
 static int too_many(const struct computing *c, const struct package_file *f, struct err *e)
 {
@@ -79,7 +68,7 @@ static int add_binary(
 	binary_replace(c->a, &b, f->placeholder, BINARY_PREFIX);
 	if (!binary_names_add(&c->names, &b))
 		return too_many(c, f, e);
-	*new_binary(c) = b;
+	*VEC_PUSH(c->a, &c->list) = b;
 	return 0;
 }
 
@@ -88,7 +77,7 @@ static int take_bytes(
 {
 	if (!c->o->x && check_sum(f, bytes, e) < 0)
 		return -1;
-	if (c->out && add_binary(c, f, bytes, e) < 0)
+	if (c->wants_facts && add_binary(c, f, bytes, e) < 0)
 		return -1;
 	if (c->o->symbols)
 		add_symbols(c, f, bytes);
@@ -127,16 +116,16 @@ static bool is_wanted(const struct computing *c, const struct package_file *f)
 int binaries_read(struct arena *a, const struct package *p, const struct compute_options *o,
 	struct binaries *out, struct err *e)
 {
-	struct computing c = {.a = a, .p = p, .o = o, .out = out};
+	struct computing c = {.a = a, .p = p, .o = o, .wants_facts = out != NULL};
 
-	if (out) {
-		*out = (struct binaries){0};
-		memcpy(out->sha256, p->sha256, sizeof out->sha256);
-	}
 	for (size_t i = 0; i < p->n_files; i++)
 		if (is_wanted(&c, &p->files[i]) &&
 			(interrupt_check(e) < 0 || take_file(&c, &p->files[i], e) < 0))
 			return -1;
+	if (out) {
+		*out = (struct binaries){.v = c.list.v, .n = c.list.n};
+		memcpy(out->sha256, p->sha256, sizeof out->sha256);
+	}
 	return 0;
 }
 
