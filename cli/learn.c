@@ -57,16 +57,13 @@ static struct record **find_unknown(struct learning *l, struct arena *a, size_t 
 }
 
 /* Is there a package of which only others have told? */
-static bool goes_by_others(struct learning *l, struct arena *a)
+static bool goes_by_others(const struct learning *l, struct arena *a)
 {
-	size_t n;
+	const struct plan *plan = l->plan;
+	bool *missing = arena_array(a, bool, plan->n_records + 1);
 
-	if (l->own || !l->known)
-		return false;
-	l->own = true;
-	find_unknown(l, a, &n);
-	l->own = false;
-	return n > 0;
+	return l->known && !l->own &&
+	       cache_missing(&l->s->cache, plan->records, plan->n_records, missing) > 0;
 }
 
 /* 1; 0 where that needs a network that is not to be used for it. */
