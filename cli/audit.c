@@ -210,15 +210,12 @@ static int find_root(
 	struct session *s, const struct profile *profile, const char **out, struct err *e)
 {
 	struct engine_options options = {0};
-	int r;
 
-	if (environment_options(s, profile, &options, e) < 0 ||
-		(r = image_root(s, &options, e)) < 0)
+	if (environment_options(s, profile, &options, e) < 0 || image_root(s, &options, e) < 0)
 		return -1;
-	*out = options.root    ? options.root
-	       : profile->root ? profile->root
-	       : profile->host ? "/"
-			       : NULL;
+	*out = image_root_folder(&options);
+	if (!*out && profile->host)
+		*out = "/";
 	if (!*out)
 		log_note("target '%.*s' has no image here: held against what its profile lists",
 			STR_ARG(profile->name));

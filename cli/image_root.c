@@ -54,3 +54,8 @@ int image_root(struct session *s, struct engine_options *options, struct err *e)
 		return 1;
 	return take_image(s, arena_cstr(&s->arena, p->name), options, e);
 }
+
+const char *image_root_folder(const struct engine_options *options)
+{
+	return options->root ? options->root : options->profile->root;
+}

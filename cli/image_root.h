@@ -16,5 +16,7 @@
  * session lasts.  1; 0 where the target has no image here (engine_open would say so); -1.
  */
 int image_root(struct session *s, struct engine_options *options, struct err *e);
+/* The folder of the target's files, as an engine with these options would take it; NULL: none. */
+const char *image_root_folder(const struct engine_options *options);
 
 #endif

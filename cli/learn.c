@@ -453,11 +453,6 @@ int learn_check_options(const struct session *s, struct err *e)
 	return 0;
 }
 
-const char *learn_root(const struct engine_options *o)
-{
-	return o->root ? o->root : o->profile->root;
-}
-
 void learn_drop(struct session *s, const struct plan *plan)
 {
 	bool *marked = arena_array(&s->arena, bool, plan->fetched.n + 1);

@@ -11,7 +11,6 @@
 
 #include "base/json.h"
 #include "cli/plan.h"
-#include "images/engine.h"
 #include "packer/rules.h"
 
 struct learn_how {
@@ -56,8 +55,6 @@ int learn_check_options(const struct session *s, struct err *e);
  */
 int plan_learn(struct session *s, struct project *p, struct plan *plan, const struct learn_how *how,
 	struct err *e);
-/* The folder of the target's files, as an engine with these options would take it; NULL: none. */
-const char *learn_root(const struct engine_options *o);
 /* Takes out of the cache what learning has brought there. */
 void learn_drop(struct session *s, const struct plan *plan);
 /* The key "audit" of a command's JSON: {"rounds": [...]}. */

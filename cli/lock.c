@@ -114,7 +114,7 @@ static int learn(struct session *s, struct project *p, struct plan *plan, struct
 		return 0;
 	if (image_root(s, &engine, e) < 0)
 		return -1;
-	how.root = learn_root(&engine);
+	how.root = image_root_folder(&engine);
 	if (!how.root && !o->audit_solve)
 		return 0;
 	if (session_work(s, e) < 0)

@@ -446,7 +446,7 @@ static int walk(struct pack_run *run, struct err *e)
 /* Before anything is built: what cannot load on the target is solved anew. */
 static int learn(struct pack_run *run, bool has_image, struct err *e)
 {
-	const struct learn_how how = {.root = has_image ? learn_root(&run->options) : NULL,
+	const struct learn_how how = {.root = has_image ? image_root_folder(&run->options) : NULL,
 		.rules = &run->rules,
 		.final = !has_image};
 

@@ -1,7 +1,7 @@
 #include "cli/pack_papers.h"
 
 #include "cli/audit_gate.h"
-#include "cli/learn.h"
+#include "cli/image_root.h"
 #include "packer/audit_report.h"
 #include "packer/audit_tree.h"
 #include "packer/sbom.h"
@@ -38,8 +38,8 @@ static int audit(struct pack_run *run, struct str *out, struct err *e)
 	CLEANUP_BUF text = {0};
 	struct audit *audit = arena_new(a, struct audit);
 
-	if (audit_options_fill(run->s, &run->plan.profile, learn_root(&run->options), &options, e) <
-		0)
+	if (audit_options_fill(
+		    run->s, &run->plan.profile, image_root_folder(&run->options), &options, e) < 0)
 		return -1;
 	/* Made again, it is audited as it was: what is ignored stands in its manifest. */
 	if (run->given) {
