@@ -59,16 +59,18 @@ int audit_options_fill(struct session *s, const struct profile *profile, const c
 int audit_known(struct session *s, const struct known_binaries **out, struct err *e)
 {
 	const struct text_list *given = &s->line.options.facts;
-	struct known_binaries *known = arena_new(&s->arena, struct known_binaries);
+	struct known_binaries *known;
 
-	*out = NULL;
+	*out = s->known;
+	if (s->known || !given->n)
+		return 0;
+	known = arena_new(&s->arena, struct known_binaries);
 	known->arena = &s->arena;
 	known->by_sum.arena = &s->arena;
 	for (size_t i = 0; i < given->n; i++)
 		if (known_binaries_read(known, given->v[i], e) < 0)
 			return err_wrap(e, "--facts");
-	if (given->n)
-		*out = known;
+	*out = s->known = known;
 	return 0;
 }
 

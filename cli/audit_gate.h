@@ -15,7 +15,7 @@ bool audit_knows(const struct profile *profile);
  */
 int audit_options_fill(struct session *s, const struct profile *profile, const char *root,
 	struct audit_options *out, struct err *e);
-/* --facts: NULL where none were given. */
+/* --facts, which are read once for all targets: NULL where none were given. */
 int audit_known(struct session *s, const struct known_binaries **out, struct err *e);
 /* --report FILE: writes each that was asked for; of several targets as NAME-TARGET.ENDING. */
 int audit_write_reports(struct session *s, const struct audit *audit, struct err *e);

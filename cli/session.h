@@ -11,6 +11,7 @@
 #include "images/store.h"
 #include "solver/condarc.h"
 
+struct known_binaries;
 struct settings;
 struct unsat;
 
@@ -30,8 +31,9 @@ struct session {
 	} held; /* descriptors that keep images in use */
 	unsigned jobs;
 	const struct settings
-		*settings;         /* of the project that the command works on; NULL: of none */
-	size_t n_targets;          /* of the project that the command works on; 0: of none */
+		*settings; /* of the project that the command works on; NULL: of none */
+	size_t n_targets;  /* of the project that the command works on; 0: of none */
+	const struct known_binaries *known; /* --facts, once they have been read; NULL: not yet */
 	const struct unsat *unsat; /* of the last target that has no solution; NULL: none */
 };
 
