@@ -303,13 +303,13 @@ static void add_change(struct arena *a, struct learn_round *round, const struct 
 	if (is_same(was, is))
 		return;
 	round->changes[round->n_changes++] =
-		(struct learn_change){(was ? was : is)->name, words_of(a, was), words_of(a, is)};
+		(struct move){(was ? was : is)->name, words_of(a, was), words_of(a, is)};
 }
 
 static void note_changes(struct arena *a, const struct plan *plan, struct record *const *was,
 	size_t n, struct learn_round *round)
 {
-	round->changes = arena_array(a, struct learn_change, n + plan->n_records + 1);
+	round->changes = arena_array(a, struct move, n + plan->n_records + 1);
 	for (size_t i = 0; i < n; i++)
 		add_change(a, round, was[i], named(plan->records, plan->n_records, was[i]->name));
 	for (size_t i = 0; i < plan->n_records; i++)

@@ -9,7 +9,7 @@
 #ifndef CLI_LEARN_H
 #define CLI_LEARN_H
 
-#include "base/json.h"
+#include "cli/move.h"
 #include "cli/plan.h"
 #include "packer/rules.h"
 
@@ -33,15 +33,11 @@ struct learn_reject {
 	bool known;         /* by its facts alone: no round found it */
 };
 
-/* What one round changed: of a package that left or came one text is empty. */
-struct learn_change {
-	struct str name, from, to; /* "VERSION-BUILD" */
-};
-
+/* What one round changed. */
 struct learn_round {
 	struct learn_reject *rejects;
 	size_t n_rejects;
-	struct learn_change *changes; /* none where the round found no solution */
+	struct move *changes; /* as "VERSION-BUILD"; none where the round found no solution */
 	size_t n_changes;
 };
 

@@ -41,22 +41,11 @@ void learn_say_found(struct session *s, const struct plan *plan, const struct le
 		STR_ARG(told(a, first->finding)), STR_ARG(more));
 }
 
-static void put_change(struct buf *to, const struct learn_change *c)
-{
-	if (!c->from.n)
-		buf_printf(to, "%.*s %.*s is new", STR_ARG(c->name), STR_ARG(c->to));
-	else if (!c->to.n)
-		buf_printf(to, "%.*s %.*s leaves", STR_ARG(c->name), STR_ARG(c->from));
-	else
-		buf_printf(to, "%.*s %.*s -> %.*s", STR_ARG(c->name), STR_ARG(c->from),
-			STR_ARG(c->to));
-}
-
 /* What was ruled out comes first. */
-static bool is_of_round(const struct learn_round *round, const struct learn_change *c)
+static bool is_of_round(const struct learn_round *round, const struct move *m)
 {
 	for (size_t i = 0; i < round->n_rejects; i++)
-		if (!round->rejects[i].known && str_eq(round->rejects[i].record->name, c->name))
+		if (!round->rejects[i].known && str_eq(round->rejects[i].record->name, m->name))
 			return true;
 	return false;
 }
@@ -71,7 +60,7 @@ static void put_changes(struct buf *to, const struct learn_round *round)
 				continue;
 			if (shown++)
 				buf_puts(to, ", ");
-			put_change(to, &round->changes[i]);
+			move_say(&round->changes[i], to);
 		}
 	if (round->n_changes > shown)
 		buf_printf(to, " and %zu more", round->n_changes - shown);
@@ -180,15 +169,6 @@ static void json_reject(struct json_out *w, const struct learn_reject *r)
 	jw_object_end(w);
 }
 
-static void json_change(struct json_out *w, const struct learn_change *c)
-{
-	jw_object(w);
-	jw_pair(w, "name", c->name);
-	jw_pair_or_null(w, "from", c->from);
-	jw_pair_or_null(w, "to", c->to);
-	jw_object_end(w);
-}
-
 static void json_round(struct json_out *w, const struct learn_round *round)
 {
 	jw_object(w);
@@ -200,7 +180,7 @@ static void json_round(struct json_out *w, const struct learn_round *round)
 	jw_key(w, "changes");
 	jw_array(w);
 	for (size_t i = 0; i < round->n_changes; i++)
-		json_change(w, &round->changes[i]);
+		move_tell(&round->changes[i], w);
 	jw_array_end(w);
 	jw_object_end(w);
 }

@@ -1,6 +1,7 @@
 #include "cli/update.h"
 
 #include "base/log.h"
+#include "cli/move.h"
 #include "solver/lock_pip.h"
 #include "solver/pep508.h"
 #include "solver/similar.h"
@@ -181,28 +182,13 @@ int update_keep(struct session *s, const struct project *p, struct plan *plan, s
 
 /* --- what moved ----------------------------------------------------------------------------- */
 
-/* One package before and now, in words; an empty text: not there. */
-struct move {
-	struct str name, from, to;
-};
-
 static void tell_move(struct json_out *w, const struct plan *plan, const struct move *m)
 {
-	jw_object(w);
-	jw_key(w, "name");
-	jw_str(w, m->name);
-	jw_pair_or_null(w, "from", m->from);
-	jw_pair_or_null(w, "to", m->to);
-	jw_object_end(w);
-	if (!m->from.n)
-		log_note("%.*s: %.*s %.*s is new", STR_ARG(plan->profile.name), STR_ARG(m->name),
-			STR_ARG(m->to));
-	else if (!m->to.n)
-		log_note("%.*s: %.*s %.*s leaves", STR_ARG(plan->profile.name), STR_ARG(m->name),
-			STR_ARG(m->from));
-	else
-		log_note("%.*s: %.*s %.*s -> %.*s", STR_ARG(plan->profile.name), STR_ARG(m->name),
-			STR_ARG(m->from), STR_ARG(m->to));
+	CLEANUP_BUF words = {0};
+
+	move_tell(m, w);
+	move_say(m, &words);
+	log_note("%.*s: %.*s", STR_ARG(plan->profile.name), STR_ARG(buf_view(&words)));
 }
 
 /* The version; the build too where that alone tells them apart. */
