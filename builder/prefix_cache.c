@@ -151,12 +151,15 @@ static void put_file(struct buf *to, const struct kept_file *f)
 static void put_binaries(struct buf *to, const struct kept_prefix *p)
 {
 	CLEANUP_ARENA scratch = {0};
-	struct binaries b = {.v = arena_array(&scratch, struct binary, p->n_files)};
+	struct {
+		struct binary *v;
+		size_t n, cap;
+	} list = {0};
 
 	for (size_t i = 0; i < p->n_files; i++)
 		if (p->files[i].binary)
-			b.v[b.n++] = *p->files[i].binary;
-	binaries_encode(&b, to);
+			*VEC_PUSH(&scratch, &list) = *p->files[i].binary;
+	binaries_encode(&(struct binaries){.v = list.v, .n = list.n}, to);
 }
 
 void prefix_cache_encode(struct str prefix, const struct kept_prefix *p, struct buf *to)
