@@ -324,7 +324,6 @@ static int fill_draft(struct arena *scratch, const struct record *r,
 	memcpy(d->key, x.sums.sha256, SHA256_LEN);
 	for (size_t i = 0; i < x.n; i++)
 		d->bytes += x.v[i].size;
-	p.dir = files;
 	return write_facts(&p, &x, d->dir, e);
 }
 
@@ -346,7 +345,6 @@ static int take_draft(struct arena *scratch, const struct record *r, const char 
 	memcpy(d->key, x.sums.sha256, SHA256_LEN);
 	for (size_t i = 0; i < x.n; i++)
 		d->bytes += x.v[i].size;
-	p.dir = files;
 	return write_facts(&p, &x, d->dir, e);
 }
 

@@ -238,7 +238,7 @@ int facts_compute(struct arena *a, const struct extraction *x, const char *dir, 
 {
 	struct listing listing;
 
-	*out = (struct package){.record = r};
+	*out = (struct package){.record = r, .dir = arena_strdup(a, dir)};
 	memcpy(out->sha256, x->sums.sha256, SHA256_LEN);
 	if (package_info_read(a, files, r, out, e) < 0 || listing_read(a, files, &listing, e) < 0 ||
 		take_files(a, x, dir, &listing, out, e) < 0)
