@@ -503,8 +503,8 @@ static void take_inputs(struct pack_run *run, struct inputs_request *out)
 	inputs_take(out, &run->inputs);
 }
 
-/* 1 where what lies there is what this would make, else 0. */
-static int look_first(struct pack_run *run)
+/* Is what lies there what this would make? */
+static bool look_first(struct pack_run *run)
 {
 	struct release_run found;
 	struct inputs_request r;
@@ -512,14 +512,14 @@ static int look_first(struct pack_run *run)
 	take_inputs(run, &r);
 	/* A report is of an audit that has been made. */
 	if (run->s->line.options.reports.n || !unchanged(&r, &run->inputs, &found))
-		return 0;
+		return false;
 	run->unchanged = true;
 	memcpy(run->packed.sha256, found.sha256, SHA256_LEN);
 	run->packed.bytes = (uint64_t)found.bytes;
 	run->packed.unpacked_bytes = (uint64_t)found.unpacked_bytes;
 	run->tested.seconds = found.seconds;
 	log_note("unchanged: %s is as this would make it", run->output.path);
-	return 1;
+	return true;
 }
 
 /*
@@ -583,12 +583,10 @@ static int pack_target(
 		return has_image < 0 ? -1 : stop_without_image(&run, e);
 	if (learn_fresh(&run, e) < 0)
 		return -1;
-	rc = look_first(&run);
-	if (rc > 0) {
+	if (look_first(&run)) {
 		describe(&run, false, json, 0);
 		return 0;
 	}
-	rc = -1;
 	if (learn_locked(&run, e) < 0 || output_begin(s, p, &run.plan, &run.output, e) < 0)
 		return -1;
 	if (walk(&run, e) == 0 && release(&run, e) == 0) {
