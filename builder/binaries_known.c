@@ -4,8 +4,6 @@
 #include "base/json.h"
 #include "builder/binaries_inside.h"
 
-#include <stdio.h>
-
 /* What a text of that size can ask for in memory is bounded: names and files of the whole. */
 enum { MAX_TEXT = 256 << 20, MAX_NAMES = 16000000, FILE_NAMES = 32 };
 

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <sys/vfs.h>
 #include <time.h>
-#include <unistd.h>
 
 /*
  * A kept look, version 1 (packed.h).

@@ -10,7 +10,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { PER_NAME_MAX = 100, BUILDS_MAX = 1000 };
 

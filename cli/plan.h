@@ -51,7 +51,7 @@ struct plan {
 		struct record **v;
 		size_t n, cap;
 	} fetched; /* by these audits, into the cache */
-	struct learn_rounds {
+	struct {
 		struct learn_round *v;
 		size_t n, cap;
 	} rounds;
