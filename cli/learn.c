@@ -178,19 +178,14 @@ static int look(struct learning *l, struct arena *a, struct audit *audit, struct
 
 static void add_rejects(struct learning *l, struct learn_round *round, size_t from, bool known)
 {
-	struct arena *a = &l->s->arena;
 	const struct learned_list *list = &l->plan->learned;
-	struct learn_reject *v =
-		arena_array(a, struct learn_reject, round->n_rejects + list->n - from);
 
-	if (round->n_rejects)
-		memcpy(v, round->rejects, round->n_rejects * sizeof *v);
-	round->rejects = v;
 	for (size_t i = from; i < list->n; i++)
-		v[round->n_rejects++] = (struct learn_reject){.record = list->from.v[i].record,
-			.finding = &list->from.v[i].findings[0],
-			.depends = list->v[i].depends,
-			.known = known};
+		*VEC_PUSH(&l->s->arena, &round->rejects) =
+			(struct learn_reject){.record = list->from.v[i].record,
+				.finding = &list->from.v[i].findings[0],
+				.depends = list->v[i].depends,
+				.known = known};
 }
 
 /* New names among what a round ruled out; counts its builds. */
@@ -198,11 +193,11 @@ static size_t note_names(struct learning *l, const struct learn_round *round, st
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < round->n_rejects; i++) {
-		const struct record *r = round->rejects[i].record;
+	for (size_t i = 0; i < round->rejects.n; i++) {
+		const struct record *r = round->rejects.v[i].record;
 		union table_value *count;
 
-		if (i && r == round->rejects[i - 1].record)
+		if (i && r == round->rejects.v[i - 1].record)
 			continue;
 		if (!table_get(&l->names, r->name))
 			names[n++] = r->name;
@@ -430,7 +425,7 @@ static int run_round(struct learning *l, struct err *e)
 	round = VEC_PUSH(&l->s->arena, &plan->rounds);
 	*round = (struct learn_round){0};
 	add_rejects(l, round, from, false);
-	names = arena_array(&scratch, struct str, round->n_rejects);
+	names = arena_array(&scratch, struct str, round->rejects.n);
 	learn_say_found(l->s, plan, round);
 	if (plan->from_lock)
 		leave_lock(l);

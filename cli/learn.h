@@ -35,8 +35,10 @@ struct learn_reject {
 
 /* What one round changed. */
 struct learn_round {
-	struct learn_reject *rejects;
-	size_t n_rejects;
+	struct {
+		struct learn_reject *v;
+		size_t n, cap;
+	} rejects;
 	struct move *changes; /* as "VERSION-BUILD"; none where the round found no solution */
 	size_t n_changes;
 };

@@ -21,16 +21,16 @@ static size_t count_builds(const struct learn_round *round, bool known)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < round->n_rejects; i++)
-		n += round->rejects[i].known == known &&
-		     (i == 0 || round->rejects[i].record != round->rejects[i - 1].record);
+	for (size_t i = 0; i < round->rejects.n; i++)
+		n += round->rejects.v[i].known == known &&
+		     (i == 0 || round->rejects.v[i].record != round->rejects.v[i - 1].record);
 	return n;
 }
 
 void learn_say_found(struct session *s, const struct plan *plan, const struct learn_round *round)
 {
 	struct arena *a = &s->arena;
-	const struct learn_reject *first = &round->rejects[0];
+	const struct learn_reject *first = &round->rejects.v[0];
 	size_t others = count_builds(round, false) - 1;
 	struct str more = {0};
 
@@ -44,8 +44,8 @@ void learn_say_found(struct session *s, const struct plan *plan, const struct le
 /* What was ruled out comes first. */
 static bool is_of_round(const struct learn_round *round, const struct move *m)
 {
-	for (size_t i = 0; i < round->n_rejects; i++)
-		if (!round->rejects[i].known && str_eq(round->rejects[i].record->name, m->name))
+	for (size_t i = 0; i < round->rejects.n; i++)
+		if (!round->rejects.v[i].known && str_eq(round->rejects.v[i].record->name, m->name))
 			return true;
 	return false;
 }
@@ -91,8 +91,8 @@ static void put_found(struct arena *a, struct buf *to, const struct plan *plan)
 
 	buf_str(to, plan->learned.from.v[0].findings[0].text);
 	for (size_t i = 0; i < plan->rounds.n; i++)
-		for (size_t k = 0; k < plan->rounds.v[i].n_rejects; k++) {
-			const struct learn_reject *r = &plan->rounds.v[i].rejects[k];
+		for (size_t k = 0; k < plan->rounds.v[i].rejects.n; k++) {
+			const struct learn_reject *r = &plan->rounds.v[i].rejects.v[k];
 
 			if (r->known || r->record == last)
 				continue;
@@ -174,8 +174,8 @@ static void json_round(struct json_out *w, const struct learn_round *round)
 	jw_object(w);
 	jw_key(w, "rejected");
 	jw_array(w);
-	for (size_t i = 0; i < round->n_rejects; i++)
-		json_reject(w, &round->rejects[i]);
+	for (size_t i = 0; i < round->rejects.n; i++)
+		json_reject(w, &round->rejects.v[i]);
 	jw_array_end(w);
 	jw_key(w, "changes");
 	jw_array(w);
