@@ -201,32 +201,25 @@ static int work(void *ctx, size_t i, struct err *e)
 
 struct gathering {
 	struct arena *a;
-	struct walk_result *out;
-	size_t unread_cap;
+	struct walked *files; /* with room for all */
+	size_t n_files;
+	struct {
+		struct walk_unread *v;
+		size_t n, cap;
+	} unread;
 };
 
 /* As deep as a path has components, which beneath_parent() bounds. */
 static void gather(struct gathering *g, const struct folder *f)
 {
-	struct walk_result *out = g->out;
-
 	/* What has gone since is not there. */
-	if (f->error && f->error != ENOENT) {
-		struct {
-			struct walk_unread *v;
-			size_t n, cap;
-		} list = {out->unread, out->n_unread, g->unread_cap};
-
-		*VEC_PUSH(g->a, &list) = (struct walk_unread){f->path, f->error};
-		out->unread = list.v;
-		out->n_unread = list.n;
-		g->unread_cap = list.cap;
-	}
+	if (f->error && f->error != ENOENT)
+		*VEC_PUSH(g->a, &g->unread) = (struct walk_unread){f->path, f->error};
 	for (size_t i = 0; i < f->n; i++)
 		if (f->names[i].folder)
 			gather(g, f->names[i].folder);
 		else
-			out->v[out->n++] = f->names[i].file;
+			g->files[g->n_files++] = f->names[i].file;
 }
 
 int audit_walk(
@@ -238,7 +231,7 @@ int audit_walk(
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.more = PTHREAD_COND_INITIALIZER,
 		.found = &top};
-	struct gathering g = {a, out, 0};
+	struct gathering g = {.a = a};
 	int rc = work_run(r->jobs, r->jobs, work, &w, e);
 
 	*out = (struct walk_result){0};
@@ -246,7 +239,8 @@ int audit_walk(
 		arena_join(a, &w.arenas[i]);
 	if (rc < 0)
 		return -1;
-	out->v = arena_array(a, struct walked, atomic_load(&w.files));
+	g.files = arena_array(a, struct walked, atomic_load(&w.files));
 	gather(&g, &top);
+	*out = (struct walk_result){g.files, g.n_files, g.unread.v, g.unread.n};
 	return 0;
 }
