@@ -127,8 +127,7 @@ static int judge(struct auditing *au, struct err *e)
 {
 	const struct audit_tree *t = au->tree;
 
-	if (audit_world_open(au->a, t, au->loader, &au->world, e) < 0)
-		return -1;
+	au->world = audit_world_open(au->a, t, au->loader);
 	gather(au);
 	if (audit_each_process(au, e) < 0)
 		return -1;

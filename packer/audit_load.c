@@ -388,12 +388,11 @@ int audit_load(struct audit_world *w, struct arena *a, const struct audit_file *
 	return 0;
 }
 
-int audit_world_open(struct arena *a, const struct audit_tree *tree, struct loader *loader,
-	struct audit_world **out, struct err *e)
+struct audit_world *audit_world_open(
+	struct arena *a, const struct audit_tree *tree, struct loader *loader)
 {
 	struct audit_world *w = arena_new(a, struct audit_world);
 
-	(void)e;
 	*w = (struct audit_world){.arena = a,
 		.tree = tree,
 		.loader = loader,
@@ -410,6 +409,5 @@ int audit_world_open(struct arena *a, const struct audit_tree *tree, struct load
 	if (w->prefix.n == 0)
 		w->prefix = STR("/\001");
 	load_index_sonames(w);
-	*out = w;
-	return 0;
+	return w;
 }

@@ -1,7 +1,7 @@
 /*
  * A process, as ld.so would load it: which file each needed name comes to.
  *
- *	audit_world_open(a, tree, loader, &world, e);
+ *	world = audit_world_open(a, tree, loader);
  *	audit_load(world, program, module, &load, e);
  *
  * Breadth first over DT_NEEDED.  A name that something loaded already bears is that.  Else, in order:
@@ -71,8 +71,8 @@ struct load {
 };
 
 struct audit_world;
-int audit_world_open(struct arena *a, const struct audit_tree *tree, struct loader *loader,
-	struct audit_world **out, struct err *e);
+struct audit_world *audit_world_open(
+	struct arena *a, const struct audit_tree *tree, struct loader *loader);
 /*
  * program NULL: the module is loaded by a program that has no rpath and brings nothing; it is then
  * object 0.  module NULL: the program alone.  What a module comes to holds all that its program comes to,

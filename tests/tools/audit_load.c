@@ -212,9 +212,8 @@ static int run(struct arena *a, char **args, char **words, bool symbols, struct 
 	begin = now();
 	if (loader_open(a, args[0], &p, &l, e) < 0)
 		return -1;
-	r = audit_world_open(a, &tree, l, &q.world, e);
-	if (r == 0)
-		r = *words ? answer_words(&q, a, words, e) : answer_all(&q, a, e);
+	q.world = audit_world_open(a, &tree, l);
+	r = *words ? answer_words(&q, a, words, e) : answer_all(&q, a, e);
 	printf("time\t%ld\n", now() - begin);
 	loader_close(l);
 	return r;
