@@ -61,12 +61,12 @@ struct audit_tree {
 	void *ctx;
 };
 
-/* The number of the first file that is not before the path; n_files: none. */
-size_t audit_tree_place(const struct audit_tree *t, struct str path);
 /* The file or link at a path of the tree; NULL: none. */
 const struct audit_file *audit_tree_at(const struct audit_tree *t, struct str path);
 /* The file at a path of the tree, links followed inside it; NULL: none. */
 const struct audit_file *audit_tree_find(const struct audit_tree *t, struct str path);
+/* Is anything below that path of the tree, links as they stand? */
+bool audit_tree_has_below(const struct audit_tree *t, struct str path);
 
 /* --- what is found ---------------------------------------------------------------------------- */
 

@@ -6,13 +6,9 @@ enum { MAX_LINKS = 40, MAX_PATH = 4096, WORK_FOLDER = 50, WORK_TRY = 5, WORK_HOS
 /* --- the tree ----------------------------------------------------------------------------- */
 
 /* Packages do not say what folders there are; there, all are. */
-static bool has_folder(const struct audit_world *w, struct arena *a, struct str path)
+static bool has_folder(const struct audit_tree *t, struct str path)
 {
-	struct str inside = arena_strf(a, "%.*s/", STR_ARG(path));
-	size_t i = audit_tree_place(w->tree, inside);
-
-	return path.n == 0 || w->tree->of_packages ||
-	       (i < w->tree->n_files && str_starts(w->tree->files[i].path, inside));
+	return path.n == 0 || t->of_packages || audit_tree_has_below(t, path);
 }
 
 void load_index_sonames(struct audit_world *w)
@@ -104,7 +100,7 @@ static int walk_step(struct walk *k, struct str name, enum load_place *place)
 		k->done = str_sub(k->done, 0, slash < 0 ? 0 : (size_t)slash);
 		return walk_link(k, f->link, place);
 	}
-	return !k->rest.p || (f ? f->type == PATH_DIRECTORY : has_folder(k->w, k->a, k->done));
+	return !k->rest.p || (f ? f->type == PATH_DIRECTORY : has_folder(k->w->tree, k->done));
 }
 
 /* Where an absolute path leads to, links in the tree followed.  Above the tree is nothing. */
@@ -170,15 +166,7 @@ enum load_passed load_judge(const struct loader *l, const struct audit_file *f)
 /* Is there a folder with something in it? */
 static bool is_folder(const struct audit_tree *t, struct str path)
 {
-	char inside[MAX_PATH];
-	size_t i;
-
-	if (t->of_packages || path.n == 0 || path.n >= sizeof inside)
-		return false;
-	memcpy(inside, path.p, path.n);
-	inside[path.n] = '/';
-	i = audit_tree_place(t, str_n(inside, path.n + 1));
-	return i < t->n_files && str_starts(t->files[i].path, str_n(inside, path.n + 1));
+	return !t->of_packages && path.n != 0 && audit_tree_has_below(t, path);
 }
 
 /* It can be opened, and then not be read. */
@@ -297,7 +285,7 @@ static struct load_folder *folder_named(struct audit_world *w, struct str name)
 	w->work += WORK_FOLDER;
 	f->name = arena_str(w->arena, name);
 	f->place = walk(w, w->arena, f->name, &f->path);
-	if (f->place == PLACE_TREE && !has_folder(w, w->arena, f->path))
+	if (f->place == PLACE_TREE && !has_folder(w->tree, f->path))
 		f->place = PLACE_NONE;
 	table_put(&w->folders, f->name)->ptr = f;
 	if (f->place != PLACE_TREE)
@@ -308,7 +296,7 @@ static struct load_folder *folder_named(struct audit_world *w, struct str name)
 		struct str sub = str_sub(hwcaps[i], 0, hwcaps[i].n - 1);
 
 		/* links in there are followed when a file is looked for */
-		if (has_folder(w, w->arena, joined(w->arena, f->path, sub)))
+		if (has_folder(w->tree, joined(w->arena, f->path, sub)))
 			f->hwcaps[f->n_hwcaps++] = hwcaps[i];
 	}
 	f->hwcaps[f->n_hwcaps++] = str_n("", 0);

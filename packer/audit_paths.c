@@ -5,7 +5,8 @@
 
 enum { MAX_LINKS = 40 };
 
-size_t audit_tree_place(const struct audit_tree *t, struct str path)
+/* The number of the first file that is not before the path; n_files: none. */
+static size_t place(const struct audit_tree *t, struct str path)
 {
 	size_t low = 0, high = t->n_files;
 
@@ -22,9 +23,24 @@ size_t audit_tree_place(const struct audit_tree *t, struct str path)
 
 const struct audit_file *audit_tree_at(const struct audit_tree *t, struct str path)
 {
-	size_t at = audit_tree_place(t, path);
+	size_t at = place(t, path);
 
 	return at < t->n_files && str_eq(t->files[at].path, path) ? &t->files[at] : NULL;
+}
+
+bool audit_tree_has_below(const struct audit_tree *t, struct str path)
+{
+	char buffer[PATH_MAX];
+	struct str inside = str_n(buffer, path.n + 1);
+	size_t at;
+
+	if (inside.n >= sizeof buffer)
+		return false;
+	if (path.n)
+		memcpy(buffer, path.p, path.n);
+	buffer[path.n] = '/';
+	at = place(t, inside);
+	return at < t->n_files && str_starts(t->files[at].path, inside);
 }
 
 bool audit_inside(const struct audit_tree *t, struct str absolute, struct str *rel)
@@ -175,22 +191,13 @@ bool audit_tree_has(const struct audit_tree *t, struct str path)
 {
 	const struct audit_file *f = audit_tree_at(t, path);
 	char buffer[PATH_MAX];
-	size_t at;
 
 	if (f && (f->type != PATH_SOFTLINK || leads_to_file(t, f)))
 		return true;
 
 	if (!resolve(t, &path, buffer))
 		return false;
-	if (!path.n || audit_tree_at(t, path))
-		return true;
-	if (path.n + 1 >= sizeof buffer)
-		return false;
-	memmove(buffer, path.p, path.n);
-	buffer[path.n] = '/';
-	path = str_n(buffer, path.n + 1);
-	at = audit_tree_place(t, path);
-	return at < t->n_files && str_starts(t->files[at].path, path);
+	return !path.n || audit_tree_at(t, path) || audit_tree_has_below(t, path);
 }
 
 bool audit_is_placeholder(struct str path)
