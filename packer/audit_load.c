@@ -255,9 +255,9 @@ static void begin(struct process *p, struct audit_world *w, struct arena *a)
 static int find_interpreter(struct process *p, struct str path, struct err *e)
 {
 	struct load_hit *hit = &p->interpreter;
-	struct str inside = str_sub(path, 0, p->world->prefix.n);
+	struct str rest;
 
-	if (path.n > inside.n && str_eq(inside, p->world->prefix) && path.p[inside.n] == '/')
+	if (load_inside(p->world, path, &rest) && rest.n)
 		return load_find_path(p->world, path, hit, e);
 	*hit = (struct load_hit){.path = path};
 	if (loader_interpreter(p->world->loader, path, &hit->library, e) < 0)

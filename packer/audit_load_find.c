@@ -36,8 +36,7 @@ struct str load_absolute(const struct audit_world *w, struct arena *a, struct st
 	return arena_strf(a, "%.*s/%.*s", STR_ARG(w->prefix), STR_ARG(path));
 }
 
-/* Is it in the tree?  *rest is what stands behind its prefix. */
-static bool is_inside(const struct audit_world *w, struct str path, struct str *rest)
+bool load_inside(const struct audit_world *w, struct str path, struct str *rest)
 {
 	if (!str_starts(path, w->prefix) || (path.n > w->prefix.n && path.p[w->prefix.n] != '/'))
 		return false;
@@ -54,6 +53,13 @@ struct walk {
 	int links;
 };
 
+static struct str folder_of(struct str path)
+{
+	ptrdiff_t slash = str_rchr(path, '/');
+
+	return str_sub(path, 0, slash < 0 ? 0 : (size_t)slash);
+}
+
 static struct str joined(struct arena *a, struct str folder, struct str name)
 {
 	return folder.n ? arena_strf(a, "%.*s/%.*s", STR_ARG(folder), STR_ARG(name)) : name;
@@ -68,7 +74,7 @@ static int walk_link(struct walk *k, struct str to, enum load_place *place)
 	to = k->rest.p ? arena_strf(k->a, "%.*s/%.*s", STR_ARG(to), STR_ARG(k->rest)) : to;
 	if (to.n && to.p[0] == '/') {
 		k->done = str_n("", 0);
-		if (!is_inside(k->w, to, &to)) {
+		if (!load_inside(k->w, to, &to)) {
 			k->done = to;
 			*place = PLACE_ROOT;
 			return 0;
@@ -81,7 +87,6 @@ static int walk_link(struct walk *k, struct str to, enum load_place *place)
 static int walk_step(struct walk *k, struct str name, enum load_place *place)
 {
 	const struct audit_file *f;
-	ptrdiff_t slash;
 
 	*place = PLACE_NONE;
 	if (name.n == 0 || str_is(name, "."))
@@ -89,15 +94,13 @@ static int walk_step(struct walk *k, struct str name, enum load_place *place)
 	if (str_is(name, "..")) {
 		if (k->done.n == 0)
 			return 0;
-		slash = str_rchr(k->done, '/');
-		k->done = str_sub(k->done, 0, slash < 0 ? 0 : (size_t)slash);
+		k->done = folder_of(k->done);
 		return 1;
 	}
 	k->done = joined(k->a, k->done, name);
 	f = audit_tree_at(k->w->tree, k->done);
 	if (f && f->type == PATH_SOFTLINK) {
-		slash = str_rchr(k->done, '/');
-		k->done = str_sub(k->done, 0, slash < 0 ? 0 : (size_t)slash);
+		k->done = folder_of(k->done);
 		return walk_link(k, f->link, place);
 	}
 	return !k->rest.p || (f ? f->type == PATH_DIRECTORY : has_folder(k->w->tree, k->done));
@@ -110,7 +113,7 @@ static enum load_place walk(
 	struct walk k = {.w = w, .a = a, .done = str_n("", 0)};
 	enum load_place place;
 
-	if (!is_inside(w, path, &k.rest)) {
+	if (!load_inside(w, path, &k.rest)) {
 		*out = path;
 		return PLACE_ROOT;
 	}
@@ -323,10 +326,7 @@ static size_t word_at(struct str s, struct str word)
 /* Of a library it is the folder of the path that it was opened by, links and ".." as they stand. */
 static struct str origin_of(const struct process *p, size_t object)
 {
-	struct str path = p->objects.v[object].path;
-	ptrdiff_t slash = str_rchr(path, '/');
-
-	return str_sub(path, 0, slash < 0 ? 0 : (size_t)slash);
+	return folder_of(p->objects.v[object].path);
 }
 
 struct str load_words(struct process *p, size_t object, struct str text)

@@ -107,6 +107,8 @@ int load_find_path(struct audit_world *w, struct str path, struct load_hit *out,
 enum load_passed load_judge(const struct loader *l, const struct audit_file *f);
 /* The file a path of the tree leads to. */
 const struct audit_file *load_follow(struct audit_world *w, const struct audit_file *f);
+/* Is it in the tree?  *rest is what stands behind its prefix. */
+bool load_inside(const struct audit_world *w, struct str path, struct str *rest);
 /* "/opt/env/lib/libz.so.1" */
 struct str load_absolute(const struct audit_world *w, struct arena *a, struct str path);
 
