@@ -116,8 +116,6 @@ void audit_judge_place(struct auditing *au, const struct audit_file *f);
 /* audit_versions.c: symbol versions. */
 /* "GLIBCXX_3.4.20" is of the family "GLIBCXX_", its number is "3.4.20". */
 struct str audit_version_number(struct str version, struct str *family);
-/* "2.17" of GLIBC_2.17; empty: of another family, or private. */
-struct str audit_glibc_number(struct str version);
 /* The newest version of the same family that it defines; empty: none. */
 struct str audit_best_version(
 	struct auditing *au, const struct str *defines, size_t n, struct str version);

@@ -26,11 +26,11 @@ static union table_value *slot(struct floor *f, struct table *t, struct str name
 
 static void need(struct floor *f, const struct elf_need *n)
 {
-	struct str number = str_sub(n->version, strlen("GLIBC_"), n->version.n);
+	struct str number = audit_glibc_number(n->version);
 	union table_value *v;
 	struct str *newest;
 
-	if (!str_starts(n->version, STR("GLIBC_")) || !version_is_numeric(number))
+	if (!number.n)
 		return;
 	v = slot(f, &f->needed, n->file);
 	if (!v->ptr)
