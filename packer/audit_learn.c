@@ -9,7 +9,7 @@ enum { FINDINGS_MAX = 100 };
 enum kind { KIND_GLIBC, KIND_LEVEL, KIND_KERNEL, KINDS, KIND_NONE = KINDS };
 
 /* Relative relocations are no symbol's version; glibc has had them since then. */
-static const char relr[] = "ABI_DT_RELR", relr_since[] = "2.36";
+static const char relr[] = "GLIBC_ABI_DT_RELR", relr_since[] = "2.36";
 
 /* --- one finding ------------------------------------------------------------------------------ */
 
@@ -28,13 +28,10 @@ static bool is_of_glibc(struct str library)
 
 bool learned_glibc(const struct audit_finding *f, struct str *number)
 {
-	if (f->rule != RULE_VERSION || !str_starts(f->needs, STR("GLIBC_")) ||
-		!is_of_glibc(f->library))
+	if (f->rule != RULE_VERSION || !is_of_glibc(f->library))
 		return false;
-	*number = str_sub(f->needs, 6, f->needs.n);
-	if (str_is(*number, relr))
-		*number = str_of(relr_since);
-	return version_is_numeric(*number);
+	*number = str_is(f->needs, relr) ? str_of(relr_since) : audit_glibc_number(f->needs);
+	return number->n > 0;
 }
 
 bool learned_can_be(const struct audit_finding *f)
@@ -81,17 +78,6 @@ struct str learned_words(struct arena *a, const struct audit_finding *f)
 	return arena_strf(a, "needs %.*s", STR_ARG(f->needs));
 }
 
-/* What the target says of a virtual package; its texts are empty where it has none. */
-static struct record target_has(struct arena *a, const struct profile *p, const char *name)
-{
-	struct str text = profile_virtual(p, name);
-	struct record has = {0};
-
-	if (!text.n || virtual_package_parse(a, text, &has, NULL) < 0)
-		return (struct record){0};
-	return has;
-}
-
 /* "x86-64-v3", or "x86_64_v3" as archspec has it, is 2. */
 static int level_of(struct arena *a, struct str needs)
 {
@@ -116,7 +102,7 @@ static enum kind kind_of(
 		return glibc_cmp(*to, p->glibc) > 0 ? KIND_GLIBC : KIND_NONE;
 	if (f->rule == RULE_KERNEL && str_starts(f->needs, STR("Linux "))) {
 		*to = str_sub(f->needs, 6, f->needs.n);
-		has = target_has(a, p, "__linux").version;
+		has = profile_virtual_version(p, "__linux");
 		if (!version_is_numeric(*to) || (has.n && glibc_cmp(*to, has) <= 0))
 			return KIND_NONE;
 		return KIND_KERNEL;
@@ -124,7 +110,7 @@ static enum kind kind_of(
 	level = f->rule == RULE_ISA ? level_of(a, f->needs) : -1;
 	if (level < 0)
 		return KIND_NONE;
-	has = target_has(a, p, "__archspec").build;
+	has = profile_virtual_build(p, "__archspec");
 	*to = str_of(cpu_level_name(level));
 	return has.n && cpu_level_of(has) >= level ? KIND_NONE : KIND_LEVEL;
 }
