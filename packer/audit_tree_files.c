@@ -7,6 +7,7 @@
 #include "packer/audit_look.h"
 #include "packer/audit_symbols.h"
 #include "packer/audit_tree.h"
+#include "solver/matchspec.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -133,7 +134,7 @@ static bool has_package(const struct audit_tree *t, struct str name)
 	return false;
 }
 
-/* Does one need another, which may bring what it lacks?  "libffi >=3.3"; virtual ones begin with "__". */
+/* Does one need another, which may bring what it lacks?  Virtual ones begin with "__". */
 static bool lacks_dependencies(const struct audit_tree *t)
 {
 	for (size_t i = 0; i < t->n_packages; i++) {
@@ -142,12 +143,8 @@ static bool lacks_dependencies(const struct audit_tree *t)
 		if (!r)
 			return true;
 		for (size_t k = 0; k < r->n_depends; k++) {
-			struct str name = str_trim(r->depends[k]);
-			size_t n = 0;
+			struct str name = matchspec_name(r->depends[k]);
 
-			while (n < name.n && !strchr(" \t=<>!~[", name.p[n]))
-				n++;
-			name.n = n;
 			if (!str_starts(name, STR("__")) && !has_package(t, name))
 				return true;
 		}
