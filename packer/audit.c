@@ -37,8 +37,6 @@ static void meet(struct auditing *au, size_t at)
 	if (!au->process || (m->n && str_eq(m->v[m->n - 1], au->process->name)))
 		return;
 	*VEC_PUSH(au->a, m) = au->process->name;
-	if (m->n == 1)
-		au->findings.v[at].process = au->process->name;
 }
 
 struct audit_finding *audit_add(struct auditing *au, const struct audit_saying *s)

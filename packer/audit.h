@@ -81,8 +81,8 @@ struct audit_finding {
 	struct str needs;   /* "GLIBC_2.28", "libfoo.so.1", "x86-64-v3", "Linux 3.10" */
 	struct str library; /* that lacks it, or in which it is needed: "libc.so.6"; empty */
 	struct str has;     /* what the target has: "GLIBC_2.17"; empty: nothing of the kind */
-	struct str process; /* that it was met in, a program or what one opens; empty: any */
-	const struct str *processes; /* all that it was met in; that is the first of them */
+	/* That it was met in, each a program or what one opens, the first before the others; none: any. */
+	const struct str *processes;
 	size_t n_processes;
 	struct str text;   /* a sentence without a full stop, complete in itself */
 	struct str advice; /* what to do; empty: nothing is known */

@@ -46,9 +46,9 @@ static void put_text(struct buf *to, const struct audit_finding *f)
 {
 	buf_puts(to, "<td>");
 	report_markup(to, f->text);
-	if (f->process.n) {
+	if (f->n_processes) {
 		buf_puts(to, "<small>in ");
-		report_markup(to, f->process);
+		report_markup(to, f->processes[0]);
 		if (f->n_processes > 1)
 			buf_printf(to, " and %zu more", f->n_processes - 1);
 		buf_puts(to, "</small>");

@@ -40,8 +40,6 @@ static void put_processes(struct json_out *w, const struct audit_finding *f)
 	jw_array(w);
 	for (size_t i = 0; i < f->n_processes; i++)
 		jw_str(w, f->processes[i]);
-	if (!f->n_processes && f->process.n)
-		jw_str(w, f->process);
 	jw_array_end(w);
 }
 

@@ -55,7 +55,6 @@ static inline void made_findings(struct arena *a, struct made_audit *m, size_t m
 			.needs = STR_INIT("GLIBC_2.28"),
 			.library = STR_INIT("libc.so.6"),
 			.has = STR_INIT("GLIBC_2.17"),
-			.process = STR_INIT("bin/python3.6"),
 			.processes = processes,
 			.n_processes = 3,
 			.text = STR_INIT("'lib/core.so' needs GLIBC_2.28 of libc.so.6"),

@@ -131,7 +131,7 @@ static void the_worst_comes_first(void **state)
 		"'lab' have GLIBC_2.2.5 at most"));
 	assert_true(str_find(f[0].advice, STR("older build of 'one'")) >= 0);
 	assert_true(str_find(f[0].advice, STR("'rocky8' is the nearest")) >= 0);
-	assert_true(str_is(f[0].process, "lib/a.so"));
+	assert_true(str_is(f[0].processes[0], "lib/a.so"));
 	assert_int_equal(f[0].n_processes, 1);
 	assert_int_equal(f[1].rule, RULE_ISA);
 	assert_int_equal(f[2].level, LEVEL_WARNING);
