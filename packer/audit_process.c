@@ -176,31 +176,37 @@ static bool is_of_kind(struct auditing *au, const struct audit_file *f, enum pro
 	return false;
 }
 
+/* As it begins with the file: itself, or opened by who its place says, or by the Python there is. */
+static const struct audit_process *process_of(struct auditing *au, const struct audit_file *f,
+	enum process_kind kind, const struct audit_file *python)
+{
+	struct audit_process *p = arena_new(au->a, struct audit_process);
+
+	*p = (struct audit_process){.kind = kind, .name = f->path};
+	if (kind == PROCESS_PROGRAM) {
+		p->program = f;
+		return p;
+	}
+	p->module = f;
+	if (is_of_another(au, python, f->path))
+		return p;
+	p->program = opener_of(au, f->path);
+	p->placed = p->program != NULL;
+	if (!p->placed)
+		p->program = python;
+	return p;
+}
+
 int audit_each_process(struct auditing *au, struct err *e)
 {
 	const struct audit_file *python = any_python(au);
 
-	for (int kind = PROCESS_PROGRAM; kind <= PROCESS_LIBRARY; kind++)
+	for (enum process_kind kind = PROCESS_PROGRAM; kind <= PROCESS_LIBRARY; kind++)
 		for (size_t i = 0; i < au->tree->n_files; i++) {
 			const struct audit_file *f = &au->tree->files[i];
-			struct audit_process *p;
 
-			if (!is_of_kind(au, f, (enum process_kind)kind, python))
-				continue;
-			p = arena_new(au->a, struct audit_process);
-			*p = (struct audit_process){
-				.kind = (enum process_kind)kind, .name = f->path};
-			if (kind == PROCESS_PROGRAM) {
-				p->program = f;
-			} else if (is_of_another(au, python, f->path)) {
-				p->module = f;
-			} else {
-				p->module = f;
-				p->program = opener_of(au, f->path);
-				p->placed = p->program != NULL;
-				p->program = p->placed ? p->program : python;
-			}
-			if (begin(au, p, e) < 0)
+			if (is_of_kind(au, f, kind, python) &&
+				begin(au, process_of(au, f, kind, python), e) < 0)
 				return -1;
 		}
 	return 0;
