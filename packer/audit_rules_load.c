@@ -165,10 +165,14 @@ static void judge_promised(struct auditing *au, const struct load *l, const stru
 
 /* --- libraries of the driver ---------------------------------------------------------------- */
 
-static bool fits(struct auditing *au, const struct str *patterns, size_t n, struct str name)
+/* It is asked for each miss of each process: nothing of it is kept. */
+static bool fits(const struct str *patterns, size_t n, struct str name)
 {
+	CLEANUP_ARENA scratch = {0};
+	const char *text = arena_cstr(&scratch, name);
+
 	for (size_t i = 0; i < n; i++)
-		if (fnmatch(arena_cstr(au->a, patterns[i]), arena_cstr(au->a, name), 0) == 0)
+		if (fnmatch(arena_cstr(&scratch, patterns[i]), text, 0) == 0)
 			return true;
 	return false;
 }
@@ -183,9 +187,9 @@ static int judge_driver(struct auditing *au, const struct asking *who, struct st
 	bool plugin = au->process->kind >= PROCESS_PLUGIN;
 	struct audit_finding *f;
 
-	if (fits(au, gpu->libraries, gpu->n_libraries, name))
+	if (fits(gpu->libraries, gpu->n_libraries, name))
 		return 1;
-	if (!fits(au, of_nvidia, sizeof of_nvidia / sizeof *of_nvidia, name))
+	if (!fits(of_nvidia, sizeof of_nvidia / sizeof *of_nvidia, name))
 		return 0;
 	/* A GPU's host whose profile names no libraries has what the driver always brings. */
 	if (gpu->wanted && !gpu->n_libraries)
@@ -270,12 +274,13 @@ static void judge_in_the_way(
 }
 
 /* Modules that Python and packages try to import, and go on without. */
-static bool is_optional(struct auditing *au, const struct asking *who)
+static bool is_optional(const struct asking *who)
 {
+	CLEANUP_ARENA scratch = {0};
 	static const char *const patterns[] = {"lib/python*/lib-dynload/nis.*",
 		"lib/python*/lib-dynload/_crypt.*", "*/numba/np/ufunc/tbbpool.*",
 		"*/numba/npyufunc/tbbpool.*", "*/cupy_backends/cuda/libs/*"};
-	const char *path = arena_cstr(au->a, who->file->path);
+	const char *path = arena_cstr(&scratch, who->file->path);
 
 	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
 		if (fnmatch(patterns[i], path, 0) == 0)
@@ -301,7 +306,7 @@ static void missing_on_list(struct auditing *au, const struct asking *who, struc
 static void missing_on_host(struct auditing *au, const struct asking *who, struct str name)
 {
 	bool listed = profile_library(au->profile, name) != NULL;
-	bool alone = au->tree->alone, optional = by_anybody(au) || is_optional(au, who);
+	bool alone = au->tree->alone, optional = by_anybody(au) || is_optional(who);
 	struct audit_saying s = {.rule = RULE_LIBRARY,
 		.level = LEVEL_ERROR,
 		.sure = SURE_CERTAIN,
