@@ -139,6 +139,8 @@ int audit_run(struct arena *a, const struct audit_tree *tree, const struct audit
 struct str audit_library_name(struct str path, const struct elf *elf);
 /* "2.17" of GLIBC_2.17; empty: of another family, or private. */
 struct str audit_glibc_number(struct str version);
+/* Is the version one of those that are defined? */
+bool audit_has_version(const struct str *defines, size_t n, struct str version);
 /* "'lib/x.so' of package 'x-1.0-0'", in the arena. */
 struct str audit_where(struct arena *a, const struct audit *audit, const struct audit_finding *f);
 

@@ -153,10 +153,7 @@ static bool promises(const struct profile *p, struct str library, struct str ver
 {
 	const struct profile_library *l = profile_library(p, library);
 
-	for (size_t i = 0; l && i < l->n_versions; i++)
-		if (str_eq(l->versions[i], version))
-			return true;
-	return false;
+	return l && audit_has_version(l->versions, l->n_versions, version);
 }
 
 /* The oldest shipped target of the same kind that has the version, and all that the package needs. */

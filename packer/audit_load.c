@@ -198,10 +198,7 @@ static bool defines(const struct process *p, const struct elf *elf, struct str v
 {
 	if (elf->n_defines > FEW_VERSIONS)
 		return table_get(versions_of(p->world, elf), version) != NULL;
-	for (size_t i = 0; i < elf->n_defines; i++)
-		if (str_eq(elf->defines[i], version))
-			return true;
-	return false;
+	return audit_has_version(elf->defines, elf->n_defines, version);
 }
 
 static bool is_missing(const struct process *p, struct str name)

@@ -60,10 +60,8 @@ static bool is_brought(struct auditing *au, const struct elf_need *need)
 	union table_value *v = table_get(&au->brought, need->file);
 	const struct audit_file *f = v ? v->ptr : NULL;
 
-	for (size_t i = 0; f && i < f->binary->elf.n_defines; i++)
-		if (str_eq(f->binary->elf.defines[i], need->version))
-			return true;
-	return false;
+	return f &&
+	       audit_has_version(f->binary->elf.defines, f->binary->elf.n_defines, need->version);
 }
 
 /* has: what the host's library defines of the kind; empty: nothing. */
@@ -145,13 +143,11 @@ static void judge_promised(struct auditing *au, const struct load *l, const stru
 	for (size_t i = 0; i < elf->n_needs; i++) {
 		const struct elf_need *need = &elf->needs[i];
 		struct str number = audit_glibc_number(need->version), has;
-		bool is_there = false;
 
 		if (!str_eq(need->file, m->name) || need->weak)
 			continue;
-		for (size_t k = 0; listed && k < listed->n_versions; k++)
-			is_there = is_there || str_eq(listed->versions[k], need->version);
-		if (listed && listed->n_versions && !is_there &&
+		if (listed && listed->n_versions &&
+			!audit_has_version(listed->versions, listed->n_versions, need->version) &&
 			!str_ends(need->version, STR("_PRIVATE"))) {
 			has = audit_best_version(
 				au, listed->versions, listed->n_versions, need->version);

@@ -21,6 +21,14 @@ struct str audit_glibc_number(struct str version)
 	return number;
 }
 
+bool audit_has_version(const struct str *defines, size_t n, struct str version)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(defines[i], version))
+			return true;
+	return false;
+}
+
 struct str audit_best_version(
 	struct auditing *au, const struct str *defines, size_t n, struct str version)
 {
