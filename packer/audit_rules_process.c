@@ -53,9 +53,10 @@ static const struct audit_file *meant_by(struct auditing *au, struct str soname)
 	if (v)
 		return v->ptr;
 	f = audit_tree_find(au->tree, arena_strf(au->a, "lib/%.*s", STR_ARG(soname)));
-	table_put(&au->together->meant, soname)->ptr =
-		f && audit_counts(f) ? (void *)(uintptr_t)f : NULL;
-	return table_get(&au->together->meant, soname)->ptr;
+	if (f && !audit_counts(f))
+		f = NULL;
+	table_put(&au->together->meant, soname)->ptr = (void *)(uintptr_t)f;
+	return f;
 }
 
 static void judge_shadow(struct auditing *au, const struct load *l, const struct load_object *o)
