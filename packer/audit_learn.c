@@ -155,8 +155,7 @@ static struct str clause(struct arena *a, const struct audit_finding *f)
 }
 
 /* They outlive the audit. */
-static void add_finding(
-	struct arena *a, struct learned_from *to, size_t cap, const struct audit_finding *f)
+static void add_finding(struct arena *a, struct learned_from *to, const struct audit_finding *f)
 {
 	for (size_t i = 0; i < to->n_findings; i++) {
 		const struct audit_finding *have = &to->findings[i];
@@ -165,7 +164,7 @@ static void add_finding(
 			str_eq(have->library, f->library))
 			return;
 	}
-	if (to->n_findings == cap)
+	if (to->n_findings == FINDINGS_MAX)
 		return;
 	to->findings[to->n_findings++] = (struct audit_finding){.rule = f->rule,
 		.level = f->level,
@@ -185,12 +184,12 @@ static struct learned_from copy_findings(struct arena *a, const struct audit *au
 	struct learned_from from = {.record = audit->tree->packages[package].record,
 		.findings = arena_array(a, struct audit_finding, FINDINGS_MAX)};
 
-	add_finding(a, &from, FINDINGS_MAX, first);
+	add_finding(a, &from, first);
 	for (size_t i = 0; i < audit->n_findings; i++) {
 		const struct audit_finding *f = &audit->findings[i];
 
 		if (f->package == (ptrdiff_t)package && learned_can_be(f))
-			add_finding(a, &from, FINDINGS_MAX, f);
+			add_finding(a, &from, f);
 	}
 	return from;
 }
