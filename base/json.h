@@ -90,11 +90,14 @@ void jw_array(struct json_out *w);
 void jw_array_end(struct json_out *w);
 void jw_key(struct json_out *w, const char *key);
 void jw_key_str(struct json_out *w, struct str key);
-void jw_str(struct json_out *w, struct str s);   /* invalid UTF-8 becomes U+FFFD */
-void jw_cstr(struct json_out *w, const char *s); /* NULL writes null */
-/* A key and its text. */
+void jw_str(struct json_out *w, struct str s);                   /* invalid UTF-8 becomes U+FFFD */
+void jw_cstr(struct json_out *w, const char *s);                 /* NULL writes null */
+void jw_strs(struct json_out *w, const struct str *v, size_t n); /* an array of them */
+/* A key and its value. */
 void jw_pair(struct json_out *w, const char *key, struct str s);
 void jw_pair_or_null(struct json_out *w, const char *key, struct str s); /* an empty text is null */
+void jw_pair_strs(struct json_out *w, const char *key, const struct str *v, size_t n);
+void jw_pair_int(struct json_out *w, const char *key, int64_t v);
 void jw_int(struct json_out *w, int64_t v);
 void jw_bool(struct json_out *w, bool v);
 void jw_null(struct json_out *w);

@@ -149,6 +149,26 @@ void jw_pair_or_null(struct json_out *w, const char *key, struct str s)
 		jw_null(w);
 }
 
+void jw_strs(struct json_out *w, const struct str *v, size_t n)
+{
+	jw_array(w);
+	for (size_t i = 0; i < n; i++)
+		jw_str(w, v[i]);
+	jw_array_end(w);
+}
+
+void jw_pair_strs(struct json_out *w, const char *key, const struct str *v, size_t n)
+{
+	jw_key(w, key);
+	jw_strs(w, v, n);
+}
+
+void jw_pair_int(struct json_out *w, const char *key, int64_t v)
+{
+	jw_key(w, key);
+	jw_int(w, v);
+}
+
 void jw_int(struct json_out *w, int64_t v)
 {
 	char text[32];

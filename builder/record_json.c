@@ -25,14 +25,6 @@ struct writer {
 	struct arena arena;
 };
 
-static void write_strs(struct json_out *w, const struct str *v, size_t n)
-{
-	jw_array(w);
-	for (size_t i = 0; i < n; i++)
-		jw_str(w, v[i]);
-	jw_array_end(w);
-}
-
 static void write_hex(struct json_out *w, const uint8_t *p, size_t n)
 {
 	char hex[SHA256_HEX + 1];
@@ -60,12 +52,12 @@ static void put_channel(struct writer *w)
 
 static void put_constrains(struct writer *w)
 {
-	write_strs(&w->out, w->record->constrains, w->record->n_constrains);
+	jw_strs(&w->out, w->record->constrains, w->record->n_constrains);
 }
 
 static void put_depends(struct writer *w)
 {
-	write_strs(&w->out, w->record->depends, w->record->n_depends);
+	jw_strs(&w->out, w->record->depends, w->record->n_depends);
 }
 
 static void put_dir(struct writer *w)

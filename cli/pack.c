@@ -186,15 +186,6 @@ static int test_archive(struct pack_run *run, struct err *e)
 
 /* --- papers beside the archive -------------------------------------------------------------- */
 
-static void json_list(struct json_out *w, const char *key, const struct str *v, size_t n)
-{
-	jw_key(w, key);
-	jw_array(w);
-	for (size_t i = 0; i < n; i++)
-		jw_str(w, v[i]);
-	jw_array_end(w);
-}
-
 static void json_test(struct json_out *w, const struct pack_run *run)
 {
 	const struct test_result *t = &run->tested;
@@ -209,8 +200,8 @@ static void json_test(struct json_out *w, const struct pack_run *run)
 	jw_int(w, t->status);
 	jw_key(w, "seconds");
 	jw_double(w, t->seconds);
-	json_list(w, "changed_environment", t->changed_environment, t->n_changed_environment);
-	json_list(w, "changed_project", t->changed_project, t->n_changed_project);
+	jw_pair_strs(w, "changed_environment", t->changed_environment, t->n_changed_environment);
+	jw_pair_strs(w, "changed_project", t->changed_project, t->n_changed_project);
 	jw_object_end(w);
 }
 

@@ -60,12 +60,6 @@ static void print_findings(const struct verify_result *v)
 	}
 }
 
-static void put_number(struct json_out *w, const char *key, size_t n)
-{
-	jw_key(w, key);
-	jw_int(w, (int64_t)n);
-}
-
 static void put_findings(struct json_out *w, const struct verify_result *v, enum finding_kind kind)
 {
 	jw_key(w, kind_name(kind));
@@ -98,10 +92,10 @@ static void put_document(const struct options *o, const char *prefix, const stru
 	jw_object(&w);
 	jw_key(&w, "prefix");
 	jw_cstr(&w, prefix);
-	put_number(&w, "packages", v->packages);
-	put_number(&w, "pip", v->dists);
-	put_number(&w, "files", v->files);
-	put_number(&w, "unchecked", v->unchecked);
+	jw_pair_int(&w, "packages", (int64_t)v->packages);
+	jw_pair_int(&w, "pip", (int64_t)v->dists);
+	jw_pair_int(&w, "files", (int64_t)v->files);
+	jw_pair_int(&w, "unchecked", (int64_t)v->unchecked);
 	jw_key(&w, "unfinished");
 	jw_bool(&w, v->unfinished);
 	put_findings(&w, v, FINDING_MISSING);

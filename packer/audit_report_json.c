@@ -14,33 +14,18 @@ static void put_package(struct json_out *w, const struct audit *audit, ptrdiff_t
 		w, "package", package < 0 ? (struct str){0} : audit->tree->packages[package].dist);
 }
 
-static void put_number(struct json_out *w, const char *key, size_t n)
-{
-	jw_key(w, key);
-	jw_int(w, (int64_t)n);
-}
-
 static void put_counts(struct json_out *w, const struct audit *audit)
 {
 	jw_key(w, "counts");
 	jw_object(w);
-	put_number(w, "binaries", audit->n_binaries);
-	put_number(w, "errors", audit->n_of[LEVEL_ERROR]);
-	put_number(w, "ignored", audit->n_ignored);
-	put_number(w, "infos", audit->n_of[LEVEL_INFO]);
-	put_number(w, "packages", audit->tree->n_packages);
-	put_number(w, "processes", audit->n_processes);
-	put_number(w, "warnings", audit->n_of[LEVEL_WARNING]);
+	jw_pair_int(w, "binaries", (int64_t)audit->n_binaries);
+	jw_pair_int(w, "errors", (int64_t)audit->n_of[LEVEL_ERROR]);
+	jw_pair_int(w, "ignored", (int64_t)audit->n_ignored);
+	jw_pair_int(w, "infos", (int64_t)audit->n_of[LEVEL_INFO]);
+	jw_pair_int(w, "packages", (int64_t)audit->tree->n_packages);
+	jw_pair_int(w, "processes", (int64_t)audit->n_processes);
+	jw_pair_int(w, "warnings", (int64_t)audit->n_of[LEVEL_WARNING]);
 	jw_object_end(w);
-}
-
-static void put_processes(struct json_out *w, const struct audit_finding *f)
-{
-	jw_key(w, "processes");
-	jw_array(w);
-	for (size_t i = 0; i < f->n_processes; i++)
-		jw_str(w, f->processes[i]);
-	jw_array_end(w);
 }
 
 static void put_finding(
@@ -53,7 +38,7 @@ static void put_finding(
 	jw_pair_or_null(w, "needs", f->needs);
 	put_package(w, audit, f->package);
 	jw_pair_or_null(w, "path", f->path);
-	put_processes(w, f);
+	jw_pair_strs(w, "processes", f->processes, f->n_processes);
 	if (f->reason.n)
 		jw_pair(w, "reason", f->reason);
 	jw_pair(w, "rule", str_of(audit_rule_name(f->rule)));
@@ -110,7 +95,7 @@ void audit_json(const struct audit *audit, struct buf *to)
 
 	jw_object(&w);
 	jw_pair(&w, "against", str_of(report_against(audit)));
-	put_number(&w, "audit_version", AUDIT_VERSION);
+	jw_pair_int(&w, "audit_version", AUDIT_VERSION);
 	put_counts(&w, audit);
 	put_findings(&w, "findings", audit, false);
 	put_floors(&w, audit);

@@ -86,15 +86,6 @@ static void put_changes(struct json_out *w, const char *key, const struct diff_c
 	jw_array_end(w);
 }
 
-static void put_paths(struct json_out *w, const char *key, const struct diff_paths *paths)
-{
-	jw_key(w, key);
-	jw_array(w);
-	for (size_t i = 0; i < paths->n; i++)
-		jw_str(w, paths->v[i]);
-	jw_array_end(w);
-}
-
 static void put_files(struct json_out *w, const struct diff *d)
 {
 	jw_key(w, "files");
@@ -103,9 +94,9 @@ static void put_files(struct json_out *w, const struct diff *d)
 		return;
 	}
 	jw_object(w);
-	put_paths(w, "added", &d->files_added);
-	put_paths(w, "removed", &d->files_removed);
-	put_paths(w, "changed", &d->files_changed);
+	jw_pair_strs(w, "added", d->files_added.v, d->files_added.n);
+	jw_pair_strs(w, "removed", d->files_removed.v, d->files_removed.n);
+	jw_pair_strs(w, "changed", d->files_changed.v, d->files_changed.n);
 	jw_object_end(w);
 }
 

@@ -1,12 +1,6 @@
 /* The manifest's "rules": what was asked for, and what came of it (docs/design/rules.md). */
 #include "packer/rules.h"
 
-static void key_count(struct json_out *w, const char *key, uint64_t n)
-{
-	jw_key(w, key);
-	jw_int(w, (int64_t)n);
-}
-
 static void key_sum(struct json_out *w, const uint8_t sum[SHA256_LEN])
 {
 	char hex[SHA256_HEX + 1];
@@ -22,8 +16,8 @@ static void add_patterns(struct json_out *w, const char *key, const struct rule_
 	for (size_t i = 0; i < list->n; i++) {
 		jw_object(w);
 		jw_pair(w, "pattern", list->v[i].text);
-		key_count(w, "files", list->v[i].files);
-		key_count(w, "bytes", list->v[i].bytes);
+		jw_pair_int(w, "files", (int64_t)list->v[i].files);
+		jw_pair_int(w, "bytes", (int64_t)list->v[i].bytes);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
@@ -38,8 +32,8 @@ static void add_drops(struct json_out *w, const struct rules *r)
 			continue;
 		jw_object(w);
 		jw_pair(w, "name", str_of(rules_drop_name((enum rules_drop)i)));
-		key_count(w, "files", r->drop[i].files);
-		key_count(w, "bytes", r->drop[i].bytes);
+		jw_pair_int(w, "files", (int64_t)r->drop[i].files);
+		jw_pair_int(w, "bytes", (int64_t)r->drop[i].bytes);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
@@ -70,7 +64,7 @@ static void add_file(struct json_out *w, const struct rule_file *f)
 		jw_pair(w, "link", f->link);
 	} else {
 		key_sum(w, f->sha256);
-		key_count(w, "bytes", f->size);
+		jw_pair_int(w, "bytes", (int64_t)f->size);
 		jw_key(w, "executable");
 		jw_bool(w, f->executable);
 	}
@@ -87,15 +81,6 @@ static void add_pre_pack(struct json_out *w, const struct rules *r)
 	jw_object(w);
 	key_sum(w, r->pre_pack_sha256);
 	jw_object_end(w);
-}
-
-static void add_paths(struct json_out *w, const char *key, const struct str *v, size_t n)
-{
-	jw_key(w, key);
-	jw_array(w);
-	for (size_t i = 0; i < n; i++)
-		jw_str(w, v[i]);
-	jw_array_end(w);
 }
 
 void manifest_rules_write(struct json_out *w, const struct rules *r)
@@ -123,7 +108,7 @@ void manifest_rules_write(struct json_out *w, const struct rules *r)
 		jw_int(w, (int64_t)r->max_size);
 	else
 		jw_null(w);
-	add_paths(w, "removed", r->removed, r->n_removed);
-	add_paths(w, "changed", r->changed, r->n_changed);
+	jw_pair_strs(w, "removed", r->removed, r->n_removed);
+	jw_pair_strs(w, "changed", r->changed, r->n_changed);
 	jw_object_end(w);
 }

@@ -15,15 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void put_texts(struct json_out *w, const char *key, const struct str *v, size_t n)
-{
-	jw_key(w, key);
-	jw_array(w);
-	for (size_t i = 0; i < n; i++)
-		jw_str(w, v[i]);
-	jw_array_end(w);
-}
-
 static void put_binary(struct json_out *w, const struct binary *b)
 {
 	jw_key(w, "elf");
@@ -35,8 +26,8 @@ static void put_binary(struct json_out *w, const struct binary *b)
 	jw_pair(w, "soname", b->elf.soname);
 	jw_pair(w, "rpath", b->elf.rpath);
 	jw_pair(w, "runpath", b->elf.runpath);
-	put_texts(w, "needed", b->elf.needed, b->elf.n_needed);
-	put_texts(w, "defines", b->elf.defines, b->elf.n_defines);
+	jw_pair_strs(w, "needed", b->elf.needed, b->elf.n_needed);
+	jw_pair_strs(w, "defines", b->elf.defines, b->elf.n_defines);
 	jw_object_end(w);
 }
 
