@@ -126,14 +126,7 @@ int audit_write_reports(struct session *s, const struct audit *audit, struct err
 /* A package may have names without end, and lines in them that look like ours. */
 static struct str brief(struct arena *a, struct str text)
 {
-	size_t n = SENTENCE_MAX;
-
-	text = diff_clean(a, text);
-	if (text.n <= SENTENCE_MAX)
-		return text;
-	while (n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
-		n--;
-	return arena_strf(a, "%.*s...", (int)n, text.p);
+	return diff_brief(a, text, SENTENCE_MAX);
 }
 
 static bool is_told(const struct audit_finding *f)

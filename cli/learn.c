@@ -270,14 +270,6 @@ static int learn_others(struct learning *l, const struct str *names, size_t n,
 
 /* --- solving again ---------------------------------------------------------------------------- */
 
-static const struct record *named(struct record *const *v, size_t n, struct str name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (str_eq(v[i]->name, name))
-			return v[i];
-	return NULL;
-}
-
 static struct str words_of(struct arena *a, const struct record *r)
 {
 	if (!r)
@@ -305,9 +297,10 @@ static void note_changes(struct arena *a, const struct plan *plan, struct record
 {
 	round->changes = arena_array(a, struct move, n + plan->n_records + 1);
 	for (size_t i = 0; i < n; i++)
-		add_change(a, round, was[i], named(plan->records, plan->n_records, was[i]->name));
+		add_change(a, round, was[i],
+			record_named(plan->records, plan->n_records, was[i]->name));
 	for (size_t i = 0; i < plan->n_records; i++)
-		if (!named(was, n, plan->records[i]->name))
+		if (!record_named(was, n, plan->records[i]->name))
 			add_change(a, round, NULL, plan->records[i]);
 }
 

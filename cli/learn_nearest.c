@@ -11,9 +11,8 @@ static bool has_version(const struct profile *p, const struct audit_finding *f)
 	const struct profile_library *l = profile_library(p, f->library);
 	struct str number;
 
-	for (size_t i = 0; l && i < l->n_versions; i++)
-		if (str_eq(l->versions[i], f->needs))
-			return true;
+	if (l && audit_has_version(l->versions, l->n_versions, f->needs))
+		return true;
 	return !p->has_libraries && learned_glibc(f, &number) && glibc_cmp(number, p->glibc) <= 0;
 }
 
@@ -83,14 +82,6 @@ static int solves(const struct plan *plan, const struct profile *p, struct err *
 	return rc;
 }
 
-static int older_first(const void *va, const void *vb)
-{
-	const struct profile *a = va, *b = vb;
-	int c = glibc_cmp(a->glibc, b->glibc);
-
-	return c ? c : str_cmp(a->name, b->name);
-}
-
 /* One that cannot be read is passed over: nobody asked for it. */
 static struct profile *candidates(
 	struct session *s, const struct project *p, const struct plan *plan, size_t *n)
@@ -112,7 +103,7 @@ static struct profile *candidates(
 			continue;
 		*n += str_eq(c->subdir, plan->profile.subdir);
 	}
-	qsort(v, *n, sizeof *v, older_first);
+	qsort(v, *n, sizeof *v, profile_cmp_glibc);
 	return v;
 }
 

@@ -107,12 +107,9 @@ int update_begin(struct session *s, struct project *p, struct err *e)
 
 /* --- what is kept --------------------------------------------------------------------------- */
 
-static const struct record *record_named(const struct lock_target *t, struct str name)
+static const struct record *target_record(const struct lock_target *t, struct str name)
 {
-	for (size_t i = 0; i < t->n_records; i++)
-		if (str_eq(t->records[i]->name, name))
-			return t->records[i];
-	return NULL;
+	return record_named(t->records, t->n_records, name);
 }
 
 static bool is_same_file(const struct record *a, const struct record *b)
@@ -128,7 +125,7 @@ static void keep_purls(const struct lock_target *was, struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_records; i++) {
 		struct record *is = plan->records[i];
-		const struct record *old = record_named(was, is->name);
+		const struct record *old = target_record(was, is->name);
 
 		if (!old || is->has_purls || !is_same_file(old, is))
 			continue;
@@ -150,8 +147,8 @@ static bool names_any(struct arena *a, const struct project *p, const struct pyp
 /* Wheels are for one Python. */
 static bool same_python(const struct lock_target *was, const struct lock_target *is)
 {
-	const struct record *a = record_named(was, STR("python"));
-	const struct record *b = record_named(is, STR("python"));
+	const struct record *a = target_record(was, STR("python"));
+	const struct record *b = target_record(is, STR("python"));
 
 	return a && b ? is_same_file(a, b) : a == b;
 }
@@ -208,7 +205,7 @@ static size_t tell_records(
 	size_t n = 0;
 
 	for (size_t i = 0; i < is->n_records; i++) {
-		const struct record *now = is->records[i], *old = record_named(was, now->name);
+		const struct record *now = is->records[i], *old = target_record(was, now->name);
 
 		if (old && is_same_file(old, now))
 			continue;
@@ -219,7 +216,7 @@ static size_t tell_records(
 	for (size_t i = 0; i < was->n_records; i++) {
 		const struct record *old = was->records[i];
 
-		if (record_named(is, old->name))
+		if (target_record(is, old->name))
 			continue;
 		n++;
 		tell_move(w, plan, &(struct move){old->name, old->version, {0}});

@@ -97,6 +97,8 @@ struct str profile_virtual_version(const struct profile *p, const char *name);
 struct str profile_virtual_build(const struct profile *p, const char *name);
 /* May it stand in `libraries:`, as soname or as a version? */
 bool profile_is_library_word(struct str s);
+/* For qsort: by glibc, the oldest first, then by name. */
+int profile_cmp_glibc(const void *a, const void *b);
 /* The entry of a soname, or NULL. */
 const struct profile_library *profile_library(const struct profile *p, struct str soname);
 /*

@@ -1,4 +1,5 @@
 /* What can be asked of a profile, however it was made. */
+#include "images/libc.h"
 #include "images/profile_read.h"
 
 enum { MAX_WORD = 255 };
@@ -51,6 +52,14 @@ struct str profile_virtual_build(const struct profile *p, const char *name)
 	str_cut(&rest, '=');
 	str_cut(&rest, '=');
 	return rest;
+}
+
+int profile_cmp_glibc(const void *a, const void *b)
+{
+	const struct profile *x = a, *y = b;
+	int c = glibc_cmp(x->glibc, y->glibc);
+
+	return c ? c : str_cmp(x->name, y->name);
 }
 
 const struct profile_library *profile_library(const struct profile *p, struct str soname)

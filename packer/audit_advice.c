@@ -125,14 +125,6 @@ static struct str package_of(const struct auditing *au, const struct audit_findi
 
 /* --- the nearest target --------------------------------------------------------------------- */
 
-static int by_glibc(const void *a, const void *b)
-{
-	const struct profile *x = a, *y = b;
-	int c = glibc_cmp(x->glibc, y->glibc);
-
-	return c ? c : str_cmp(x->name, y->name);
-}
-
 static const struct profile *shipped(struct auditing *au, size_t *n)
 {
 	struct profile *all = au->shipped;
@@ -143,7 +135,7 @@ static const struct profile *shipped(struct auditing *au, size_t *n)
 			if (profile_parse(au->a, "", target_text(i), &all[au->n_shipped], NULL) ==
 				0)
 				au->n_shipped++;
-		qsort(all, au->n_shipped, sizeof *all, by_glibc);
+		qsort(all, au->n_shipped, sizeof *all, profile_cmp_glibc);
 	}
 	*n = au->n_shipped;
 	return all;

@@ -66,17 +66,22 @@ struct str diff_clean(struct arena *a, struct str s)
 	return out;
 }
 
-/* Of a cell: some packages write their whole licence where its name belongs. */
-static struct str shown(struct arena *a, struct str s)
+struct str diff_brief(struct arena *a, struct str s, size_t max)
 {
-	size_t n = CELL_MAX;
+	size_t n = max;
 
 	s = diff_clean(a, s);
-	if (s.n <= CELL_MAX)
+	if (s.n <= max)
 		return s;
 	while (n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
 		n--;
 	return arena_strf(a, "%.*s...", (int)n, s.p);
+}
+
+/* Of a cell: some packages write their whole licence where its name belongs. */
+static struct str shown(struct arena *a, struct str s)
+{
+	return diff_brief(a, s, CELL_MAX);
 }
 
 static struct str version_and_build(struct arena *a, const struct diff_package *p)

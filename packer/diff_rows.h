@@ -33,5 +33,7 @@ void diff_section_rows(
 	struct arena *a, const struct diff *d, enum diff_section section, struct diff_rows *out);
 /* A name from a package or archive: without control characters and broken UTF-8. */
 struct str diff_clean(struct arena *a, struct str s);
+/* The same, cut to about `max` bytes. */
+struct str diff_brief(struct arena *a, struct str s, size_t max);
 
 #endif

@@ -180,6 +180,14 @@ bool extra_name_is_valid(struct str name)
 	return name.n > 0 && name.n <= EXTRA_NAME_MAX;
 }
 
+const struct record *record_named(struct record *const *v, size_t n, struct str name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(v[i]->name, name))
+			return v[i];
+	return NULL;
+}
+
 const char *record_date(uint64_t timestamp, char out[16])
 {
 	time_t seconds = (time_t)(timestamp / 1000);

@@ -53,6 +53,8 @@ enum { EXTRA_NAME_MAX = 64 };
 bool extra_char_is_valid(char c);
 /* Is it such a name? */
 bool extra_name_is_valid(struct str name);
+/* The first of that name; NULL: none. */
+const struct record *record_named(struct record *const *v, size_t n, struct str name);
 /* By name, then version text, build, subdir: a total order for output. */
 int record_cmp_name(const struct record *a, const struct record *b);
 /* The day (UTC) of a timestamp in milliseconds: "2024-06-17", "" for 0. */

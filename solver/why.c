@@ -22,14 +22,6 @@ static struct str build_of(struct arena *a, const struct record *r)
 		 : (struct str){0};
 }
 
-static const struct record *find_record(struct record *const *v, size_t n, struct str name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (str_eq(v[i]->name, name))
-			return v[i];
-	return NULL;
-}
-
 static int cmp_change(const void *va, const void *vb)
 {
 	const struct why_change *a = va, *b = vb;
@@ -54,10 +46,10 @@ static void find_changes(struct asking *w, const struct solution *to)
 	w->out->changes = arena_array(w->a, struct why_change, r->n_records + to->n + 1);
 	for (size_t i = 0; i < to->n; i++)
 		add_change(w, to->records[i]->name,
-			find_record(r->records, r->n_records, to->records[i]->name),
+			record_named(r->records, r->n_records, to->records[i]->name),
 			to->records[i]);
 	for (size_t i = 0; i < r->n_records; i++)
-		if (!find_record(to->records, to->n, r->records[i]->name))
+		if (!record_named(to->records, to->n, r->records[i]->name))
 			add_change(w, r->records[i]->name, r->records[i], NULL);
 	if (w->out->n_changes)
 		qsort(w->out->changes, w->out->n_changes, sizeof *w->out->changes, cmp_change);
@@ -187,7 +179,7 @@ static int ask_newer(
 
 static bool is_in(struct asking *w)
 {
-	const struct record *r = find_record(w->r.records, w->r.n_records, w->spec.name);
+	const struct record *r = record_named(w->r.records, w->r.n_records, w->spec.name);
 	const struct version *v = NULL;
 
 	if (!r)
